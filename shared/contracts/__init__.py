@@ -1,0 +1,1 @@
+"""What crosses a boundary between services: events, topics, states, codes."""

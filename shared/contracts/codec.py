@@ -1,0 +1,123 @@
+"""Events to records and back.
+
+`Writer` belongs to one role (its `ce_source`); `read` belongs to everybody. Both know exactly the types in `TYPES`.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Final, TypeVar
+
+import msgspec
+
+from shared.contracts import events
+from shared.contracts.envelope import TYPE, fixed_headers, header, headers_of
+from shared.contracts.events import Event
+from shared.errors import BadRecord
+from shared.kafka.record import Headers, Output, Record
+
+E = TypeVar("E", bound=Event)
+
+TYPES: Final[dict[str, type[Event]]] = {
+    "no.budstikke.sms.send-requested.v1": events.SendRequested,
+    "no.budstikke.sms.message-accepted.v1": events.MessageAccepted,
+    "no.budstikke.sms.dispatch-ordered.v1": events.DispatchOrdered,
+    "no.budstikke.sms.part-fact.v1": events.PartFact,
+    "no.budstikke.sms.operator-receipt.v1": events.OperatorReceipt,
+    "no.budstikke.sms.message-status-changed.v1": events.MessageStatusChanged,
+    "no.budstikke.sms.message-corrected.v1": events.MessageCorrected,
+}
+"""Every event type that may stand in a `ce_type`, with its struct. A released version never changes."""
+
+_NAME_OF: Final = {struct: name for name, struct in TYPES.items()}
+_DECODERS: Final = {name.encode(): msgspec.json.Decoder(struct) for name, struct in TYPES.items()}
+_FAMILIES: Final = {name.rpartition(".v")[0].encode() for name in TYPES}
+
+
+class Writer:
+    """Encodes events of one role."""
+
+    def __init__(self, source: str) -> None:
+        """`source` is `/budstikke/<service>/<role>`."""
+        self._fixed = {struct: fixed_headers(source, name) for struct, name in _NAME_OF.items()}
+        self._encode = msgspec.json.Encoder().encode
+
+    def output(
+        self,
+        topic: str,
+        partition: int,
+        event: Event,
+        *,
+        event_id: str,
+        time: datetime,
+        subject: str,
+        key: str | None = None,
+        traceparent: bytes | None = None,
+    ) -> Output:
+        """One record, ready to send. The key is the subject unless another is given."""
+        return Output(
+            topic=topic,
+            partition=partition,
+            key=(subject if key is None else key).encode(),
+            value=self._encode(event),
+            headers=self.headers(event, event_id, time, subject, traceparent),
+        )
+
+    def headers(
+        self, event: Event, event_id: str, time: datetime, subject: str, traceparent: bytes | None = None
+    ) -> Headers:
+        """The headers of one event."""
+        return headers_of(self._fixed[type(event)], event_id, time, subject, traceparent)
+
+
+def read(record: Record) -> Event:
+    """Decode a record by its `ce_type`.
+
+    Raises `BadRecord`: `missing_header`, `unknown_event_type`, `unknown_event_version`, `empty_value`, `bad_payload`.
+    The error names the place, never the content.
+    """
+    name = header(record, TYPE)
+    if name is None:
+        raise BadRecord("missing_header", f"the record has no header {TYPE}")
+    decoder = _DECODERS.get(name)
+    if decoder is None:
+        if name.rpartition(b".v")[0] in _FAMILIES:
+            raise BadRecord("unknown_event_version", "this version of the event is not known here")
+        raise BadRecord("unknown_event_type", "this type of event is not known here")
+    if not record.value:
+        raise BadRecord("empty_value", "the record has no value")
+    try:
+        return decoder.decode(record.value)
+    except msgspec.ValidationError as error:
+        raise BadRecord("bad_payload", _place(str(error))) from None
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        raise BadRecord("bad_payload", "the value is not valid JSON in UTF-8") from None
+
+
+class Reader:
+    """`read`, narrowed to the types that a stage expects."""
+
+    def __init__(self, *expected: type[Event]) -> None:
+        self._expected = expected
+
+    def __call__(self, record: Record) -> Event:
+        """Decode; a type that does not belong on this topic is a `BadRecord` (`unexpected_event_type`)."""
+        event = read(record)
+        if type(event) not in self._expected:
+            raise BadRecord("unexpected_event_type", "this type of event does not belong on this topic")
+        return event
+
+
+def only(expected: type[E], record: Record) -> E:
+    """`read` for a topic that holds one type."""
+    event = read(record)
+    if type(event) is not expected:
+        raise BadRecord("unexpected_event_type", "this type of event does not belong on this topic")
+    return event
+
+
+def _place(message: str) -> str:
+    """What a msgspec error says of the place and the expected type; it never quotes more than an enum's value."""
+    if message.startswith("Invalid enum value"):
+        return "a value is not one of its set - " + message.partition(" - ")[2]
+    return message

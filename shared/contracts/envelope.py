@@ -1,0 +1,61 @@
+"""The envelope: CloudEvents 1.0 in Kafka's binary mode, and nothing else in the headers but `traceparent`.
+
+Source: CloudEvents 1.0, Kafka protocol binding, §3.2. The attribute names are kept here rather than taken from the
+`cloudevents` package, which costs four times as much per event (measured: 9.5 µs to write, 12 µs to read).
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import NewType
+
+from shared.errors import BadRecord
+from shared.kafka.record import Headers, Record
+
+EventId = NewType("EventId", str)
+
+ID = "ce_id"
+TYPE = "ce_type"
+TIME = "ce_time"
+SUBJECT = "ce_subject"
+TRACEPARENT = "traceparent"
+
+
+def fixed_headers(source: str, type_name: str) -> Headers:
+    """Headers that all events of one type from one source share; built once."""
+    return (
+        ("ce_specversion", b"1.0"),
+        ("ce_source", source.encode()),
+        (TYPE, type_name.encode()),
+        ("content-type", b"application/json"),
+    )
+
+
+def headers_of(
+    fixed: Headers, event_id: str, time: datetime, subject: str, traceparent: bytes | None = None
+) -> Headers:
+    """All headers of one event. `event_id` is deterministic: the same cause gives the same id."""
+    own: Headers = (
+        (ID, event_id.encode()),
+        (TIME, time.isoformat().encode()),
+        (SUBJECT, subject.encode()),
+    )
+    if traceparent is None:
+        return fixed + own
+    return (*fixed, *own, (TRACEPARENT, traceparent))
+
+
+def header(record: Record, name: str) -> bytes | None:
+    """Value of the first header of that name."""
+    for key, value in record.headers:
+        if key == name:
+            return value
+    return None
+
+
+def event_id(record: Record) -> EventId:
+    """The event's own id. Raises `BadRecord` when the header is missing."""
+    value = header(record, ID)
+    if value is None:
+        raise BadRecord("missing_header", f"the record has no header {ID}")
+    return EventId(value.decode("utf-8", "replace"))

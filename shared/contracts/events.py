@@ -1,0 +1,187 @@
+"""The events of the message path (v1).
+
+Facts are named in the past tense, orders in the imperative. Producers write closed (only what stands here), readers
+ignore what they do not know. Times are aware UTC. `Sealed` fields hold a number or a text under the account's key
+of the quarter (`shared.privacy.sealing`); nothing else in an event may hold one.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated
+
+import msgspec
+
+from shared.contracts.states import State
+from shared.contracts.words import Category, Door, FactKind, Lane, ReceiptState
+from shared.ids import AccountId, MessageId
+from shared.privacy.sealing import Sealed
+from shared.text.segments import Coding
+
+Utc = Annotated[datetime, msgspec.Meta(tz=True)]
+
+
+class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+    """Base of all events."""
+
+
+class Actor(Event):
+    """Who asked: the id of the key (never the key) and the address it came from."""
+
+    key_id: str
+    ip: str | None = None
+
+
+class SendRequested(Event):
+    """A door took over one message to one recipient. The number is E.164 and the text is checked already.
+
+    `content` seals a UTF-8 text. `lane` is also in the topic's name; the event carries it so that it can be moved.
+    """
+
+    message_id: MessageId
+    account_id: AccountId
+    to: Sealed
+    sender: str
+    content: Sealed
+    lane: Lane
+    category: Category
+    requested_at: Utc
+    valid_until: Utc
+    door: Door
+    actor: Actor
+    never_twice: bool = False
+    allow_unicode: bool = True
+    max_parts: int = 6
+    flash: bool = False
+    test: bool = False
+    consent_ref: str | None = None
+    reference: str | None = None
+    callback_url: str | None = None
+
+
+class MessageAccepted(SendRequested):
+    """Screening let a request pass: the request, normalised, with what the rules found out."""
+
+    coding: Coding
+    parts: int
+    country: str
+    pseudonym: str
+    accepted_at: Utc
+    verdicts: tuple[str, ...] = ()
+
+
+class DispatchOrdered(Event):
+    """Hand these parts of a message to this operator. `parts` empty means all; attempts count from 1."""
+
+    message: MessageAccepted
+    operator: str
+    route_id: str
+    ordered_at: Utc
+    attempt: int = 1
+    parts: tuple[int, ...] = ()
+    tried: tuple[str, ...] = ()
+
+
+class PartFact(Event):
+    """What a role saw, at the level of the part; never a folded state. `part` 0 speaks of the whole message.
+
+    `cause` is the id of the event that led to this one. `code` is a `Reason` for refusals of ours; `status` is the
+    operator's SMPP command_status; `operator_id` its message id, normalised.
+    """
+
+    message_id: MessageId
+    account_id: AccountId
+    kind: FactKind
+    at: Utc
+    category: Category
+    parts: int
+    cause: str
+    part: int = 0
+    attempt: int = 1
+    country: str | None = None
+    code: str | None = None
+    operator: str | None = None
+    link: str | None = None
+    route_id: str | None = None
+    operator_id: str | None = None
+    status: int | None = None
+    test: bool = False
+
+
+class OperatorReceipt(Event):
+    """An operator's delivery report, as received. Without `message_id` the sender no longer knew the message.
+
+    `raw` seals the receipt's text and TLVs, `source` the number it came from: under the account's key where the
+    account is known, else under the gateway's own, with `receipt_id` as the subject.
+    """
+
+    receipt_id: str
+    operator: str
+    link: str
+    operator_id: str
+    operator_id_raw: bytes
+    state: ReceiptState
+    received_at: Utc
+    error: str | None = None
+    network_error: str | None = None
+    done_at: Utc | None = None
+    raw: Sealed | None = None
+    source: Sealed | None = None
+    message_id: MessageId | None = None
+    account_id: AccountId | None = None
+    part: int = 0
+    attempt: int = 0
+
+
+class PartState(Event):
+    """Where one part of a message is."""
+
+    part: int
+    state: State
+    attempt: int = 1
+
+
+class ChargeBasis(Event):
+    """What billing needs to know once an operator took something."""
+
+    category: Category
+    parts_taken: int
+    country: str | None = None
+    operator: str | None = None
+    route_id: str | None = None
+
+
+class MessageStatusChanged(Event):
+    """A message moved to another state; made by `dlr.status` alone. `sequence` is the version of its document."""
+
+    message_id: MessageId
+    account_id: AccountId
+    to: Sealed
+    state: State
+    sequence: int
+    at: Utc
+    previous: State | None = None
+    reference: str | None = None
+    reason: str | None = None
+    permanent: bool | None = None
+    operator: str | None = None
+    operator_code: str | None = None
+    part_states: tuple[PartState, ...] = ()
+    charge: ChargeBasis | None = None
+    callback_url: str | None = None
+    test: bool = False
+
+
+class MessageCorrected(Event):
+    """A receipt came after the final state. The state stays; billing may adjust."""
+
+    message_id: MessageId
+    account_id: AccountId
+    state: State
+    sequence: int
+    at: Utc
+    part: int
+    receipt_state: ReceiptState
+    operator_code: str | None = None
+    charge: ChargeBasis | None = None
+    test: bool = False

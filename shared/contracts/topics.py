@@ -1,0 +1,192 @@
+"""The catalogue of topics: who writes, who reads, keyed by what, kept how long, holding what of people.
+
+Everything else about topics comes from here: the local set-up, manifests, access lists, the drift check.
+Applications never create topics.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from enum import StrEnum
+
+import msgspec
+
+from shared.contracts.words import Lane
+from shared.kafka.topics import TopicSpec
+
+_HOUR_MS = 3_600_000
+_DAY_MS = 24 * _HOUR_MS
+
+
+class KeyedBy(StrEnum):
+    """What the record key is; `MESSAGE` also decides the partition (`shared.ids.partition_of`)."""
+
+    MESSAGE = "message id"
+    MESSAGE_OR_OPERATOR_ID = "message id, else operator and its id"
+    SOURCE = "as in the source topic"
+
+
+class Kept(StrEnum):
+    """Retention class, with the broker settings behind it (`settings_of`)."""
+
+    FLOW = "flow"
+
+
+class Personal(StrEnum):
+    """What a topic holds of people."""
+
+    SEALED = "sealed"
+    SEALED_NUMBER = "sealed number"
+    NONE = "none"
+
+
+class Profile(msgspec.Struct, frozen=True):
+    """What differs between one machine and production."""
+
+    message_partitions: int
+    other_partitions: int
+    replication: int
+    min_insync: int
+
+
+LOCAL = Profile(message_partitions=4, other_partitions=1, replication=1, min_insync=1)
+PRODUCTION = Profile(message_partitions=12, other_partitions=12, replication=3, min_insync=2)
+PROFILES = {"local": LOCAL, "production": PRODUCTION}
+
+
+class Topic(msgspec.Struct, frozen=True):
+    """One topic of the catalogue."""
+
+    name: str
+    keyed_by: KeyedBy
+    kept: Kept
+    personal: Personal
+    producers: tuple[str, ...]
+    consumers: tuple[str, ...]
+
+    def spec(self, profile: Profile) -> TopicSpec:
+        """What the broker is told to create."""
+        by_message = self.keyed_by in {KeyedBy.MESSAGE, KeyedBy.MESSAGE_OR_OPERATOR_ID}
+        return TopicSpec(
+            name=self.name,
+            partitions=profile.message_partitions if by_message else profile.other_partitions,
+            replication=profile.replication,
+            config=settings_of(self.kept, profile),
+        )
+
+
+def settings_of(kept: Kept, profile: Profile) -> dict[str, str]:
+    """Broker settings of a retention class.
+
+    `flow`: seven days with segments of one day and broker time, so a record is gone in eight days whatever a
+    producer's clock says; the broker judges age by whole segments.
+    """
+    assert kept is Kept.FLOW
+    return {
+        "cleanup.policy": "delete",
+        "retention.ms": str(7 * _DAY_MS),
+        "segment.ms": str(_DAY_MS),
+        "message.timestamp.type": "LogAppendTime",
+        "min.insync.replicas": str(profile.min_insync),
+    }
+
+
+def requests(lane: Lane) -> str:
+    """Messages that a door took over."""
+    return f"sms.requests.{lane}"
+
+
+def accepted(lane: Lane) -> str:
+    """Messages that screening let pass."""
+    return f"sms.accepted.{lane}"
+
+
+def dispatch(operator: str, lane: Lane) -> str:
+    """Messages ordered to an operator."""
+    return f"sms.dispatch.{operator}.{lane}"
+
+
+FACTS = "sms.facts"
+RECEIPTS = "sms.receipts"
+EVENTS = "sms.events"
+
+
+def dead_letters(topic: str) -> str:
+    """Where records of a topic go that no attempt will ever handle."""
+    return f"{topic}.dlq"
+
+
+def _message_path(operators: Sequence[str]) -> Iterator[Topic]:
+    for lane in Lane:
+        yield Topic(
+            name=requests(lane),
+            keyed_by=KeyedBy.MESSAGE,
+            kept=Kept.FLOW,
+            personal=Personal.SEALED,
+            producers=("ingest.api",),
+            consumers=("ingest.screening", "dlr.status"),
+        )
+        yield Topic(
+            name=accepted(lane),
+            keyed_by=KeyedBy.MESSAGE,
+            kept=Kept.FLOW,
+            personal=Personal.SEALED,
+            producers=("ingest.screening",),
+            consumers=("dispatch.router",),
+        )
+        for operator in operators:
+            yield Topic(
+                name=dispatch(operator, lane),
+                keyed_by=KeyedBy.MESSAGE,
+                kept=Kept.FLOW,
+                personal=Personal.SEALED,
+                producers=("dispatch.router",),
+                consumers=("dispatch.sender",),
+            )
+    yield Topic(
+        name=FACTS,
+        keyed_by=KeyedBy.MESSAGE,
+        kept=Kept.FLOW,
+        personal=Personal.NONE,
+        producers=("ingest.screening", "dispatch.router", "dispatch.sender"),
+        consumers=("dlr.status",),
+    )
+    yield Topic(
+        name=RECEIPTS,
+        keyed_by=KeyedBy.MESSAGE_OR_OPERATOR_ID,
+        kept=Kept.FLOW,
+        personal=Personal.SEALED_NUMBER,
+        producers=("dispatch.sender", "dlr.status"),
+        consumers=("dlr.status",),
+    )
+    yield Topic(
+        name=EVENTS,
+        keyed_by=KeyedBy.MESSAGE,
+        kept=Kept.FLOW,
+        personal=Personal.SEALED_NUMBER,
+        producers=("dlr.status",),
+        consumers=(),
+    )
+
+
+def catalogue(operators: Sequence[str]) -> tuple[Topic, ...]:
+    """Every topic of a system with these operators, dead-letter topics included."""
+    topics = tuple(_message_path(operators))
+    dead = tuple(
+        Topic(
+            name=dead_letters(topic.name),
+            keyed_by=KeyedBy.SOURCE,
+            kept=Kept.FLOW,
+            personal=topic.personal,
+            producers=topic.consumers,
+            consumers=(),
+        )
+        for topic in topics
+        if topic.consumers
+    )
+    return topics + dead
+
+
+def specs(operators: Sequence[str], profile: Profile) -> tuple[TopicSpec, ...]:
+    """The catalogue as what a broker is told to create."""
+    return tuple(topic.spec(profile) for topic in catalogue(operators))

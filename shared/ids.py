@@ -1,0 +1,44 @@
+"""Names of things, and the one rule that maps a message to a partition number.
+
+A message id is a UUID in its canonical text form. Its last 16 bits decide the partition of every topic that is
+keyed by message id, so everything about one message lies in the partition of the same number.
+"""
+
+from __future__ import annotations
+
+from random import Random
+from typing import NewType, Protocol
+
+import uuid_utils
+
+AccountId = NewType("AccountId", str)
+MessageId = NewType("MessageId", str)
+
+GATEWAY = AccountId("gateway")
+"""The gateway itself, as the owner of keys for what has no account yet (incoming messages, orphan receipts)."""
+
+
+def partition_of(message_id: str, partitions: int) -> int:
+    """Partition of a message among `partitions`: the last 16 bits of its id, modulo."""
+    return int(message_id[-4:], 16) % partitions
+
+
+class MessageIds(Protocol):
+    """A source of message ids."""
+
+    def mint(self, partition: int, partitions: int) -> MessageId:
+        """Return a new id that `partition_of` maps to `partition`."""
+        ...
+
+
+class TimeOrderedIds:
+    """UUIDv7 whose last 16 bits are chosen to fall into the wanted partition."""
+
+    def __init__(self, random: Random) -> None:
+        self._random = random
+
+    def mint(self, partition: int, partitions: int) -> MessageId:
+        """Return a new id; 58 random bits remain beside the milliseconds, so ids of one flush do not meet."""
+        slots = (0x10000 - partition + partitions - 1) // partitions
+        tail = partition + self._random.randrange(slots) * partitions
+        return MessageId(f"{str(uuid_utils.uuid7())[:-4]}{tail:04x}")

@@ -1,0 +1,1 @@
+"""Keeping numbers and texts unreadable to whoever has no business with them."""
