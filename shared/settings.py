@@ -1,0 +1,71 @@
+"""Settings come from the environment, are checked once in `main`, and never change.
+
+Each role has one frozen class that extends `RoleSettings`; `load` turns every fault into one `BadSettings` that names
+the variable, what is wrong with it and (never) its value.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Literal, TypeVar
+
+from pydantic import Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from shared.errors import BadSettings
+
+PREFIX = "BUDSTIKKE_"
+
+
+class RoleSettings(BaseSettings):
+    """What every role needs to know."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="ignore", validate_default=True)
+
+    host: str = Field("127.0.0.1", description="address that the role's own servers listen on")
+    health_port: int = Field(ge=0, le=65535, description="port of /live, /ready and /metrics; 0 takes a free one")
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="least level that is logged")
+    start_seconds: float = Field(60.0, gt=0, le=600, description="longest wait for what the role depends on")
+    drain_seconds: float = Field(20.0, gt=0, le=300, description="longest time to finish work after SIGTERM")
+
+
+class KafkaRoleSettings(RoleSettings):
+    """A role on Kafka."""
+
+    kafka: str = Field(min_length=1, description="bootstrap addresses, host:port with commas between")
+    message_partitions: int = Field(
+        4, ge=1, le=256, description="partitions of every topic keyed by message id; the same on all of them"
+    )
+
+
+class StoreRoleSettings(KafkaRoleSettings):
+    """A role on Kafka with a database of its service and the key store."""
+
+    mongodb: SecretStr = Field(description="MongoDB URI of the replica set")
+    key_store: Path = Field(description="directory of the file key store")
+
+
+S = TypeVar("S", bound=RoleSettings)
+
+
+def load(kind: type[S], environment: Mapping[str, str] | None = None) -> S:
+    """Read and check settings. Raises `BadSettings` that names every wrong variable at once."""
+    known = {PREFIX + name.upper() for name in kind.model_fields}
+    given = os.environ if environment is None else environment
+    values = {name.removeprefix(PREFIX).lower(): value for name, value in given.items() if name in known}
+    try:
+        return kind.model_validate(values)
+    except ValidationError as error:
+        faults = "; ".join(
+            _fault(kind, fault["loc"], fault["msg"]) for fault in error.errors(include_input=False, include_url=False)
+        )
+        raise BadSettings("bad_settings", faults) from None
+
+
+def _fault(kind: type[RoleSettings], place: tuple[int | str, ...], message: str) -> str:
+    """Name of the variable, what is wrong, and what it is for."""
+    field = kind.model_fields.get(str(place[0])) if place else None
+    meaning = f" ({field.description})" if field is not None and field.description else ""
+    return f"{PREFIX}{'_'.join(str(step) for step in place).upper()}: {message}{meaning}"

@@ -1,0 +1,1 @@
+"""Access to the stores: MongoDB now, Valkey when something counts."""

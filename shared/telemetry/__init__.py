@@ -1,0 +1,1 @@
+"""Logs and metrics that never carry a number or a text."""

@@ -1,0 +1,82 @@
+"""Structured logs: one JSON object a line on standard output; a constant event name, fields beside it, ids always."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import traceback
+from typing import cast
+
+import orjson
+import structlog
+from structlog.typing import EventDict, FilteringBoundLogger, WrappedLogger
+
+Log = FilteringBoundLogger
+
+_FRAMES = 12
+
+
+def _trace(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
+    """Where an exception came from: type and frames. Its message may quote anything, so it stays out."""
+    error = event.pop("exc_info", None)
+    if error is True:
+        error = sys.exc_info()[1]
+    if isinstance(error, BaseException):
+        event["error_type"] = type(error).__name__
+        event["frames"] = [
+            f"{frame.filename.rpartition('/')[2]}:{frame.lineno} {frame.name}"
+            for frame in traceback.extract_tb(error.__traceback__)[-_FRAMES:]
+        ]
+    return event
+
+
+def _render(_: WrappedLogger, __: str, event: EventDict) -> bytes:
+    return orjson.dumps(event, default=str)
+
+
+def configure_logs(service: str, role: str, level: str) -> None:
+    """Set up logging of the process, once, from `main`. Library loggers go the same way, from warning on."""
+    least = logging.getLevelNamesMapping()[level.upper()]
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True, key="at"),
+            _trace,
+            _render,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(least),
+        logger_factory=structlog.BytesLoggerFactory(),
+        cache_logger_on_first_use=True,
+    )
+    structlog.contextvars.bind_contextvars(service=service, role=role)
+    handler = logging.StreamHandler(sys.stdout)
+    handler.setFormatter(_LibraryFormatter(service, role))
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(max(least, logging.WARNING))
+
+
+class _LibraryFormatter(logging.Formatter):
+    """Lines of libraries in our shape. Their arguments may hold anything, so only the template is kept."""
+
+    def __init__(self, service: str, role: str) -> None:
+        super().__init__()
+        self._fixed = {"service": service, "role": role}
+
+    def format(self, record: logging.LogRecord) -> str:
+        line = {
+            "event": "library",
+            "logger": record.name,
+            "template": str(record.msg),
+            "level": record.levelname.lower(),
+            **self._fixed,
+        }
+        if record.exc_info and record.exc_info[0] is not None:
+            line["error"] = record.exc_info[0].__name__
+        return orjson.dumps(line).decode()
+
+
+def get_log(**fields: object) -> Log:
+    """A logger that carries these fields."""
+    return cast("Log", structlog.get_logger(**fields))
