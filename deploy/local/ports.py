@@ -1,0 +1,81 @@
+"""Ports of this machine: free ones, and who holds a taken one."""
+
+from __future__ import annotations
+
+import random
+import socket
+from pathlib import Path
+
+from shared.errors import Fatal
+
+HOST = "127.0.0.1"
+# Below Linux' ephemeral range (32768 and up): no outgoing connection can take one between our look and its use.
+_FREE = range(22000, 32000)
+_LISTEN = "0A"  # state column of /proc/net/tcp
+
+
+def is_free(port: int) -> bool:
+    """Whether a server could listen on this port now."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HOST, port))
+        except OSError:
+            return False
+    return True
+
+
+def free_port(source: random.Random | None = None) -> int:
+    """A port that nobody listens on."""
+    pick = source or random.SystemRandom()
+    while not is_free(port := pick.choice(_FREE)):
+        pass
+    return port
+
+
+def require_free(port: int, purpose: str) -> None:
+    """Raise Fatal `port_in_use` that names the holder, if it can be read, and the setting to change."""
+    if is_free(port):
+        return
+    holder = who_listens(port)
+    by = f" by process {holder[0]} ({holder[1]})" if holder else ""
+    raise Fatal(
+        "port_in_use",
+        f"port {port} ({purpose}) is taken{by}; end that process or choose other ports: make run PORT_BASE=21000",
+    )
+
+
+def who_listens(port: int) -> tuple[int, str] | None:
+    """Pid and command of the process that listens on a port; None when it is another user's or none."""
+    sockets = {f"socket:[{inode}]" for inode in _listening_inodes(port)}
+    for folder in Path("/proc").glob("[0-9]*"):
+        if sockets & _open_sockets(folder):
+            return int(folder.name), _command(folder)
+    return None
+
+
+def _listening_inodes(port: int) -> set[str]:
+    """Inodes of sockets in LISTEN on a port (proc(5): column 1 local address in hex, 3 state, 9 inode)."""
+    inodes = set()
+    for table in ("/proc/net/tcp", "/proc/net/tcp6"):
+        path = Path(table)
+        for line in path.read_text().splitlines()[1:] if path.exists() else ():
+            columns = line.split()
+            if columns[3] == _LISTEN and int(columns[1].rpartition(":")[2], 16) == port:
+                inodes.add(columns[9])
+    return inodes
+
+
+def _open_sockets(folder: Path) -> set[str]:
+    try:
+        return {str(link.readlink()) for link in (folder / "fd").iterdir()}
+    except (PermissionError, FileNotFoundError, ProcessLookupError):
+        return set()  # another user's process, or one that ended (or closed a file) while we looked
+
+
+def _command(folder: Path) -> str:
+    try:
+        words = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace").strip()
+    except (PermissionError, FileNotFoundError, ProcessLookupError):
+        return "unknown"
+    return words if len(words) <= 80 else words[:79] + "…"
