@@ -151,12 +151,14 @@ class Process:
         try:
             done, _ = await asyncio.wait({asked, *ends}, return_when=asyncio.FIRST_COMPLETED)
             code = 0
-            for task in done - {asked}:
+            for task, component in ends.items():
+                if task not in done:
+                    continue
                 code = 1
                 error = task.exception()
                 _log.error(
                     "component_ended",
-                    component=ends[task].name,
+                    component=component.name,
                     code=error.code if isinstance(error, BudstikkeError) else None,
                     error=type(error).__name__ if error else None,
                     exc_info=error,

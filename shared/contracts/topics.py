@@ -14,8 +14,7 @@ import msgspec
 from shared.contracts.words import Lane
 from shared.kafka.topics import TopicSpec
 
-_HOUR_MS = 3_600_000
-_DAY_MS = 24 * _HOUR_MS
+_DAY_MS = 24 * 3_600_000
 
 
 class KeyedBy(StrEnum):
@@ -75,20 +74,23 @@ class Topic(msgspec.Struct, frozen=True):
         )
 
 
+_SETTINGS: dict[Kept, dict[str, str]] = {
+    Kept.FLOW: {
+        "cleanup.policy": "delete",
+        "retention.ms": str(7 * _DAY_MS),
+        "segment.ms": str(_DAY_MS),
+        "message.timestamp.type": "LogAppendTime",
+    },
+}
+
+
 def settings_of(kept: Kept, profile: Profile) -> dict[str, str]:
     """Broker settings of a retention class.
 
     `flow`: seven days with segments of one day and broker time, so a record is gone in eight days whatever a
     producer's clock says; the broker judges age by whole segments.
     """
-    assert kept is Kept.FLOW
-    return {
-        "cleanup.policy": "delete",
-        "retention.ms": str(7 * _DAY_MS),
-        "segment.ms": str(_DAY_MS),
-        "message.timestamp.type": "LogAppendTime",
-        "min.insync.replicas": str(profile.min_insync),
-    }
+    return {**_SETTINGS[kept], "min.insync.replicas": str(profile.min_insync)}
 
 
 def requests(lane: Lane) -> str:
