@@ -165,8 +165,8 @@ class Process:
                 )
             return code
         finally:
-            for task in (asked, *ends):
-                task.cancel()
+            for pending in (asked, *ends):
+                pending.cancel()
             await asyncio.gather(asked, *ends, return_exceptions=True)
 
     async def _stop_all(self) -> None:
