@@ -1,0 +1,221 @@
+"""What the kit needs from a Kafka client, and nothing more: `aio` implements it on aiokafka, `memory` in memory.
+
+Errors that cross this border are ours:
+
+    TryLater          the cluster does not answer, or asks for patience
+    └── ProducerLost  this producer is of no further use; build a new one with the same id
+        └── Fenced    somebody else has built one
+    Refused           the record can never be written
+    Fatal             going on makes no sense: no authorisation, an offset that is gone, a library in a broken state
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Literal, Protocol
+
+import msgspec
+
+from shared.errors import TryLater
+from shared.kafka.record import Output, Record, TopicPartition
+
+Assignor = Literal["range", "roundrobin"]
+"""`range` gives partitions of the same number, over all topics of the group, to the same member."""
+
+
+class ProducerLost(TryLater):
+    """The producer failed, or the outcome of its transaction is not known."""
+
+
+class Fenced(ProducerLost):
+    """Another producer was started with the same transactional id."""
+
+
+class Fetched(msgspec.Struct, frozen=True, gc=False):
+    """What one poll brought of one partition. `position` is the offset after the records *and* after any commit
+    markers and aborted records behind them, so that committing it leaves no lag. `records` may be empty.
+    """
+
+    records: Sequence[Record]
+    position: int
+
+
+class Listener(Protocol):
+    """Told of rebalances, one call at a time. An error in a call is the listener's to keep: the client drops it."""
+
+    async def assigned(self, partitions: frozenset[TopicPartition]) -> None:
+        """These are owned now, all paused and without position. Heartbeats pause meanwhile: return at once."""
+        ...
+
+    async def revoked(self, partitions: frozenset[TopicPartition]) -> None:
+        """These are about to go, or are gone already. Heartbeats continue; there is `rebalance_timeout` to finish."""
+        ...
+
+
+class Consumer(Protocol):
+    """A member of a group, reading committed records only. Nothing is delivered before `seek` and `resume`."""
+
+    async def start(self) -> None:
+        """Connect. Raises TryLater or Fatal."""
+        ...
+
+    def subscribe(self, topics: Sequence[str], listener: Listener) -> None:
+        """Join the group, in the background."""
+        ...
+
+    async def poll(self, timeout: float, max_records: int) -> Mapping[TopicPartition, Fetched]:
+        """What is there, waiting at most `timeout` seconds for it; partitions without news are absent.
+
+        Cancellation loses nothing. Raises Fatal for an offset out of range: `detail` names the partition.
+        """
+        ...
+
+    def seek(self, partition: TopicPartition, offset: int) -> None:
+        """Deliver from here on; what was fetched before is forgotten."""
+        ...
+
+    def pause(self, partition: TopicPartition) -> None:
+        """Deliver nothing of it. Lasts until the next assignment."""
+        ...
+
+    def resume(self, partition: TopicPartition) -> None:
+        """Deliver again."""
+        ...
+
+    async def committed(self, partition: TopicPartition) -> int | None:
+        """The group's offset as the coordinator has it now."""
+        ...
+
+    async def beginning(self, partition: TopicPartition) -> int:
+        """The first offset that still exists."""
+        ...
+
+    async def end(self, partitions: Sequence[TopicPartition]) -> Mapping[TopicPartition, int]:
+        """The last stable offsets: what a reader of committed records can reach now."""
+        ...
+
+    async def commit(self, offsets: Mapping[TopicPartition, int]) -> None:
+        """Commit outside a transaction. Raises TryLater when the group has moved on or the coordinator is away."""
+        ...
+
+    async def close(self, timeout: float) -> None:
+        """Leave the group and disconnect, whatever state it is in. Never raises."""
+        ...
+
+
+class Packed(Protocol):
+    """Records of several partitions, encoded for the wire. Belongs to the producer that packed it; sent once."""
+
+    @property
+    def records(self) -> int:
+        """How many."""
+        ...
+
+
+class Producer(Protocol):
+    """Idempotent, acknowledged by all replicas."""
+
+    async def start(self) -> None:
+        """Connect; a transactional one fences all others of its id and ends their open transaction.
+
+        Raises TryLater or Fatal.
+        """
+        ...
+
+    def pack(self, outputs: Sequence[Output]) -> Packed:
+        """Encode, keeping the order per partition. Raises Refused for a record of more than `MAX_RECORD_BYTES`."""
+        ...
+
+    async def send(self, packed: Packed) -> None:
+        """Write and wait until all is acknowledged.
+
+        Raises TryLater (unknown topic or partition: nothing of it was written) or ProducerLost (some of it may be
+        written), Fatal without authorisation.
+        """
+        ...
+
+    async def close(self, timeout: float) -> None:
+        """Drop what was not sent and disconnect, whatever state it is in. Never raises."""
+        ...
+
+
+class TransactionalProducer(Producer, Protocol):
+    """One transactional id. Used by one task at a time; after any error from it only `abort` and `close` are legal."""
+
+    async def begin(self) -> None:
+        """Begin. Every method from here to the end of the transaction may raise ProducerLost or Fenced."""
+        ...
+
+    async def send_offsets(self, offsets: Mapping[TopicPartition, int], group: str) -> None:
+        """Commit these offsets with the transaction."""
+        ...
+
+    async def commit(self) -> None:
+        """All or nothing. On cancellation or error the outcome is unknown until the next producer has started."""
+        ...
+
+    async def abort(self) -> None:
+        """Undo."""
+        ...
+
+
+class TopicState(msgspec.Struct, frozen=True):
+    """A topic as the cluster has it. `config` holds what differs from the cluster's defaults."""
+
+    name: str
+    partitions: int
+    replication: int
+    config: Mapping[str, str]
+
+
+class TopicSpec(msgspec.Struct, frozen=True):
+    """A topic as it should be. `replication` -1 is the cluster's default."""
+
+    name: str
+    partitions: int
+    config: Mapping[str, str] = {}
+    replication: int = -1
+
+
+class Admin(Protocol):
+    """Topics. Applications only look; tooling creates."""
+
+    async def start(self) -> None:
+        """Connect. Raises TryLater."""
+        ...
+
+    async def partitions(self, topics: Sequence[str]) -> Mapping[str, int]:
+        """Partition counts of those that exist. Raises Fatal without authorisation."""
+        ...
+
+    async def describe(self, topics: Sequence[str]) -> Mapping[str, TopicState]:
+        """Those that exist, with their configuration."""
+        ...
+
+    async def create(self, specs: Sequence[TopicSpec]) -> frozenset[str]:
+        """Create what does not exist and say what did not. Raises Refused naming the topic the cluster refused."""
+        ...
+
+    async def close(self, timeout: float) -> None:
+        """Disconnect. Never raises."""
+        ...
+
+
+class Cluster(Protocol):
+    """Makes clients of one cluster; none is connected before its `start`."""
+
+    def consumer(self, group: str, *, assignor: Assignor, instance_id: str | None = None) -> Consumer:
+        """A member of the group; with an instance id a static one, which keeps its partitions over a restart."""
+        ...
+
+    def producer(self) -> Producer:
+        """A plain idempotent producer."""
+        ...
+
+    def transactional_producer(self, transactional_id: str) -> TransactionalProducer:
+        """A producer for one transactional id."""
+        ...
+
+    def admin(self) -> Admin:
+        """A client for topics."""
+        ...

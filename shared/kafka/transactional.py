@@ -1,0 +1,60 @@
+"""Exactly once from topics to topics: a batch's outputs and its offsets in one transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from random import Random
+from typing import Generic, TypeAlias
+
+from shared.clock import Clock
+from shared.kafka.dead_letters import DEFAULT_LIMIT, DeadLetterLimit
+from shared.kafka.health import Health
+from shared.kafka.metrics import KafkaMetrics
+from shared.kafka.port import Assignor, Cluster
+from shared.kafka.record import Decode, E, EventT, Output, Received
+from shared.kafka.settings import KafkaSettings
+
+TransactionalHandler: TypeAlias = Callable[[Sequence[Received[EventT]]], Awaitable[Sequence[Output]]]
+
+
+class TransactionalRunner(Generic[E]):
+    """Runs one handler over the partitions of some topics, exactly once from Kafka to Kafka."""
+
+    def __init__(
+        self,
+        *,
+        connection: KafkaSettings,
+        group: str,
+        topics: Sequence[str],
+        decode: Decode[E],
+        handle: TransactionalHandler[E],
+        dead_letter_topic: Callable[[str], str],
+        clock: Clock,
+        metrics: KafkaMetrics,
+        max_batch: int = 500,
+        linger: float = 0.005,
+        dead_letter_limit: DeadLetterLimit = DEFAULT_LIMIT,
+        requires: Mapping[str, int] | None = None,
+        assignor: Assignor = "range",
+        instance_id: str | None = None,
+        cluster: Cluster | None = None,
+        random: Random | None = None,
+    ) -> None: ...
+
+    @property
+    def name(self) -> str:
+        """The group: name in logs and probes."""
+        ...
+
+    async def start(self) -> None:
+        """Check the topics and join the group. Raises BadSettings naming what is wrong, within `start_timeout`."""
+
+    async def wait(self) -> None:
+        """Return when stopped; raise the error that ended the stage."""
+
+    async def stop(self, deadline: float) -> None:
+        """Finish the running batches within `deadline` seconds, or abort them, and leave the group."""
+
+    def health(self) -> Health:
+        """How it is now."""
+        ...
