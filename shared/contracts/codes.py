@@ -25,6 +25,7 @@ class Reason(StrEnum):
     NO_ROUTE = "no_route"
     VALIDITY_OVER = "validity_over"
     OUTCOME_UNKNOWN = "outcome_unknown"
+    ERASED = "erased"
 
 
 PERMANENT = frozenset({Reason.NO_SUCH_NUMBER, Reason.BARRED, Reason.INVALID_NUMBER})

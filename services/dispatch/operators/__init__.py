@@ -1,0 +1,1 @@
+"""Who we can send through, as configuration."""

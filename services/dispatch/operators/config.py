@@ -1,0 +1,108 @@
+"""The operators file: links, binds and routes, as YAML with a closed schema. A bad file is refused whole.
+
+Secrets are not in it: a link names the environment variable or the mounted file that holds its password.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+
+from shared.errors import BadSettings
+
+Name = Annotated[str, msgspec.Meta(pattern=r"\A[a-z][a-z0-9-]{0,30}\Z")]
+Prefix = Annotated[str, msgspec.Meta(pattern=r"\A\+[0-9]{0,14}\Z")]
+
+
+class Link(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A set of like binds to one operator. Times are seconds."""
+
+    name: Name
+    host: str
+    port: Annotated[int, msgspec.Meta(ge=1, le=65535)]
+    system_id: Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
+    password_env: str | None = None
+    password_file: str | None = None
+    system_type: str = ""
+    binds: Annotated[int, msgspec.Meta(ge=1, le=64)] = 1
+    window: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 50
+    response_timeout: Annotated[float, msgspec.Meta(gt=0, le=600)] = 30.0
+    enquire_link: Annotated[float, msgspec.Meta(gt=0, le=600)] = 30.0
+
+
+class Operator(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One operator and how it is reached."""
+
+    links: Annotated[tuple[Link, ...], msgspec.Meta(min_length=1)]
+
+
+class Route(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Numbers that begin with `prefix` go to `operator`. `id` is what reports show; by default both together."""
+
+    prefix: Prefix
+    operator: Name
+    id: str = ""
+
+    @property
+    def route_id(self) -> str:
+        """Id in events and reports."""
+        return self.id or f"{self.prefix}>{self.operator}"
+
+
+class Operators(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The whole file."""
+
+    operators: dict[Name, Operator]
+    routes: tuple[Route, ...]
+
+
+def load(path: Path) -> Operators:
+    """Read and check the file. Raises `BadSettings` that names the place in the file and the reason."""
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise BadSettings("bad_operators", f"BUDSTIKKE_OPERATORS: cannot be read ({error.strerror})") from None
+    return parse(content)
+
+
+def parse(content: bytes) -> Operators:
+    """Check the content of an operators file."""
+    try:
+        found = msgspec.yaml.decode(content, type=Operators)
+    except msgspec.MsgspecError as error:
+        raise BadSettings("bad_operators", f"BUDSTIKKE_OPERATORS: {error}") from None
+    if not found.operators:
+        raise BadSettings("bad_operators", "BUDSTIKKE_OPERATORS: no operator - at `$.operators`")
+    for position, route in enumerate(found.routes):
+        if route.operator not in found.operators:
+            raise BadSettings("bad_operators", f"BUDSTIKKE_OPERATORS: unknown operator - at `$.routes[{position}]`")
+    names = [link.name for operator in found.operators.values() for link in operator.links]
+    if len(names) != len(set(names)):
+        raise BadSettings("bad_operators", "BUDSTIKKE_OPERATORS: two links have the same name")
+    for name, operator in found.operators.items():
+        for position, link in enumerate(operator.links):
+            if (link.password_env is None) == (link.password_file is None):
+                place = f"$.operators.{name}.links[{position}]"
+                raise BadSettings(
+                    "bad_operators", f"BUDSTIKKE_OPERATORS: name either password_env or password_file - at `{place}`"
+                )
+    return found
+
+
+def password_of(link: Link, environment: Mapping[str, str]) -> str:
+    """The password of a link, from where the link says. Raises `BadSettings` that names the place, not the value."""
+    if link.password_env is not None:
+        password = environment.get(link.password_env)
+        if not password:
+            raise BadSettings("no_password", f"{link.password_env}: the password of link {link.name} is not set")
+        return password
+    path = Path(link.password_file or "")
+    try:
+        return path.read_text().rstrip("\r\n")
+    except OSError as error:
+        raise BadSettings(
+            "no_password", f"the password file of link {link.name} cannot be read ({error.strerror})"
+        ) from None

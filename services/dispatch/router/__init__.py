@@ -1,0 +1,1 @@
+"""Chooses the operator of each message."""

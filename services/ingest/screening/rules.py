@@ -1,0 +1,35 @@
+"""The rules every request goes through, whatever door it came by: values in, a verdict out.
+
+A door has checked the same things to answer its client; a request that lies on the topic proves nothing of that.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from services.ingest.screening.verdict import Expire, Pass, Reject, Verdict
+from shared.contracts.codes import Reason
+from shared.contracts.events import SendRequested
+from shared.errors import Refused
+from shared.text import numbers, segments, senders
+
+
+def decide(request: SendRequested, number: str, text: str, now: datetime) -> Verdict:
+    """Validity, sender's shape (R-32), recipient, and size of the text (R-28, R-29), in this order."""
+    if request.valid_until <= now:
+        return Expire()
+    try:
+        senders.parse_sender(request.sender)
+    except Refused:
+        return Reject(Reason.INVALID_SENDER, "sender_shape")
+    try:
+        recipient = numbers.parse(number)
+    except Refused:
+        return Reject(Reason.INVALID_NUMBER, "recipient")
+    if not text:
+        return Reject(Reason.INVALID_TEXT, "empty_text")
+    try:
+        measure = segments.check(text, allow_unicode=request.allow_unicode, max_parts=request.max_parts)
+    except Refused:
+        return Reject(Reason.INVALID_TEXT, "text_size")
+    return Pass(coding=measure.coding, parts=measure.parts, country=recipient.country)
