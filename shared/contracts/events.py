@@ -22,17 +22,17 @@ Utc = Annotated[datetime, msgspec.Meta(tz=True)]
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
-    """Base of all events. msgspec inherits everything but `kw_only`, so each event says it again."""
+    """Base of all events. msgspec inherits all but `kw_only`, type checkers not even `frozen`: each event says both."""
 
 
-class Actor(Event, kw_only=True):
+class Actor(Event, frozen=True, kw_only=True):
     """Who asked: the id of the key (never the key) and the address it came from."""
 
     key_id: str
     ip: str | None = None
 
 
-class SendRequested(Event, kw_only=True):
+class SendRequested(Event, frozen=True, kw_only=True):
     """A door took over one message to one recipient. The number is E.164 and the text is checked already.
 
     `content` seals a UTF-8 text. `lane` is also in the topic's name; the event carries it so that it can be moved.
@@ -59,7 +59,7 @@ class SendRequested(Event, kw_only=True):
     callback_url: str | None = None
 
 
-class MessageAccepted(SendRequested, kw_only=True):
+class MessageAccepted(SendRequested, frozen=True, kw_only=True):
     """Screening let a request pass: the request, normalised, with what the rules found out."""
 
     coding: Coding
@@ -70,7 +70,7 @@ class MessageAccepted(SendRequested, kw_only=True):
     verdicts: tuple[str, ...] = ()
 
 
-class DispatchOrdered(Event, kw_only=True):
+class DispatchOrdered(Event, frozen=True, kw_only=True):
     """Hand these parts of a message to this operator. `parts` empty means all; attempts count from 1."""
 
     message: MessageAccepted
@@ -82,7 +82,7 @@ class DispatchOrdered(Event, kw_only=True):
     tried: tuple[str, ...] = ()
 
 
-class PartFact(Event, kw_only=True):
+class PartFact(Event, frozen=True, kw_only=True):
     """What a role saw, at the level of the part; never a folded state. `part` 0 speaks of the whole message.
 
     `cause` is the id of the event that led to this one. `code` is a `Reason` for refusals of ours; `status` is the
@@ -108,7 +108,7 @@ class PartFact(Event, kw_only=True):
     test: bool = False
 
 
-class OperatorReceipt(Event, kw_only=True):
+class OperatorReceipt(Event, frozen=True, kw_only=True):
     """An operator's delivery report, as received. Without `message_id` the sender no longer knew the message.
 
     `raw` seals the receipt's text and TLVs, `source` the number it came from: under the account's key where the
@@ -133,7 +133,7 @@ class OperatorReceipt(Event, kw_only=True):
     attempt: int = 0
 
 
-class PartState(Event, kw_only=True):
+class PartState(Event, frozen=True, kw_only=True):
     """Where one part of a message is."""
 
     part: int
@@ -141,7 +141,7 @@ class PartState(Event, kw_only=True):
     attempt: int = 1
 
 
-class ChargeBasis(Event, kw_only=True):
+class ChargeBasis(Event, frozen=True, kw_only=True):
     """What billing needs to know once an operator took something."""
 
     category: Category
@@ -151,7 +151,7 @@ class ChargeBasis(Event, kw_only=True):
     route_id: str | None = None
 
 
-class MessageStatusChanged(Event, kw_only=True):
+class MessageStatusChanged(Event, frozen=True, kw_only=True):
     """A message moved to another state; made by `dlr.status` alone. `sequence` is the version of its document."""
 
     message_id: MessageId
@@ -172,7 +172,7 @@ class MessageStatusChanged(Event, kw_only=True):
     test: bool = False
 
 
-class MessageCorrected(Event, kw_only=True):
+class MessageCorrected(Event, frozen=True, kw_only=True):
     """A receipt came after the final state. The state stays; billing may adjust."""
 
     message_id: MessageId
