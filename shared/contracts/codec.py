@@ -92,6 +92,8 @@ def read(record: Record) -> Event:
         raise BadRecord("bad_payload", _place(str(error))) from None
     except (msgspec.DecodeError, UnicodeDecodeError):
         raise BadRecord("bad_payload", "the value is not valid JSON in UTF-8") from None
+    except RecursionError:
+        raise BadRecord("bad_payload", "the value is nested too deeply") from None
 
 
 class Reader:
@@ -117,7 +119,10 @@ def only(expected: type[E], record: Record) -> E:
 
 
 def _place(message: str) -> str:
-    """What a msgspec error says of the place and the expected type; it never quotes more than an enum's value."""
+    """What a msgspec error says of the place and the expected type.
+
+    Of what was read it quotes an enum's value alone, which may hold anything: only what follows its last dash is kept.
+    """
     if message.startswith("Invalid enum value"):
-        return "a value is not one of its set - " + message.partition(" - ")[2]
+        return "a value is not one of its set - " + message.rpartition(" - ")[2]
     return message
