@@ -1,0 +1,100 @@
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from shared.contracts import topics
+from shared.contracts.topics import LOCAL, PRODUCTION, KeyedBy, Personal, Profile, catalogue, specs
+from shared.contracts.words import Lane
+
+OPERATORS = ("nordic", "western")
+ALL = catalogue(OPERATORS)
+DAY = 24 * 3_600_000
+ROLES = {
+    f"{service}.{role}"
+    for service, roles in {
+        "ingest": "api smpp mail clients screening signals desk scheduler",
+        "dispatch": "router sender sweeper strex",
+        "dlr": "status webhooks inbound api",
+        "billing": "usage invoicing premium api",
+        "retention": "orders proof api",
+    }.items()
+    for role in roles.split()
+}
+
+
+def test_the_catalogue_names_the_topics_of_the_message_path() -> None:
+    alive = {topic.name for topic in ALL if not topic.name.endswith(".dlq")}
+    lanes = ("express", "standard", "bulk")
+    assert alive == {
+        *(f"sms.requests.{lane}" for lane in lanes),
+        *(f"sms.accepted.{lane}" for lane in lanes),
+        *(f"sms.dispatch.{operator}.{lane}" for operator in OPERATORS for lane in lanes),
+        "sms.facts",
+        "sms.receipts",
+        "sms.events",
+    }
+
+
+def test_names_are_unique_and_legal_on_a_broker() -> None:
+    names = [topic.name for topic in ALL]
+    assert len(set(names)) == len(names)
+    assert all(re.fullmatch(r"[a-z0-9.-]{1,249}", name) for name in names)
+
+
+@pytest.mark.parametrize("profile", [LOCAL, PRODUCTION])
+def test_everything_about_one_message_lies_in_the_partition_of_one_number(profile: Profile) -> None:
+    by_message = {KeyedBy.MESSAGE, KeyedBy.MESSAGE_OR_OPERATOR_ID}
+    counts = {topic.spec(profile).partitions for topic in ALL if topic.keyed_by in by_message}
+    assert counts == {profile.message_partitions}
+
+
+def test_every_topic_that_is_read_has_a_dead_letter_topic_that_its_readers_write() -> None:
+    by_name = {topic.name: topic for topic in ALL}
+    for topic in ALL:
+        dead = by_name.get(topics.dead_letters(topic.name))
+        if not topic.consumers:
+            assert dead is None
+            continue
+        assert dead is not None
+        assert dead.producers == topic.consumers
+        assert dead.keyed_by is KeyedBy.SOURCE
+
+
+@pytest.mark.parametrize("topic", ALL, ids=lambda topic: topic.name)
+def test_a_record_is_gone_eight_days_after_the_broker_took_it(topic: topics.Topic) -> None:
+    config = topic.spec(PRODUCTION).config
+    assert config["cleanup.policy"] == "delete"
+    assert int(config["retention.ms"]) + int(config["segment.ms"]) == 8 * DAY
+    assert config["message.timestamp.type"] == "LogAppendTime"
+
+
+def test_production_survives_the_loss_of_a_broker() -> None:
+    for spec in specs(OPERATORS, PRODUCTION):
+        assert spec.replication == 3
+        assert spec.config["min.insync.replicas"] == "2"
+
+
+def test_one_machine_has_one_replica_and_few_partitions() -> None:
+    for spec in specs(OPERATORS, LOCAL):
+        assert (spec.replication, spec.config["min.insync.replicas"]) == (1, "1")
+        assert spec.partitions == (1 if spec.name.endswith(".dlq") else 4)
+
+
+@pytest.mark.parametrize("topic", ALL, ids=lambda topic: topic.name)
+def test_writers_and_readers_are_known_roles(topic: topics.Topic) -> None:
+    assert topic.producers
+    assert {*topic.producers, *topic.consumers} <= ROLES
+
+
+def test_topics_that_carry_numbers_or_texts_say_so() -> None:
+    declared = {topic.name: topic.personal for topic in ALL}
+    for lane in Lane:
+        assert declared[topics.requests(lane)] is Personal.SEALED
+        assert declared[topics.accepted(lane)] is Personal.SEALED
+        assert declared[topics.dispatch("nordic", lane)] is Personal.SEALED
+    assert declared[topics.RECEIPTS] is Personal.SEALED_NUMBER
+    assert declared[topics.EVENTS] is Personal.SEALED_NUMBER
+    assert declared[topics.FACTS] is Personal.NONE
+    assert all(declared[f"{name}.dlq"] is declared[name] for name in declared if f"{name}.dlq" in declared)
