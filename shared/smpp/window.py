@@ -1,0 +1,78 @@
+"""Our requests without an answer: an explicit counter per session (rule 6) and the sequence numbers (rule 8)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
+from shared.smpp.constants import MAX_SEQUENCE
+from shared.smpp.results import SubmitResult
+
+OnResult: TypeAlias = Callable[[Any, SubmitResult], None]
+"""Called once with the context given to `send` and how it ended."""
+
+
+class Window:
+    """Slots for `size` requests. Time is the caller's monotonic time; requests expire in the order they were sent.
+
+    Expired requests leave their slot but are remembered, `size` of them at most, so that an answer which comes too
+    late can still be told from one that belongs to nothing.
+    """
+
+    def __init__(self, size: int, first_sequence: int = 1) -> None:
+        self.size = size
+        self._next = first_sequence
+        self._waiting: dict[int, tuple[float, Any, OnResult]] = {}
+        self._late: dict[int, Any] = {}
+
+    def __len__(self) -> int:
+        return len(self._waiting)
+
+    @property
+    def free(self) -> int:
+        """Slots not taken."""
+        return self.size - len(self._waiting)
+
+    def sequence(self) -> int:
+        """The next number, 1 to 0x7FFFFFFF, skipping those whose answer may still come."""
+        while True:
+            number = self._next
+            self._next = number + 1 if number < MAX_SEQUENCE else 1
+            if number not in self._waiting and number not in self._late:
+                return number
+
+    def take(self, sequence: int, context: Any, on_result: OnResult, now: float) -> None:
+        """Occupy a slot until `settle`, `expire` or `drain`."""
+        self._waiting[sequence] = (now, context, on_result)
+
+    def settle(self, sequence: int) -> tuple[Any, OnResult] | None:
+        """Free the slot of an answered request; None when no request waits under this number."""
+        waiting = self._waiting.pop(sequence, None)
+        return None if waiting is None else (waiting[1], waiting[2])
+
+    def settle_late(self, sequence: int) -> tuple[Any] | None:
+        """The context (in a tuple) of a request whose answer came after it had expired; given once."""
+        return (self._late.pop(sequence),) if sequence in self._late else None
+
+    def expire(self, sent_before: float) -> list[tuple[Any, OnResult]]:
+        """Free the slots of all requests sent before this time, oldest first."""
+        expired = []
+        for sequence, (sent_at, _, _) in self._waiting.items():
+            if sent_at > sent_before:
+                break
+            expired.append(sequence)
+        return [self._expire(sequence) for sequence in expired]
+
+    def drain(self) -> list[tuple[Any, OnResult]]:
+        """Free every slot, oldest first: the session is over."""
+        drained = [(context, on_result) for _, context, on_result in self._waiting.values()]
+        self._waiting.clear()
+        self._late.clear()
+        return drained
+
+    def _expire(self, sequence: int) -> tuple[Any, OnResult]:
+        _, context, on_result = self._waiting.pop(sequence)
+        self._late[sequence] = context
+        if len(self._late) > self.size:
+            del self._late[next(iter(self._late))]
+        return context, on_result
