@@ -10,6 +10,7 @@ from pathlib import Path
 
 import msgspec
 
+from deploy.local.terminal import Terminal
 from shared.errors import Fatal
 
 JARS = Path(__file__).with_name("kafka-jars.txt")
@@ -73,18 +74,24 @@ class JarCache:
         self._folder = folder
         self._fetch = fetch
 
+    def missing(self, jars: Sequence[Jar]) -> list[Jar]:
+        """Those that are not there, or are but with another content."""
+        return [jar for jar in jars if not _is(jar, self._folder / jar.file_name)]
+
     def ensure(self, jars: Sequence[Jar], progress: Progress | None = None) -> tuple[Path, ...]:
         """Paths of all jars, in order, each with the right SHA-256.
 
         Raises Fatal `jar_unavailable` when one cannot be fetched and `jar_checksum` when what came is another file.
         """
         self._folder.mkdir(parents=True, exist_ok=True)
-        missing = [jar for jar in jars if not _is(jar, self._folder / jar.file_name)]
-        if missing:
-            with ThreadPoolExecutor(_AT_ONCE) as pool:
-                for done, _ in enumerate(pool.map(self._bring, missing), start=len(jars) - len(missing) + 1):
-                    if progress:
-                        progress(done, len(jars))
+        missing = self.missing(jars)
+        pool = ThreadPoolExecutor(_AT_ONCE)
+        try:
+            for done, _ in enumerate(pool.map(self._bring, missing), start=len(jars) - len(missing) + 1):
+                if progress:
+                    progress(done, len(jars))
+        finally:
+            pool.shutdown(cancel_futures=True)
         return tuple(self._folder / jar.file_name for jar in jars)
 
     def _bring(self, jar: Jar) -> None:
@@ -103,6 +110,17 @@ class JarCache:
             except Exception as error:  # the library lets through whatever its HTTP client raises
                 reason = f"{type(error).__name__}: {error}"
         raise Fatal("jar_unavailable", f"{jar.coordinate} could not be fetched ({reason}); is the network up?")
+
+
+def prepare(folder: Path, terminal: Terminal) -> tuple[Path, ...]:
+    """The broker's jars in a cache, fetched under the eyes of whoever waits for them."""
+    wanted = read_list()
+    cache = JarCache(folder)
+    few = cache.missing(wanted)
+    paths = cache.ensure(wanted, lambda done, total: terminal.waiting([f"fetching Kafka, {done} of {total} files"]))
+    if few:
+        terminal.done("kafka", f"{len(few)} files fetched, each with the right checksum")
+    return paths
 
 
 def _is(jar: Jar, path: Path) -> bool:

@@ -59,11 +59,19 @@ class MongoDB:
             made_by.sign(self._data, "mongodb", VERSION)
         self.process.start()
 
-    def wait_ready(self, deadline: float = 60.0) -> None:
-        """Wait until it is a writable primary, of a set that is made or moved to this port on the way."""
+    def ready(self) -> bool:
+        """Whether it is a writable primary, of a set that is made or moved to this port on the way."""
         address = f"mongodb://{HOST}:{self._port}/?directConnection=true"
-        with MongoClient[dict[str, Any]](address, serverSelectionTimeoutMS=500) as client:
-            self.process.wait_ready(lambda: self._is_primary(client), deadline)
+        with MongoClient[dict[str, Any]](address, serverSelectionTimeoutMS=200) as client:
+            try:
+                self._agree_on_members(client)
+                return bool(client.admin.command("hello")["isWritablePrimary"])
+            except PyMongoError:
+                return False
+
+    def wait_ready(self, deadline: float = 60.0) -> None:
+        """Wait for `ready`; raises Fatal `not_ready`."""
+        self.process.wait_ready(self.ready, deadline)
 
     def stop(self, deadline: float = 20.0) -> None:
         """Checkpoint and end."""
@@ -72,13 +80,6 @@ class MongoDB:
     def kill(self) -> None:
         """End at once, as a crash would."""
         self.process.kill()
-
-    def _is_primary(self, client: MongoClient[dict[str, Any]]) -> bool:
-        try:
-            self._agree_on_members(client)
-            return bool(client.admin.command("hello")["isWritablePrimary"])
-        except PyMongoError:
-            return False
 
     def _agree_on_members(self, client: MongoClient[dict[str, Any]]) -> None:
         member = {"_id": 0, "host": f"{HOST}:{self._port}"}

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import ctypes
 import os
 import signal
 import subprocess
+import sys
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
@@ -16,8 +16,7 @@ import msgspec
 from shared.errors import Fatal
 
 POLL = 0.02  # seconds between two looks at a condition that nothing announces
-_PR_SET_PDEATHSIG = 1  # prctl(2)
-_LIBC = ctypes.CDLL(None, use_errno=True)
+_LEASH = Path(__file__).with_name("leash.py")
 
 
 class Stamp(msgspec.Struct, frozen=True):
@@ -30,8 +29,8 @@ class Stamp(msgspec.Struct, frozen=True):
 class Process:
     """A command, its log and its pid file.
 
-    The kernel kills the child when the *thread* that called `start` ends (PR_SET_PDEATHSIG), so start from one that
-    lives as long as the child shall. The child leads its own process group: Ctrl-C reaches the parent alone.
+    The kernel kills the child when the *thread* that called `start` ends (`leash.py`), so start from one that lives
+    as long as the child shall. The child leads its own process group: Ctrl-C reaches the parent alone.
     """
 
     def __init__(
@@ -80,14 +79,13 @@ class Process:
             self.log.replace(self.log.with_suffix(".log.1"))
         with self.log.open("wb") as output:
             self._child = subprocess.Popen(
-                self._command,
+                [sys.executable, "-I", "-S", str(_LEASH), str(os.getpid()), *self._command],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 env=self._environment,
                 cwd=self._folder,
                 process_group=0,
-                preexec_fn=_dies_with(os.getpid()),
             )
         started = start_time(self._child.pid)
         if started is not None:
@@ -185,12 +183,3 @@ def _gone(stamp: Stamp, deadline: float) -> bool:
             return False
         time.sleep(POLL)
     return True
-
-
-def _dies_with(parent: int) -> Callable[[], None]:
-    def prepare() -> None:
-        failed = _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-        if failed or os.getppid() != parent:  # the parent may have died before the kernel was told
-            os._exit(127)
-
-    return prepare

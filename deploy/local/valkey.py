@@ -53,10 +53,17 @@ class Valkey:
             made_by.sign(self._data, "valkey", VERSION)
         self.process.start()
 
-    def wait_ready(self, deadline: float = 30.0) -> None:
-        """Wait until it answers; it refuses while it reads its file."""
+    def ready(self) -> bool:
+        """Whether it answers; it refuses while it reads its file."""
         with redis.Redis.from_url(self.url) as client:
-            self.process.wait_ready(lambda: _answers(client), deadline)
+            try:
+                return bool(client.ping())
+            except redis.RedisError:
+                return False
+
+    def wait_ready(self, deadline: float = 30.0) -> None:
+        """Wait for `ready`; raises Fatal `not_ready`."""
+        self.process.wait_ready(self.ready, deadline)
 
     def stop(self, deadline: float = 10.0) -> None:
         """Write out and end."""
@@ -65,10 +72,3 @@ class Valkey:
     def kill(self) -> None:
         """End at once, as a crash would."""
         self.process.kill()
-
-
-def _answers(client: redis.Redis) -> bool:
-    try:
-        return bool(client.ping())
-    except redis.RedisError:
-        return False

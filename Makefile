@@ -1,0 +1,62 @@
+# Budstikke on one machine. `make` alone lists what there is.
+
+PORT_BASE ?= 20000
+VAR ?= var
+ARGS ?=
+export PORT_BASE VAR
+
+PYTHON = $(shell deploy/local/find-python)
+VENV := .venv/bin
+SETUP = $(PYTHON) -m deploy.local.bootstrap
+STATE = data log keys run operators.yaml local.env lock
+
+.DEFAULT_GOAL := help
+.PHONY: help run stop test test-unit check format setup topics clean distclean
+
+help: ## this list
+	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@echo
+	@echo "  PORT_BASE=$(PORT_BASE) is the first port, VAR=$(VAR) the data folder: change both for a second run beside the first."
+
+run: ## set up, start everything, send a message through, stay until Ctrl-C
+	@$(SETUP) local
+	@exec $(VENV)/python -m deploy.local run
+
+stop: ## end what `make run` started, from another terminal
+	@if [ -x $(VENV)/python ]; then $(VENV)/python -m deploy.local stop; fi
+
+test: ## set up and run every test
+	@$(SETUP) dev
+	@$(VENV)/python -m deploy.local jars
+	@$(VENV)/pytest $(ARGS)
+
+test-unit: ## the tests that need no server
+	@$(SETUP) dev
+	@$(VENV)/pytest tests/unit $(ARGS)
+
+check: ## format, lint, strict types, import rules
+	@$(SETUP) dev
+	@$(VENV)/ruff format --check .
+	@$(VENV)/ruff check .
+	@$(VENV)/mypy
+	@$(VENV)/python -m deploy.local.import_rules
+
+format: ## write the files as `make check` wants them
+	@$(SETUP) dev
+	@$(VENV)/ruff format .
+	@$(VENV)/ruff check --fix .
+
+setup: ## install all packages and fetch Kafka, without running anything
+	@$(SETUP) dev
+	@$(VENV)/python -m deploy.local jars
+
+topics: ## create and list the topics of a running stack
+	@$(SETUP) local
+	@$(VENV)/python -m deploy.local topics
+
+clean: stop ## stop, and forget all local data, logs and keys
+	@rm -rf $(addprefix $(VAR)/,$(STATE))
+
+distclean: clean ## also forget all that was installed or fetched
+	@rm -rf .venv var .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,59 @@
+"""`python -m deploy.local {run|stop|topics|jars}`: what the Makefile calls once `.venv` is there."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+
+from deploy.local import jars, topics
+from deploy.local.instance import stop_other
+from deploy.local.ports import HOST
+from deploy.local.run import run
+from deploy.local.settings import LocalSettings, Port, read
+from deploy.local.terminal import Terminal
+from shared.errors import BudstikkeError
+
+_STOP = 120.0
+
+
+def stop(settings: LocalSettings, terminal: Terminal) -> int:
+    """End the run of this data folder."""
+    terminal.line(stop_other(settings.var, _STOP))
+    return 0
+
+
+def make_topics(settings: LocalSettings, terminal: Terminal) -> int:
+    """Create the catalogue's missing topics on a running stack and list all."""
+    new = topics.create_missing(f"{HOST}:{settings.port(Port.KAFKA)}")
+    for spec in topics.local_specs():
+        terminal.line(f"{spec.name:<40} {spec.partitions:>3} partitions{'   new' if spec.name in new else ''}")
+    return 0
+
+
+def fetch_jars(settings: LocalSettings, terminal: Terminal) -> int:
+    """Fill the cache of the broker's jars."""
+    jars.prepare(settings.jars, terminal)
+    return 0
+
+
+_COMMANDS: dict[str, Callable[[LocalSettings, Terminal], int]] = {
+    "run": run,
+    "stop": stop,
+    "topics": make_topics,
+    "jars": fetch_jars,
+}
+
+
+def main(arguments: list[str]) -> int:
+    """Run one command; the exit code."""
+    terminal = Terminal()
+    try:
+        return _COMMANDS[arguments[0]](read(os.environ), terminal)
+    except BudstikkeError as error:
+        terminal.failed(error.detail)
+        return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

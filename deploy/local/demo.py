@@ -1,0 +1,85 @@
+"""One message, watched from the door to the handset."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from datetime import datetime
+
+import httpx
+import msgspec
+
+from shared.errors import Fatal
+
+_PAUSE = 0.03  # seconds between two looks at the message
+_MESSAGE = {
+    "to": "+4790000001",
+    "from": "Budstikke",
+    "text": "Hei! Denne meldingen gikk hele veien.",
+    "category": "otp",
+}
+
+
+class Step(msgspec.Struct, frozen=True):
+    """A state that the message reached, and when."""
+
+    state: str
+    at: datetime
+
+
+class _Sent(msgspec.Struct, frozen=True):
+    id: str
+
+
+class _Answer(msgspec.Struct, frozen=True):
+    messages: tuple[_Sent, ...]
+
+
+class _Seen(msgspec.Struct, frozen=True):
+    final: bool
+    history: tuple[Step, ...] = ()
+
+
+class Demo:
+    """Sends one message through the API as a customer would, and follows it."""
+
+    def __init__(self, api: str, key: str) -> None:
+        self._client = httpx.Client(
+            base_url=api, headers={"Authorization": f"Bearer {key}"}, timeout=10.0, trust_env=False
+        )
+
+    def close(self) -> None:
+        """Let go of the connection."""
+        self._client.close()
+
+    def send(self) -> str:
+        """Send; the message's id. Raises Fatal `demo_failed` when the API refuses."""
+        answer = self._client.post("/v1/messages", json=_MESSAGE)
+        if answer.status_code != httpx.codes.ACCEPTED:
+            raise Fatal("demo_failed", f"POST /v1/messages answered {answer.status_code}: {answer.text}")
+        return msgspec.json.decode(answer.content, type=_Answer).messages[0].id
+
+    def follow(self, message_id: str, deadline: float) -> Iterator[Step]:
+        """Each state as it is reached, until the final one.
+
+        Raises Fatal `demo_failed` when none is final after `deadline` seconds.
+        """
+        until = time.monotonic() + deadline
+        known: set[Step] = set()
+        while time.monotonic() < until:
+            seen = self._look(message_id)
+            for step in seen.history:
+                if step not in known:
+                    known.add(step)
+                    yield step
+            if seen.final:
+                return
+            time.sleep(_PAUSE)
+        last = max(known, key=lambda step: step.at).state if known else "accepted"
+        raise Fatal("demo_failed", f"after {deadline:g} s the message is still {last}; the logs tell more")
+
+    def _look(self, message_id: str) -> _Seen:
+        answer = self._client.get(f"/v1/messages/{message_id}")
+        if answer.status_code != httpx.codes.OK:
+            raise Fatal("demo_failed", f"GET /v1/messages/{message_id} answered {answer.status_code}: {answer.text}")
+        return msgspec.json.decode(answer.content, type=_Seen)

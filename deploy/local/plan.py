@@ -1,0 +1,141 @@
+"""What runs on one machine, and what each process is told: the one table to change when a service joins."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Mapping
+from pathlib import Path
+
+import msgspec
+
+from deploy.local.ports import HOST
+from deploy.local.private_files import keep
+from deploy.local.service import Service
+from deploy.local.settings import LocalSettings, Port
+
+
+class Entry(msgspec.Struct, frozen=True):
+    """One process of a service: its arguments to `python -m`, its probes' port, and the ports it serves on."""
+
+    name: str
+    arguments: tuple[str, ...]
+    health: Port
+    serves: tuple[Port, ...] = ()
+
+
+# Readers before writers: stopping goes the other way, from the door on.
+SERVICES = (
+    Entry("dlr", ("services.dlr", "status", "api"), Port.DLR_HEALTH, (Port.DLR_API,)),
+    Entry("dispatch", ("services.dispatch", "router", "sender"), Port.DISPATCH_HEALTH),
+    Entry("ingest.screening", ("services.ingest", "screening"), Port.SCREENING_HEALTH),
+    Entry("ingest.api", ("services.ingest", "api"), Port.API_HEALTH, (Port.API,)),
+)
+
+
+class Operator(msgspec.Struct, frozen=True):
+    """One simulated operator."""
+
+    name: str
+    smpp: Port
+    control: Port
+
+
+OPERATORS = (
+    Operator("fjord", Port.FJORD_SMPP, Port.FJORD_CONTROL),
+    Operator("tinde", Port.TINDE_SMPP, Port.TINDE_CONTROL),
+)
+
+_TEMPLATE = Path(__file__).with_name("operators.yaml")
+
+
+def environment(settings: LocalSettings, *, kafka: str, mongodb: str, valkey: str) -> dict[str, str]:
+    """What every process of ours is told, beside a health port of its own."""
+    return {
+        "BUDSTIKKE_HOST": HOST,
+        "BUDSTIKKE_KAFKA": kafka,
+        "BUDSTIKKE_MONGODB": mongodb,
+        "BUDSTIKKE_VALKEY": valkey,
+        "BUDSTIKKE_KEY_STORE": str(settings.keys),
+        "BUDSTIKKE_OPERATORS": str(settings.operators),
+        "BUDSTIKKE_API_PORT": str(settings.port(Port.API)),
+        "BUDSTIKKE_DLR_API_PORT": str(settings.port(Port.DLR_API)),
+        "BUDSTIKKE_DLR_API": settings.url(Port.DLR_API),
+        "BUDSTIKKE_INTERNAL_SECRET": keep(settings.keys / "internal-secret", lambda: secrets.token_urlsafe(32)),
+        "BUDSTIKKE_SMSC_PASSWORD": _smsc_password(settings),
+    }
+
+
+def with_health_port(told: Mapping[str, str], port: int) -> dict[str, str]:
+    """The whole environment of one process; 0 lets it take a free port for its probes."""
+    return {**os.environ, **told, "BUDSTIKKE_HEALTH_PORT": str(port), "PYTHONUNBUFFERED": "1"}
+
+
+def public(settings: LocalSettings, told: Mapping[str, str], key: str) -> dict[str, str]:
+    """What `local.env` tells other programs."""
+    return {
+        "BUDSTIKKE_API": settings.url(Port.API),
+        "BUDSTIKKE_KEY": key,
+        "BUDSTIKKE_SMSC_CONTROL": settings.url(OPERATORS[0].control),
+        "BUDSTIKKE_SMSC_CONTROL_2": settings.url(OPERATORS[1].control),
+        "BUDSTIKKE_KAFKA": told["BUDSTIKKE_KAFKA"],
+        "BUDSTIKKE_MONGODB": told["BUDSTIKKE_MONGODB"],
+        "BUDSTIKKE_VALKEY": told["BUDSTIKKE_VALKEY"],
+        "BUDSTIKKE_LOGS": str(settings.logs),
+    }
+
+
+def services(settings: LocalSettings, told: Mapping[str, str]) -> list[Service]:
+    """The services, in the order they start."""
+    return [
+        Service(
+            entry.name,
+            entry.arguments,
+            ports={port.name.lower(): settings.port(port) for port in (entry.health, *entry.serves)},
+            probe=settings.url(entry.health),
+            environment=with_health_port(told, settings.port(entry.health)),
+            logs=settings.logs,
+            processes=settings.processes,
+        )
+        for entry in SERVICES
+    ]
+
+
+def simulators(settings: LocalSettings) -> list[Service]:
+    """One SMSC per operator."""
+    return [
+        Service(
+            f"smsc.{operator.name}",
+            ("simulators.smsc", *_smsc_options(settings, operator)),
+            ports={port.name.lower(): settings.port(port) for port in (operator.smpp, operator.control)},
+            probe=settings.url(operator.control),
+            environment=with_health_port({}, 0),
+            logs=settings.logs,
+            processes=settings.processes,
+        )
+        for operator in OPERATORS
+    ]
+
+
+def write_operators(settings: LocalSettings) -> None:
+    """The operators' file, with this run's ports."""
+    text = _TEMPLATE.read_text()
+    for operator in OPERATORS:
+        text = text.replace(f"@{operator.smpp.name}@", str(settings.port(operator.smpp)))
+    settings.operators.parent.mkdir(parents=True, exist_ok=True)
+    settings.operators.write_text(text)
+
+
+def _smsc_options(settings: LocalSettings, operator: Operator) -> list[str]:
+    options = {
+        "name": operator.name,
+        "smpp-port": str(settings.port(operator.smpp)),
+        "control-port": str(settings.port(operator.control)),
+        "system-id": operator.name,
+        "password": _smsc_password(settings),
+    }
+    return [word for name, value in options.items() for word in (f"--{name}", value)]
+
+
+def _smsc_password(settings: LocalSettings) -> str:
+    return keep(settings.keys / "smsc-password", lambda: secrets.token_hex(4))  # SMPP 3.4 allows 8 characters

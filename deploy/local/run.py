@@ -1,0 +1,135 @@
+"""`make run`: everything up, one message through, stay, everything down."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+
+from deploy.local import jars, local_env, plan, topics
+from deploy.local.demo import Demo
+from deploy.local.instance import PID_FILES, only_one
+from deploy.local.kafka import Kafka
+from deploy.local.mongodb import MongoDB
+from deploy.local.ports import require_free
+from deploy.local.process import end_stale
+from deploy.local.settings import ROOT, LocalSettings, Port
+from deploy.local.stopping import StopAsked, StopSignals
+from deploy.local.supervisor import Supervisor
+from deploy.local.terminal import Style, Terminal
+from deploy.local.valkey import Valkey
+from deploy.local.welcome import next_steps
+from shared.errors import BudstikkeError, Fatal
+
+_START = 180.0  # seconds; a broker killed at work reads its logs first
+_DELIVER = 60.0
+_STOP = 30.0  # seconds for each process, above the services' own time to drain
+
+
+def run(settings: LocalSettings, terminal: Terminal) -> int:
+    """Run until a signal comes (exit code 0) or something fails (1)."""
+    supervisor = Supervisor(terminal)
+    with StopSignals() as signals:
+        try:
+            with only_one(settings.var):
+                return _live(settings, terminal, supervisor, signals)
+        except BudstikkeError as error:
+            terminal.failed(error.detail)
+            return 1
+
+
+def _live(settings: LocalSettings, terminal: Terminal, supervisor: Supervisor, signals: StopSignals) -> int:
+    code = 0
+    try:
+        _clear_the_way(settings)
+        _start(settings, terminal, supervisor)
+        supervisor.watch()
+    except StopAsked:
+        pass
+    except BudstikkeError as error:
+        terminal.line()
+        terminal.failed(error.detail)
+        code = 1
+    finally:
+        signals.hush()
+        local_env.remove(settings.environment)
+        terminal.title("Stopping")
+        supervisor.stop(_STOP)
+    terminal.line()
+    return code
+
+
+def _clear_the_way(settings: LocalSettings) -> None:
+    """End what a killed run left behind, then look at all ports before anything starts."""
+    local_env.remove(settings.environment)
+    for pid_file in settings.var.glob(PID_FILES):
+        end_stale(pid_file)
+    for port in Port:
+        require_free(settings.port(port), port.name.replace("_", " ").lower())
+
+
+def _start(settings: LocalSettings, terminal: Terminal, supervisor: Supervisor) -> None:
+    began = time.monotonic()
+    terminal.title("Starting the stack")
+    kafka, mongodb, valkey = _servers(settings, terminal)
+    plan.write_operators(settings)
+    supervisor.start([valkey, mongodb, kafka, *plan.simulators(settings)], _START)
+    told = plan.environment(settings, kafka=kafka.bootstrap, mongodb=mongodb.uri, valkey=valkey.url)
+    new = topics.create_missing(kafka.bootstrap)
+    terminal.done("topics", f"{len(topics.local_specs())} there, {len(new)} of them new")
+    key = _provision(settings, told)
+    terminal.done("demo account", f"key in {settings.keys / 'demo-key'}")
+
+    terminal.title("Starting the services")
+    supervisor.start(plan.services(settings, told), _START)
+    terminal.done("all ready", terminal.paint(f"after {time.monotonic() - began:.1f} s", Style.GOOD))
+    local_env.write(settings.environment, plan.public(settings, told, key))
+    _send_one(settings, terminal, key)
+    next_steps(settings, terminal)
+
+
+def _servers(settings: LocalSettings, terminal: Terminal) -> tuple[Kafka, MongoDB, Valkey]:
+    files = jars.prepare(settings.jars, terminal)
+    return (
+        Kafka(
+            data=settings.data / "kafka",
+            log=settings.logs / "kafka.log",
+            port=settings.port(Port.KAFKA),
+            controller_port=settings.port(Port.KAFKA_CONTROLLER),
+            jars=files,
+        ),
+        MongoDB(data=settings.data / "mongodb", log=settings.logs / "mongodb.log", port=settings.port(Port.MONGODB)),
+        Valkey(data=settings.data / "valkey", log=settings.logs / "valkey.log", port=settings.port(Port.VALKEY)),
+    )
+
+
+def _provision(settings: LocalSettings, told: dict[str, str]) -> str:
+    """Make the demo account, once per data folder; its key."""
+    key_file = settings.keys / "demo-key"
+    made = subprocess.run(
+        [sys.executable, "-m", "services.ingest", "provision-demo", "--key-file", str(key_file)],
+        cwd=ROOT,
+        env=plan.with_health_port(told, 0),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    if made.returncode or not key_file.exists():
+        raise Fatal("no_demo_account", f"the demo account could not be made:\n{made.stdout}{made.stderr}")
+    return key_file.read_text().strip()
+
+
+def _send_one(settings: LocalSettings, terminal: Terminal, key: str) -> None:
+    terminal.title("Sending a message")
+    demo = Demo(settings.url(Port.API), key)
+    try:
+        message_id = demo.send()
+        terminal.done("POST /v1/messages", f"202, message {message_id}")
+        began = None
+        for step in demo.follow(message_id, _DELIVER):
+            began = began or step.at
+            after = f"{(step.at - began).total_seconds() * 1000:8.0f} ms"
+            terminal.done(step.state, terminal.paint(after, Style.DIM))
+    finally:
+        demo.close()

@@ -1,0 +1,32 @@
+"""What to try once everything runs: lines that work when pasted."""
+
+from __future__ import annotations
+
+import os
+
+from deploy.local.settings import ROOT, LocalSettings, Port
+from deploy.local.terminal import Style, Terminal
+
+_SEND = r"""curl -s "$BUDSTIKKE_API/v1/messages" -H "Authorization: Bearer $BUDSTIKKE_KEY" \
+       -H 'Content-Type: application/json' \
+       -d '{"to": "+4790000002", "from": "Budstikke", "text": "Hei fra curl"}'"""
+_READ = """curl -s "$BUDSTIKKE_API/v1/messages/<id>" -H "Authorization: Bearer $BUDSTIKKE_KEY\""""
+
+
+def next_steps(settings: LocalSettings, terminal: Terminal) -> None:
+    """Print them."""
+    here = os.path.relpath(settings.var, ROOT)
+    terminal.title("Everything runs. Try next, in another terminal")
+    for what, command in (
+        ("learn the addresses and the key", f"set -a; source {here}/local.env; set +a"),
+        ("send a message", _SEND),
+        ("see what became of it", _READ),
+        ("the same with our own command", 'bin/budstikke send +4790000003 "Hei fra budstikke"'),
+        ("what the operator saw", 'curl -s "$BUDSTIKKE_SMSC_CONTROL/"'),
+        ("the API's pages", f"{settings.url(Port.API)}/docs"),
+        ("what the services say", f"tail -f {here}/log/*.log"),
+    ):
+        terminal.line(f"  {terminal.paint(what, Style.DIM)}")
+        terminal.line(f"     {command}")
+    terminal.line()
+    terminal.line(f"  {terminal.paint('Ctrl-C', Style.STRONG)} here, or `make stop`, ends everything.")
