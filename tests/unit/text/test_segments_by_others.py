@@ -21,7 +21,6 @@ def test_smsutil_splits_alike(text: str) -> None:
 
 @given(some_text)
 def test_sms_toolkit_splits_alike(text: str) -> None:
-    pytest.importorskip("six", reason="sms-toolkit needs six and does not say so")
     from sms_toolkit.messages.profiling import profile_message
 
     theirs = profile_message(text)
