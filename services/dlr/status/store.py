@@ -1,0 +1,122 @@
+"""All queries of the message log, and the indexes that they need.
+
+A document is `Message` as it is; `_id` is the message id. Writes are compare-and-set on (`_id`, `version`): who loses
+loads again and folds again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Collection, Sequence
+from contextlib import asynccontextmanager
+from datetime import datetime
+from typing import Any, Final
+
+import msgspec
+from pymongo import ASCENDING, DESCENDING, IndexModel, ReplaceOne
+from pymongo.asynchronous.collection import AsyncCollection
+from pymongo.errors import BulkWriteError, PyMongoError
+
+from services.dlr.status.message import Message
+from shared.errors import Fatal, TryLater
+from shared.ids import AccountId, MessageId
+from shared.stores.mongodb import Database, Document
+
+_NATIVE: Final = (bytes, datetime)
+_DUPLICATE_KEY: Final = 11000
+
+INDEXES: Final = (
+    IndexModel(
+        [("account_id", ASCENDING), ("request.requested_at", DESCENDING), ("_id", ASCENDING)], name="account_newest"
+    ),
+    IndexModel([("submissions.key", ASCENDING)], name="operator_key", sparse=True),
+)
+"""`account_newest`: an account's messages, newest first. `operator_key`: `named`, the message of an orphan receipt."""
+
+
+class MessageStore:
+    """The collection `messages`. Every method raises `TryLater` when the database does not answer."""
+
+    def __init__(self, database: Database) -> None:
+        self._messages: AsyncCollection[Document] = database["messages"]
+
+    async def prepare(self) -> None:
+        """Make the indexes that do not exist."""
+        async with _translated():
+            await self._messages.create_indexes(list(INDEXES))
+
+    async def load(self, ids: Collection[MessageId]) -> dict[MessageId, Message]:
+        """The messages of these ids that exist, in one query."""
+        async with _translated():
+            rows = await self._messages.find({"_id": {"$in": list(ids)}}).to_list(None)
+        messages = [_message(row) for row in rows]
+        return {message.id: message for message in messages}
+
+    async def one_of(self, account: AccountId, message_id: MessageId) -> Message | None:
+        """A message if it is this account's and its request is known."""
+        async with _translated():
+            row = await self._messages.find_one(
+                {"_id": message_id, "account_id": account, "request": {"$exists": True}}
+            )
+        return None if row is None else _message(row)
+
+    async def named(self, operator_keys: Collection[str]) -> list[Message]:
+        """The messages of which an operator took a part by one of these names."""
+        async with _translated():
+            rows = await self._messages.find({"submissions.key": {"$in": list(operator_keys)}}).to_list(None)
+        return [_message(row) for row in rows]
+
+    async def save(self, new: Sequence[Message], known: Sequence[tuple[int, Message]]) -> set[MessageId]:
+        """Insert the new messages and replace the known ones, each if it still has the version beside it.
+
+        Returns the ids that somebody else wrote meanwhile; of those nothing was written. A message that lies there
+        exactly as it should is no conflict, whoever wrote it.
+        """
+        async with _translated():
+            lost = await self._insert(new)
+            return lost | await self._replace(known)
+
+    async def _insert(self, new: Sequence[Message]) -> set[MessageId]:
+        if not new:
+            return set()
+        try:
+            await self._messages.insert_many([_document(message) for message in new], ordered=False)
+        except BulkWriteError as error:
+            faults = error.details["writeErrors"]
+            if error.details.get("writeConcernErrors") or any(fault["code"] != _DUPLICATE_KEY for fault in faults):
+                raise
+            return {new[fault["index"]].id for fault in faults}
+        return set()
+
+    async def _replace(self, known: Sequence[tuple[int, Message]]) -> set[MessageId]:
+        if not known:
+            return set()
+        result = await self._messages.bulk_write(
+            [ReplaceOne({"_id": message.id, "version": version}, _document(message)) for version, message in known],
+            ordered=False,
+        )
+        if result.matched_count == len(known):
+            return set()
+        found = await self.load([message.id for _, message in known])
+        return {message.id for _, message in known if found.get(message.id) != message}
+
+
+def _document(message: Message) -> Document:
+    document: Document = msgspec.to_builtins(message, builtin_types=_NATIVE)
+    return document
+
+
+def _message(row: dict[str, Any]) -> Message:
+    try:
+        return msgspec.convert(row, Message, builtin_types=_NATIVE)
+    except msgspec.ValidationError as error:
+        # Whoever wrote this knew another shape of the document: to go on could lose what it says.
+        raise Fatal("unreadable_message", f"a document of the message log cannot be read: {error}") from None
+
+
+@asynccontextmanager
+async def _translated() -> AsyncIterator[None]:
+    """Errors of the driver as ours; the type alone is told, for its text may quote a document."""
+    try:
+        yield
+    except PyMongoError as error:
+        raise TryLater("mongodb_unavailable", f"the message log does not answer ({type(error).__name__})") from None
