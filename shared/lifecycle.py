@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from contextlib import suppress
 from typing import Protocol
 
@@ -183,3 +183,41 @@ class Process:
                 _log.error("drain_deadline", component=component.name)
             except Exception as error:
                 _log.error("stop_failed", component=component.name, exc_info=error)
+
+
+class Prepare:
+    """A component that does one thing at the start, such as making indexes, and then nothing."""
+
+    def __init__(self, name: str, act: Callable[[], Awaitable[None]]) -> None:
+        self.name = name
+        self._act = act
+        self._done = False
+
+    async def start(self) -> None:
+        """Do it."""
+        await self._act()
+        self._done = True
+
+    async def stop(self, deadline: float) -> None:
+        """Nothing to release."""
+
+    async def wait(self) -> None:
+        """Never ends by itself."""
+        await asyncio.Event().wait()
+
+    def health(self) -> Health:
+        """Ready once it is done."""
+        return Health(ready=self._done, reason="" if self._done else "not done")
+
+
+async def first_end(*waits: Coroutine[None, None, None]) -> None:
+    """Return or raise as the first of several `wait`s does; the others are cancelled."""
+    tasks = [asyncio.ensure_future(one) for one in waits]
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            task.result()
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)

@@ -17,17 +17,22 @@ from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector,
 from shared.clock import Clock, SystemClock
 from shared.errors import BadSettings
 from shared.http import HttpServer, probes
+from shared.kafka.metrics import KafkaMetrics
 from shared.lifecycle import Component, Process
 from shared.settings import RoleSettings, load
 from shared.telemetry.logs import configure_logs, get_log
 
 
 class Context(msgspec.Struct, frozen=True):
-    """What a builder is given: the sources of time and chance, and where metrics are registered."""
+    """What a builder is given: the sources of time and chance, and where metrics are registered.
+
+    The kit's metrics are one set per process, whatever number of roles shares it.
+    """
 
     clock: Clock
     random: SystemRandom
     registry: CollectorRegistry
+    kafka_metrics: KafkaMetrics
 
 
 Build = Callable[[Context], Sequence[Component]]
@@ -54,7 +59,9 @@ async def _serve(settings: RoleSettings, builds: Sequence[Build]) -> int:
     ProcessCollector(registry=registry)
     PlatformCollector(registry=registry)
     GCCollector(registry=registry)
-    context = Context(clock=SystemClock(), random=SystemRandom(), registry=registry)
+    context = Context(
+        clock=SystemClock(), random=SystemRandom(), registry=registry, kafka_metrics=KafkaMetrics(registry)
+    )
     try:
         components = [component for build in builds for component in build(context)]
     except BadSettings as error:

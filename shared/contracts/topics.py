@@ -108,6 +108,9 @@ def dispatch(operator: str, lane: Lane) -> str:
     return f"sms.dispatch.{operator}.{lane}"
 
 
+LINGER: dict[Lane, float] = {Lane.EXPRESS: 0.0, Lane.STANDARD: 0.005, Lane.BULK: 0.005}
+"""Seconds for which a stage waits for more before it begins a transaction, per lane."""
+
 FACTS = "sms.facts"
 RECEIPTS = "sms.receipts"
 EVENTS = "sms.events"

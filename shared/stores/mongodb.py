@@ -18,41 +18,42 @@ Database = AsyncDatabase[Document]
 
 _SELECTION_MS = 5_000
 _SOCKET_MS = 20_000
+_WRITE_MS = 15_000
 
 
 class MongoStore:
-    """A component that owns the client of one service's database. `database` is usable after `start`."""
+    """A component that owns the client of one service's database.
+
+    `database` may be handed to whoever needs it before the start; nothing is connected until then. Its writes are
+    acknowledged by a majority and journaled.
+    """
 
     def __init__(self, uri: str, database: str, *, pool: int = 32) -> None:
+        """Raises `BadSettings` for a URI that cannot be read; its parts are never quoted."""
         self.name = "mongodb"
-        self._uri = uri
-        self._database_name = database
-        self._pool = pool
-        self._client: AsyncMongoClient[Document] | None = None
-        self._database: Database | None = None
-
-    @property
-    def database(self) -> Database:
-        """The service's database: writes are acknowledged by a majority and journaled, reads are of the primary."""
-        if self._database is None:
-            raise RuntimeError("the store is used before its start")
-        return self._database
-
-    async def start(self) -> None:
-        """Connect and ask for the primary. Raises `TryLater` when it does not answer, `BadSettings` for a bad URI."""
         try:
-            self._client = AsyncMongoClient(
-                self._uri,
+            self._client: AsyncMongoClient[Document] = AsyncMongoClient(
+                uri,
                 tz_aware=True,
-                maxPoolSize=self._pool,
+                maxPoolSize=pool,
                 serverSelectionTimeoutMS=_SELECTION_MS,
                 socketTimeoutMS=_SOCKET_MS,
                 retryWrites=True,
-                appname=f"budstikke-{self._database_name}",
+                appname=f"budstikke-{database}",
             )
-            hello = await self._client.admin.command("hello")
         except (InvalidURI, ConfigurationError, ValueError) as error:
             raise BadSettings("bad_settings", f"BUDSTIKKE_MONGODB: not a usable URI ({type(error).__name__})") from None
+        self.database: Database = self._client.get_database(
+            database,
+            write_concern=WriteConcern(w="majority", j=True, wtimeout=_WRITE_MS),
+            read_concern=ReadConcern("majority"),
+        )
+        self._connected = False
+
+    async def start(self) -> None:
+        """Ask for the primary. Raises `TryLater` when it does not answer, `BadSettings` when it is not for us."""
+        try:
+            hello: dict[str, Any] = await self._client.admin.command("hello")
         except OperationFailure as error:
             raise BadSettings(
                 "mongodb_refused", f"BUDSTIKKE_MONGODB: refused by the server (code {error.code})"
@@ -61,17 +62,13 @@ class MongoStore:
             raise TryLater("mongodb_unreachable", f"BUDSTIKKE_MONGODB: no answer ({type(error).__name__})") from None
         if "setName" not in hello:
             raise BadSettings("mongodb_not_replicated", "BUDSTIKKE_MONGODB: the server is no member of a replica set")
-        self._database = self._client.get_database(
-            self._database_name,
-            write_concern=WriteConcern(w="majority", j=True, wtimeout=15_000),
-            read_concern=ReadConcern("majority"),
-        )
+        self._connected = True
 
     async def stop(self, deadline: float) -> None:  # noqa: ARG002 - closing a client does not wait
-        """Close the client."""
-        if self._client is not None:
+        """Close the client. After a start that failed there is nothing to close, and the start may be tried again."""
+        if self._connected:
+            self._connected = False
             await self._client.close()
-        self._client = self._database = None
 
     async def wait(self) -> None:
         """A client never ends by itself; wait for ever."""
@@ -79,4 +76,4 @@ class MongoStore:
 
     def health(self) -> Health:
         """Ready once connected; what fails later shows in the role that uses it."""
-        return Health(ready=self._database is not None, reason="" if self._database is not None else "not connected")
+        return Health(ready=self._connected, reason="" if self._connected else "not connected")

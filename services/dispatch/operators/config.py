@@ -34,9 +34,9 @@ class Link(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Operator(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One operator and how it is reached."""
+    """One operator and how it is reached: one link, of one or more binds."""
 
-    links: Annotated[tuple[Link, ...], msgspec.Meta(min_length=1)]
+    links: Annotated[tuple[Link, ...], msgspec.Meta(min_length=1, max_length=1)]
 
 
 class Route(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -1,0 +1,1 @@
+"""Hands parts of messages to an operator, each at most once per intent on record."""

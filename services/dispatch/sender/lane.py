@@ -1,0 +1,48 @@
+"""One lane of one operator: from records to attempts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+
+from services.dispatch.sender.parts import plan
+from services.dispatch.sender.submitting import Submitter
+from services.dispatch.sender.work import Attempt, Finish, Parcel
+from shared.contracts.codec import only
+from shared.contracts.codes import Reason
+from shared.contracts.events import DispatchOrdered
+from shared.contracts.words import FactKind
+from shared.kafka.record import Received
+from shared.privacy.sealing import Erased, Sealer
+
+read_order = partial(only, DispatchOrdered)
+
+
+class LaneSender:
+    """Handler of the topic `sms.dispatch.<operator>.<lane>`.
+
+    Returns when every part of the batch is written to the operator: the window is the back-pressure. A batch is
+    planned whole before anything of it has an effect, so a record that cannot be planned harms no other.
+    """
+
+    def __init__(self, submitter: Submitter, sealer: Sealer) -> None:
+        self._submitter = submitter
+        self._sealer = sealer
+
+    async def __call__(self, batch: Sequence[Received[DispatchOrdered]], finish: Finish) -> None:
+        """Plan, then submit. `finish` is called for a record when each of its parts is settled and told."""
+        attempts: list[Attempt] = []
+        erased: list[Parcel] = []
+        for received in batch:
+            order, message = received.event, received.event.message
+            number = self._sealer.open(message.account_id, message.message_id, "to", message.to)
+            text = self._sealer.open(message.account_id, message.message_id, "content", message.content)
+            if isinstance(number, Erased) or isinstance(text, Erased):
+                erased.append(Parcel(received, 1, finish))
+                continue
+            parts = plan(order, number, text)
+            parcel = Parcel(received, len(parts), finish)
+            attempts.extend(Attempt(parcel, part, order.attempt) for part in parts)
+        for parcel in erased:
+            self._submitter.end(parcel, FactKind.REJECTED, Reason.ERASED)
+        await self._submitter.submit(attempts)

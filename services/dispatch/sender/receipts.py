@@ -1,0 +1,220 @@
+"""What operators deliver: receipts are put on `sms.receipts`, and only then answered (SMPP rule 5)."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections import OrderedDict
+from collections.abc import Sequence
+from datetime import datetime
+from itertools import islice
+
+import msgspec
+
+from services.dispatch.sender.facts import SOURCE
+from services.dispatch.sender.metrics import SenderMetrics
+from services.dispatch.sender.work import Attempt
+from shared.clock import Clock
+from shared.contracts import topics
+from shared.contracts.codec import Writer
+from shared.contracts.events import OperatorReceipt
+from shared.contracts.words import ReceiptState
+from shared.errors import BudstikkeError
+from shared.ids import GATEWAY, AccountId, MessageId, partition_of
+from shared.kafka.record import Output
+from shared.kafka.sending import Sender
+from shared.privacy.sealing import Sealer
+from shared.smpp.constants import ESME_ROK, ESME_RX_T_APPN
+from shared.smpp.pdu import DeliverSm
+from shared.smpp.receipts import Receipt, id_candidates, parse
+from shared.smpp.receipts import ReceiptState as SmppState
+from shared.smpp.session import Reply
+from shared.telemetry.logs import get_log
+
+_log = get_log()
+
+_MOST_AT_ONCE = 500
+
+_STATES = {SmppState.SCHEDULED: ReceiptState.ENROUTE, SmppState.SKIPPED: ReceiptState.DELETED}
+"""States of SMPP 5 in the words of 3.4, which are those of our events."""
+
+
+class Sent(msgspec.Struct, frozen=True, gc=False):
+    """What an operator's message id stands for."""
+
+    message_id: MessageId
+    account_id: AccountId
+    part: int
+    attempt: int
+
+
+class SentMemory:
+    """The last parts that an operator took, by link and its id: bounded, lost at a restart (`dlr` then finds them)."""
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+        self._sent: OrderedDict[tuple[str, str], Sent] = OrderedDict()
+
+    def remember(self, link: str, operator_id: str, attempt: Attempt) -> None:
+        """Note that the operator took a part."""
+        message = attempt.parcel.order.message
+        self._sent[link, operator_id] = Sent(
+            message.message_id, message.account_id, attempt.part.number, attempt.number
+        )
+        if len(self._sent) > self._size:
+            self._sent.popitem(last=False)
+
+    def find(self, link: str, candidates: Sequence[str]) -> tuple[str, Sent] | None:
+        """The first of an id's spellings that is known, and what it stands for."""
+        for operator_id in candidates:
+            sent = self._sent.get((link, operator_id))
+            if sent is not None:
+                return operator_id, sent
+        return None
+
+
+class Delivery(msgspec.Struct, frozen=True, gc=False):
+    """A `deliver_sm` that waits for its answer."""
+
+    link: str
+    pdu: DeliverSm
+    reply: Reply
+    at: datetime
+
+
+class ReceiptRelay:
+    """Gathers what the binds of one operator deliver, writes it in batches, then answers each.
+
+    The sessions bound how much may wait here. What cannot be stored is answered ESME_RX_T_APPN: the operator
+    delivers it again.
+    """
+
+    def __init__(
+        self,
+        operator: str,
+        memory: SentMemory,
+        sender: Sender,
+        sealer: Sealer,
+        clock: Clock,
+        partitions: int,
+        metrics: SenderMetrics,
+    ) -> None:
+        self._operator = operator
+        self._memory = memory
+        self._sender = sender
+        self._sealer = sealer
+        self._clock = clock
+        self._partitions = partitions
+        self._write = Writer(SOURCE).output
+        self._waiting: list[Delivery] = []
+        self._arrived = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+        self._known = metrics.deliveries.labels(operator, "receipt")
+        self._orphans = metrics.deliveries.labels(operator, "orphan_receipt")
+        self._others = metrics.deliveries.labels(operator, "incoming")
+
+    def start(self) -> None:
+        """Begin to relay."""
+        self._task = asyncio.create_task(self._run(), name=f"receipts {self._operator}")
+
+    async def stop(self) -> None:
+        """End; what still waits stays unanswered, so the operator keeps it."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+            self._task = None
+
+    async def wait(self) -> None:
+        """Return or raise when the relay ended by itself."""
+        if self._task is not None:
+            await asyncio.shield(self._task)
+
+    def take(self, link: str, pdu: DeliverSm, reply: Reply) -> None:
+        """A bind delivered something. Called from the read; does nothing but note it."""
+        self._waiting.append(Delivery(link, pdu, reply, self._clock.now()))
+        self._arrived.set()
+
+    async def _run(self) -> None:
+        while True:
+            await self._arrived.wait()
+            self._arrived.clear()
+            while self._waiting:
+                batch = list(islice(self._waiting, _MOST_AT_ONCE))
+                del self._waiting[: len(batch)]
+                await self._relay(batch)
+
+    async def _relay(self, batch: Sequence[Delivery]) -> None:
+        status = ESME_ROK
+        try:
+            outputs = [output for delivery in batch if (output := self._output(delivery)) is not None]
+            if outputs:
+                await self._sender.send(outputs)
+        except BudstikkeError as error:
+            _log.warning("receipts_not_stored", operator=self._operator, code=error.code, count=len(batch))
+            status = ESME_RX_T_APPN
+        for delivery in batch:
+            delivery.reply(status)
+
+    def _output(self, delivery: Delivery) -> Output | None:
+        receipt = parse(delivery.pdu)
+        if receipt is None:
+            # Incoming messages have no consumer yet: they are counted, and taken so that the operator does not repeat.
+            self._others.inc()
+            return None
+        spellings = [candidate.decode("latin-1") for candidate in id_candidates(receipt.message_id)]
+        found = self._memory.find(delivery.link, spellings)
+        event = self._event(delivery, receipt, found)
+        if found is not None:
+            self._known.inc()
+            key = event.message_id or ""
+            partition = partition_of(key, self._partitions)
+        else:
+            self._orphans.inc()
+            key = f"{self._operator}:{event.operator_id}"
+            partition = hashlib.blake2s(key.encode(), digest_size=1).digest()[0] % self._partitions
+        return self._write(
+            topics.RECEIPTS,
+            partition,
+            event,
+            event_id=event.receipt_id,
+            time=delivery.at,
+            subject=event.message_id or event.receipt_id,
+            key=key,
+        )
+
+    def _event(self, delivery: Delivery, receipt: Receipt, found: tuple[str, Sent] | None) -> OperatorReceipt:
+        receipt_id = receipt_id_of(self._operator, delivery.link, delivery.pdu)
+        sent = found[1] if found else None
+        account = sent.account_id if sent else GATEWAY
+        raw = delivery.pdu.content.decode("latin-1")
+        source = delivery.pdu.source_addr.decode("latin-1")
+        return OperatorReceipt(
+            receipt_id=receipt_id,
+            operator=self._operator,
+            link=delivery.link,
+            operator_id=found[0] if found else receipt.message_id.decode("latin-1"),
+            operator_id_raw=receipt.message_id,
+            state=_STATES.get(receipt.state) or ReceiptState(receipt.state.value),
+            received_at=delivery.at,
+            error=receipt.err or None,
+            network_error=f"{receipt.network_error.network}:{receipt.network_error.code}"
+            if receipt.network_error
+            else None,
+            done_at=receipt.done_at,
+            raw=self._sealer.seal(account, receipt_id, "raw", raw, delivery.at),
+            source=self._sealer.seal(account, receipt_id, "source", source, delivery.at),
+            message_id=sent.message_id if sent else None,
+            account_id=sent.account_id if sent else None,
+            part=sent.part if sent else 0,
+            attempt=sent.attempt if sent else 0,
+        )
+
+
+def receipt_id_of(operator: str, link: str, pdu: DeliverSm) -> str:
+    """Same content, same id: a receipt delivered again is a repeat."""
+    digest = hashlib.blake2b(digest_size=16)
+    for piece in (operator.encode(), link.encode(), pdu.source_addr, pdu.destination_addr, pdu.content):
+        digest.update(len(piece).to_bytes(4, "big") + piece)
+    for tag, value in pdu.tlvs:
+        digest.update(tag.to_bytes(2, "big") + len(value).to_bytes(4, "big") + value)
+    return digest.hexdigest()

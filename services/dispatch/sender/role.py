@@ -1,0 +1,137 @@
+"""Wiring of the role `sender`: for each operator a link, a ledger with its leases, and a runner per lane."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import socket
+from collections.abc import Iterator, Sequence
+
+from services.dispatch.operators import config
+from services.dispatch.operators.config import Operators
+from services.dispatch.sender.facts import FactWriter
+from services.dispatch.sender.held import HeldLeases
+from services.dispatch.sender.lane import LaneSender, read_order
+from services.dispatch.sender.lease import LeaseStore
+from services.dispatch.sender.ledger import Ledger
+from services.dispatch.sender.metrics import SenderMetrics
+from services.dispatch.sender.operator import OperatorLink, bind_settings, watch_link
+from services.dispatch.sender.receipts import ReceiptRelay, SentMemory
+from services.dispatch.sender.submitting import Submitter
+from services.dispatch.settings import SenderSettings
+from shared.contracts import topics
+from shared.contracts.words import Lane
+from shared.errors import BadSettings
+from shared.kafka.at_least_once import AtLeastOnceRunner
+from shared.kafka.sending import Sender
+from shared.kafka.settings import KafkaSettings
+from shared.lifecycle import Component, Prepare
+from shared.privacy.keys import FileKeyStore
+from shared.privacy.sealing import Sealer
+from shared.service import Context
+from shared.settings import load
+from shared.smpp.link import Link
+from shared.stages import Producing, Stage
+from shared.stores.mongodb import MongoStore
+
+GROUP = "dispatch.sender"
+
+
+def build_sender(context: Context) -> Sequence[Component]:
+    """Components of the role, in the order of their start."""
+    settings = load(SenderSettings)
+    operators = config.load(settings.operators)
+    store = MongoStore(settings.mongodb.get_secret_value(), "dispatch")
+    sender = Sender(
+        connection=KafkaSettings(bootstrap=settings.kafka, client_id=GROUP),
+        clock=context.clock,
+        metrics=context.kafka_metrics,
+    )
+    build = _Build(context, settings, store, sender)
+    return [
+        store,
+        build.ledger_indexes(),
+        Producing(sender),
+        *(
+            component
+            for operator in _served(settings.sender_operators, operators)
+            for component in build.operator(operator, operators)
+        ),
+    ]
+
+
+def _served(wanted: str, operators: Operators) -> Sequence[str]:
+    """The operators this process serves. Raises `BadSettings` for one that is not in the file."""
+    names = [name.strip() for name in wanted.split(",") if name.strip()] or list(operators.operators)
+    if unknown := [name for name in names if name not in operators.operators]:
+        raise BadSettings("bad_settings", f"BUDSTIKKE_SENDER_OPERATORS: not in the operators file: {unknown[0]}")
+    return names
+
+
+class _Build:
+    """What the operators of one process share."""
+
+    def __init__(self, context: Context, settings: SenderSettings, store: MongoStore, sender: Sender) -> None:
+        self._context = context
+        self._settings = settings
+        self._sender = sender
+        self._sealer = Sealer(FileKeyStore(settings.key_store), context.clock)
+        self._ledger = Ledger(store.database)
+        owner = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
+        self._leases = LeaseStore(store.database, owner, context.clock)
+        self._metrics = SenderMetrics(context.registry)
+
+    def ledger_indexes(self) -> Component:
+        """Makes the indexes before anything is written."""
+        return Prepare("ledger indexes", self._ledger.prepare)
+
+    def operator(self, operator: str, operators: Operators) -> Iterator[Component]:
+        """The components of one operator."""
+        context, settings = self._context, self._settings
+        (link_config,) = operators.operators[operator].links
+        memory = SentMemory(settings.sender_remembers)
+        relay = ReceiptRelay(
+            operator, memory, self._sender, self._sealer, context.clock, settings.message_partitions, self._metrics
+        )
+        link = Link(
+            bind_settings(link_config, config.password_of(link_config, os.environ)),
+            on_deliver=lambda pdu, reply: relay.take(link_config.name, pdu, reply),
+            on_change=watch_link(operator, link_config, self._metrics),
+            random=context.random,
+            clock=context.clock,
+        )
+        leases = HeldLeases(self._leases, context.clock)
+        submitter = Submitter(
+            operator,
+            link_config.name,
+            link,
+            self._ledger,
+            leases,
+            memory,
+            self._sender,
+            FactWriter(settings.message_partitions),
+            context.clock,
+            self._metrics,
+            most_unresolved=int(link_config.window * link_config.binds * settings.sender_unresolved),
+        )
+        leases.settled_before = submitter.settled_before
+        yield OperatorLink(operator, link, submitter, relay, leases)
+        handler = LaneSender(submitter, self._sealer)
+        for lane in Lane:
+            group = f"{GROUP}.{operator}.{lane}"
+            yield Stage(
+                AtLeastOnceRunner(
+                    connection=KafkaSettings(bootstrap=settings.kafka, client_id=group),
+                    group=group,
+                    topics=[topics.dispatch(operator, lane)],
+                    decode=read_order,
+                    handle=handler,
+                    dead_letter_topic=topics.dead_letters,
+                    on_assigned=leases.want,
+                    on_revoked=leases.give_up,
+                    requires={topics.FACTS: settings.message_partitions, topics.RECEIPTS: settings.message_partitions},
+                    clock=context.clock,
+                    metrics=context.kafka_metrics,
+                    random=context.random,
+                )
+            )
