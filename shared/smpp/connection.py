@@ -8,14 +8,13 @@ from abc import ABC, abstractmethod
 from collections import Counter, deque
 from typing import cast
 
-import structlog
-
 from shared.clock import Clock
 from shared.smpp.framing import Frame, Framer
 from shared.smpp.results import Ending
 from shared.smpp.settings import SessionSettings
+from shared.telemetry.logs import get_log
 
-log = structlog.get_logger(__name__)
+_log = get_log()
 
 _HELD_WRITES = 1024 * 1024
 """Octets the peer may leave unread before its requests are no longer read: far above any window of short messages."""
@@ -108,7 +107,7 @@ class Connection(asyncio.Protocol, ABC):
     def connection_lost(self, exc: Exception | None) -> None:
         """Called by the event loop."""
         ending = self._end(Ending.LINK_LOST)
-        log.info("smpp_connection_gone", ending=ending, error=type(exc).__name__ if exc is not None else None)
+        _log.info("smpp_connection_gone", ending=ending, error=type(exc).__name__ if exc is not None else None)
         if self._timer is not None:
             self._timer.cancel()
         if not self.closed.done():
@@ -187,4 +186,4 @@ class Connection(asyncio.Protocol, ABC):
         """Count something odd of the peer's; a constant phrase, never content."""
         self.oddities[oddity] += 1
         if self.oddities[oddity] == 1:
-            log.warning("smpp_oddity", oddity=oddity, peer=self.peer)
+            _log.warning("smpp_oddity", oddity=oddity, peer=self.peer)

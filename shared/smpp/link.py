@@ -9,7 +9,6 @@ from random import Random
 from typing import Any, TypeAlias
 
 import msgspec
-import structlog
 
 from shared.clock import Clock
 from shared.errors import TryLater
@@ -19,8 +18,9 @@ from shared.smpp.pdu import SubmitSm
 from shared.smpp.results import Ending, SubmitResult
 from shared.smpp.settings import BindSettings
 from shared.smpp.window import OnResult
+from shared.telemetry.logs import get_log
 
-log = structlog.get_logger(__name__)
+_log = get_log()
 
 
 class Backoff(msgspec.Struct, frozen=True, kw_only=True):
@@ -160,7 +160,7 @@ class Link:
                 )
             except TryLater as error:
                 status = error.status if isinstance(error, BindRefused) else None
-                log.warning("smpp_bind_failed", bind=index, code=error.code, status=status)
+                _log.warning("smpp_bind_failed", bind=index, code=error.code, status=status)
                 self._on_change(LinkChange(index, self.up, error=error.code, status=status))
             else:
                 if await self._stand(index, bind):
@@ -172,7 +172,7 @@ class Link:
         """From up to down; whether it stood long enough to start the back-off anew."""
         since = self._clock.monotonic()
         self._binds[index] = bind
-        log.info("smpp_bind_up", bind=index)
+        _log.info("smpp_bind_up", bind=index)
         self._on_change(LinkChange(index, self.up))
         self._wake()
         try:
@@ -180,7 +180,7 @@ class Link:
         finally:
             del self._binds[index]
             bind.abort()
-        log.warning("smpp_bind_down", bind=index, ending=ending)
+        _log.warning("smpp_bind_down", bind=index, ending=ending)
         self._on_change(LinkChange(index, self.up, ending=ending))
         return self._clock.monotonic() - since >= self._backoff.steady
 

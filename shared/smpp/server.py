@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl as tls
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, ClassVar, TypeAlias
 
 import msgspec
@@ -186,7 +186,7 @@ class Server:
         self._listener: asyncio.Server | None = None
 
     @property
-    def sessions(self) -> Iterable[ServerSession]:
+    def sessions(self) -> Sequence[ServerSession]:
         """Every open connection, bound or not."""
         return tuple(self._sessions)
 

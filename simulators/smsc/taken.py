@@ -1,0 +1,73 @@
+"""What the simulator took: a numbered record of the latest messages and a count of duplicates, in bounded memory."""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from collections.abc import Sequence
+from datetime import datetime
+from itertools import islice
+
+import msgspec
+
+from shared.smpp.pdu import SubmitSm
+
+_REMEMBERED = 200_000
+"""Messages among which a duplicate is recognised."""
+
+
+class TakenMessage(msgspec.Struct, frozen=True, gc=False):
+    """One message as it was taken. `number` counts from 1 over the life of the process."""
+
+    number: int
+    id: int
+    system_id: bytes
+    taken_at: datetime
+    duplicate: bool
+    message: SubmitSm
+
+
+class Taken:
+    """Appends and counts. Keeps the last `bodies` messages whole and the traces of the last 200,000."""
+
+    def __init__(self, bodies: int) -> None:
+        self.count = 0
+        self.duplicates = 0
+        self._messages: deque[TakenMessage] = deque(maxlen=bodies)
+        self._order: deque[int] = deque()
+        self._seen: Counter[int] = Counter()
+
+    def add(self, message: SubmitSm, message_id: int, system_id: bytes, now: datetime) -> TakenMessage:
+        """Record one message; a duplicate has the source, destination and content of a remembered one."""
+        self.count += 1
+        trace = hash((message.source_addr, message.destination_addr, message.content))
+        duplicate = self._remember(trace)
+        self.duplicates += duplicate
+        taken = TakenMessage(self.count, message_id, system_id, now, duplicate, message)
+        self._messages.append(taken)
+        return taken
+
+    def after(self, number: int, limit: int) -> Sequence[TakenMessage]:
+        """Up to `limit` kept messages with a higher number, in order."""
+        if not self._messages:
+            return ()
+        skip = max(0, number + 1 - self._messages[0].number)
+        return tuple(islice(self._messages, skip, skip + limit))
+
+    def forget(self) -> None:
+        """Drop messages and traces and count duplicates anew; numbers go on."""
+        self._messages.clear()
+        self._order.clear()
+        self._seen.clear()
+        self.duplicates = 0
+
+    def _remember(self, trace: int) -> bool:
+        seen = self._seen.get(trace, 0)
+        self._seen[trace] = seen + 1
+        self._order.append(trace)
+        if len(self._order) > _REMEMBERED:
+            oldest = self._order.popleft()
+            if self._seen[oldest] == 1:
+                del self._seen[oldest]
+            else:
+                self._seen[oldest] -= 1
+        return seen > 0
