@@ -14,6 +14,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 from deploy.local.prerequisites import look, missing
@@ -109,7 +110,7 @@ def _install(name: str, terminal: Terminal) -> None:
 def _by_uv(lock: Path, terminal: Terminal) -> bool:
     """Install with uv. False when pip must: pip is configured in ways uv does not see, or uv failed."""
     options = _pip_options()
-    if _PIP_ONLY & options.keys() and not any(os.environ.get(name) for name in _UV_INDEX):
+    if not uv_may(options, os.environ):
         return False
     if _pip("install", "-q", "--require-hashes", "-r", str(_REQUIREMENTS / "bootstrap.txt")):
         return False
@@ -123,14 +124,23 @@ def _by_uv(lock: Path, terminal: Terminal) -> bool:
     return True
 
 
-def _pip_options() -> dict[str, str]:
-    """Pip's configuration from all its sources, by option name without section."""
-    run = subprocess.run([_PYTHON, "-m", "pip", "config", "list"], capture_output=True, text=True, check=False)
+def uv_may(pip_options: Mapping[str, str], environment: Mapping[str, str]) -> bool:
+    """Whether uv looks where pip is told to look: pip is told nothing, or uv is told for itself."""
+    return not _PIP_ONLY & pip_options.keys() or any(environment.get(name) for name in _UV_INDEX)
+
+
+def read_pip_options(listing: str) -> dict[str, str]:
+    """`pip config list` as values by option name, without the section."""
     options = {}
-    for line in run.stdout.splitlines():
+    for line in listing.splitlines():
         key, _, value = line.partition("=")
         options[key.rpartition(".")[2]] = value.strip().strip("'\"")
     return options
+
+
+def _pip_options() -> dict[str, str]:
+    run = subprocess.run([_PYTHON, "-m", "pip", "config", "list"], capture_output=True, text=True, check=False)
+    return read_pip_options(run.stdout)
 
 
 def _pip(*arguments: str) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import socket
+from contextlib import suppress
 from pathlib import Path
 
 from shared.errors import Fatal
@@ -67,15 +68,21 @@ def _listening_inodes(port: int) -> set[str]:
 
 
 def _open_sockets(folder: Path) -> set[str]:
+    found = set()
     try:
-        return {str(link.readlink()) for link in (folder / "fd").iterdir()}
+        for link in (folder / "fd").iterdir():
+            with suppress(FileNotFoundError):  # closed while we looked, as the listing itself is
+                found.add(str(link.readlink()))
     except (PermissionError, FileNotFoundError, ProcessLookupError):
-        return set()  # another user's process, or one that ended (or closed a file) while we looked
+        return found  # another user's process, or one that has ended
+    return found
 
 
 def _command(folder: Path) -> str:
+    """The command line, by the program's name without its folder, cut to 80 characters."""
     try:
-        words = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace").strip()
+        words = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace").split()
     except (PermissionError, FileNotFoundError, ProcessLookupError):
         return "unknown"
-    return words if len(words) <= 80 else words[:79] + "…"
+    line = " ".join([Path(words[0]).name, *words[1:]]) if words else "unknown"
+    return line if len(line) <= 80 else line[:79] + "…"

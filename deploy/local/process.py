@@ -130,10 +130,8 @@ class Process:
 
     def obituary(self) -> str:
         """How it ended, with the last lines of its log."""
-        code = self.exit_code
-        how = (
-            f"was ended by {signal.Signals(-code).name}" if code is not None and code < 0 else f"ended with code {code}"
-        )
+        code = self.exit_code or 0
+        how = f"was ended by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
         return f"{self.name} {how}\n{self.last_words()}"
 
     def last_words(self, lines: int = 15) -> str:

@@ -7,7 +7,7 @@ import sys
 import time
 
 from deploy.local import jars, local_env, plan, topics
-from deploy.local.demo import Demo
+from deploy.local.demo import Demo, client
 from deploy.local.instance import PID_FILES, only_one
 from deploy.local.kafka import Kafka
 from deploy.local.mongodb import MongoDB
@@ -122,8 +122,8 @@ def _provision(settings: LocalSettings, told: dict[str, str]) -> str:
 
 def _send_one(settings: LocalSettings, terminal: Terminal, key: str) -> None:
     terminal.title("Sending a message")
-    demo = Demo(settings.url(Port.API), key)
-    try:
+    with client(settings.url(Port.API), key) as api:
+        demo = Demo(api)
         message_id = demo.send()
         terminal.done("POST /v1/messages", f"202, message {message_id}")
         began = None
@@ -131,5 +131,3 @@ def _send_one(settings: LocalSettings, terminal: Terminal, key: str) -> None:
             began = began or step.at
             after = f"{(step.at - began).total_seconds() * 1000:8.0f} ms"
             terminal.done(step.state, terminal.paint(after, Style.DIM))
-    finally:
-        demo.close()

@@ -19,7 +19,7 @@ async def test_kafka_takes_a_record(kafka: str) -> None:
 
 
 async def test_mongodb_has_transactions(mongodb: str) -> None:
-    async with AsyncMongoClient(mongodb) as client, client.start_session() as session:
+    async with AsyncMongoClient[dict[str, int]](mongodb) as client, client.start_session() as session:
         async with await session.start_transaction():
             await client["fixtures"]["rows"].insert_one({"_id": 1}, session=session)
         assert await client["fixtures"]["rows"].count_documents({}) == 1

@@ -1,0 +1,47 @@
+"""The demo sends one message and tells each state once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import pytest
+
+from deploy.local.demo import Demo
+from shared.errors import Fatal
+
+ACCEPTED = {"state": "accepted", "at": "2026-01-01T12:00:00.000Z"}
+QUEUED = {"state": "queued", "at": "2026-01-01T12:00:00.012Z"}
+DELIVERED = {"state": "delivered", "at": "2026-01-01T12:00:00.540Z"}
+
+
+def api(looks: list[list[dict[str, str]]], status: int = 202) -> httpx.Client:
+    """An API that takes a message and then shows one history after another; the last one is final."""
+    left: Iterator[tuple[int, list[dict[str, str]]]] = iter(enumerate(looks, start=1))
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        if request.method == "POST":
+            taken: dict[str, Any] = {"messages": [{"id": "m1", "to": "x", "state": "accepted", "parts": 1}]}
+            return httpx.Response(status, json=taken)
+        number, history = next(left)
+        return httpx.Response(200, json={"id": "m1", "final": number == len(looks), "history": history})
+
+    return httpx.Client(base_url="http://api", transport=httpx.MockTransport(answer))
+
+
+def test_each_state_is_told_once_in_order() -> None:
+    with api([[], [ACCEPTED], [ACCEPTED, QUEUED], [ACCEPTED, QUEUED, DELIVERED]]) as client:
+        demo = Demo(client)
+        states = [step.state for step in demo.follow(demo.send(), 10)]
+    assert states == ["accepted", "queued", "delivered"]
+
+
+def test_a_refused_message_fails_with_the_answer() -> None:
+    with api([], status=401) as client, pytest.raises(Fatal, match="answered 401"):
+        Demo(client).send()
+
+
+def test_a_message_that_gets_nowhere_fails_after_the_deadline() -> None:
+    with api([[ACCEPTED]] * 1000) as client, pytest.raises(Fatal, match=r"after 0\.1 s the message is still accepted"):
+        list(Demo(client).follow("m1", 0.1))
