@@ -1,0 +1,72 @@
+"""The demo account and its key, for one machine: `python -m services.ingest provision-demo --key-file PATH`."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from pathlib import Path
+from typing import Final
+
+from services.ingest.accounts.account import Account, Key
+from services.ingest.accounts.keys import ALL_SCOPES, PresentedKey, make, matches, parse
+from services.ingest.accounts.store import AccountStore
+from shared.clock import Clock
+from shared.ids import AccountId
+
+DEMO: Final = Account(account_id=AccountId("demo"), name="Demo", default_sender="Budstikke")
+
+_MODE: Final = 0o600
+
+
+async def provision_demo(store: AccountStore, key_file: Path, clock: Clock) -> bool:
+    """Make sure that the demo account exists and that `key_file` holds a key of it that works.
+
+    Returns whether a new key was made; a key in the file that still works is kept. The row is written before the
+    file, so a crash between the two leaves a key that nobody has.
+    """
+    await store.prepare()
+    await store.add_account(DEMO)
+    if await _works(store, _presented(key_file)):
+        return False
+    key = make(secrets.token_bytes)
+    await store.add_key(
+        Key(
+            key_id=key.key_id,
+            account_id=DEMO.account_id,
+            digest=key.digest,
+            scopes=ALL_SCOPES,
+            created_at=clock.now(),
+        )
+    )
+    _write(key_file, key.text)
+    return True
+
+
+def _presented(key_file: Path) -> PresentedKey | None:
+    """The key in the file, if it holds one."""
+    try:
+        return parse(key_file.read_text(encoding="ascii").strip())
+    except (FileNotFoundError, UnicodeDecodeError):
+        return None
+
+
+async def _works(store: AccountStore, presented: PresentedKey | None) -> bool:
+    if presented is None:
+        return False
+    grant = await store.grant(presented.key_id)
+    return grant is not None and grant.account.account_id == DEMO.account_id and matches(presented, grant.key.digest)
+
+
+def _write(path: Path, text: str) -> None:
+    """Replace the file whole or not at all, readable by its owner alone."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _MODE)
+    try:
+        with os.fdopen(descriptor, "w", encoding="ascii") as file:
+            file.write(f"{text}\n")
+            file.flush()
+            os.fsync(file.fileno())
+        draft.replace(path)
+    finally:
+        draft.unlink(missing_ok=True)

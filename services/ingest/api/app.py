@@ -1,0 +1,122 @@
+"""The front door as one ASGI application: routes, problem documents, counting. Wiring of values only."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import msgspec
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import HTMLResponse, Response
+from starlette.routing import Route
+from starlette.types import ASGIApp, Message, Receive, Send
+from starlette.types import Scope as Connection
+
+from services.ingest.accounts.keys import Scope
+from services.ingest.accounts.view import AccountView
+from services.ingest.api import problems
+from services.ingest.api.authentication import authenticate
+from services.ingest.api.bodies import headers_of, read_json
+from services.ingest.api.document import document
+from services.ingest.api.drafting import quote_draft
+from services.ingest.api.messages import Quote
+from services.ingest.api.metrics import ApiMetrics
+from services.ingest.api.pages import POLICY, page
+from services.ingest.api.problems import Code, Rejected
+from services.ingest.api.reading import MessageReader
+from services.ingest.api.submitting import PATH, Submit
+from shared.errors import TryLater
+from shared.telemetry.logs import get_log
+from shared.text.gsm import foreign
+
+TITLE: Final = "Budstikke"
+VERSION: Final = "1"
+
+_JSON: Final = "application/json"
+_log = get_log()
+
+
+def front_door(view: AccountView, submit: Submit, reader: MessageReader, metrics: ApiMetrics) -> ASGIApp:
+    """Everything that the role answers to the outside."""
+
+    async def read(request: Request) -> Response:
+        grant = await authenticate(view, headers_of(request.scope), Scope.READ)
+        body = await reader.read(grant.account.account_id, request.path_params["id"])
+        return Response(body, media_type=_JSON)
+
+    async def quote(request: Request) -> Response:
+        headers = headers_of(request.scope)
+        await authenticate(view, headers, Scope.SEND)
+        wanted = quote_draft(await read_json(headers, request.receive))
+        answer = Quote(
+            parts=wanted.measure.parts,
+            coding=wanted.measure.coding,
+            units=wanted.measure.units,
+            unicode_characters=list(foreign(wanted.body.text)),
+        )
+        return Response(msgspec.json.encode(answer), media_type=_JSON)
+
+    described = document(TITLE, VERSION)
+    described_json = msgspec.json.encode(described)
+    described_page = page(described)
+
+    async def openapi(_: Request) -> Response:
+        return Response(described_json, media_type=_JSON)
+
+    async def docs(_: Request) -> Response:
+        return HTMLResponse(described_page, headers={"content-security-policy": POLICY})
+
+    app = Starlette(
+        routes=[
+            Route(PATH, submit, methods=["POST"]),
+            Route(f"{PATH}/{{id}}", read, methods=["GET"]),
+            Route("/v1/quotes", quote, methods=["POST"]),
+            Route("/openapi.json", openapi, methods=["GET"]),
+            Route("/docs", docs, methods=["GET"]),
+        ],
+        exception_handlers=dict.fromkeys(
+            (Rejected, TryLater, HTTPException, ClientDisconnect, Exception), _answer_error
+        ),
+    )
+    app.router.redirect_slashes = False
+    return Counted(app, metrics)
+
+
+class Counted:
+    """Counts answers by method, route and status."""
+
+    def __init__(self, app: ASGIApp, metrics: ApiMetrics) -> None:
+        self._app = app
+        self._metrics = metrics
+
+    async def __call__(self, scope: Connection, receive: Receive, send: Send) -> None:
+        """Pass on, and note the status that goes out."""
+        status = 500
+
+        async def noting(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            await send(message)
+
+        try:
+            await self._app(scope, receive, noting)
+        finally:
+            self._metrics.answered(scope["method"], getattr(scope.get("route"), "path", ""), status)
+
+
+async def _answer_error(_: Request, error: Exception) -> Response:
+    """The problem document for an error; one that nobody foresaw is logged without its text."""
+    match error:
+        case Rejected():
+            return problems.answer(error)
+        case TryLater():
+            return problems.come_back(error)
+        case HTTPException():
+            return problems.of_status(error.status_code, error.headers)
+        case ClientDisconnect():
+            return Response(status_code=400)
+        case _:
+            _log.error("request_failed", exc_info=error)
+            return problems.answer(Rejected(Code.INTERNAL_ERROR))

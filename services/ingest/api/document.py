@@ -1,0 +1,191 @@
+"""The OpenAPI 3.1 document. Schemas come from the structs that the code decodes and encodes with."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import msgspec
+
+from services.ingest.api.messages import MessageNow, Messages, Quote, QuoteBody, SendBody
+from services.ingest.api.problems import KINDS, RETRY_SECONDS, Code
+from shared.http import PROBLEM, Problem
+
+Json = dict[str, Any]
+
+_REF: Final = "#/components/schemas/{name}"
+_KEY_PROBLEMS: Final = (Code.UNAUTHORIZED, Code.SCOPE_MISSING, Code.UNAVAILABLE, Code.INTERNAL_ERROR)
+_BODY_PROBLEMS: Final = (
+    Code.BODY_TOO_LARGE,
+    Code.UNSUPPORTED_MEDIA_TYPE,
+    Code.INVALID_JSON,
+    Code.INVALID_REQUEST,
+)
+_NOT_YET: Final = ("send_at", "premium")
+_EXAMPLE_ID: Final = "019a8f3c-5d7e-7c1a-9b2d-3e4f5a6b0002"
+
+SEND_EXAMPLES: Final[Mapping[str, Json]] = {
+    "one": {"summary": "One message", "value": {"to": "+4799999999", "text": "Timen din er i morgen kl. 09.00."}},
+    "many": {
+        "summary": "A one-time code to two",
+        "value": {
+            "to": ["99999999", "0047 999 99 998"],
+            "from": "Budstikke",
+            "text": "Koden er 1234",
+            "category": "otp",
+            "valid_for": 300,
+        },
+    },
+}
+"""Bodies that the tests send as they stand."""
+
+_ACCEPTED_EXAMPLE: Final = {
+    "messages": [
+        {
+            "id": _EXAMPLE_ID,
+            "to": "+4799999999",
+            "state": "accepted",
+            "parts": 1,
+            "coding": "gsm7",
+            "price": None,
+            "error": None,
+        }
+    ]
+}
+_NOW_EXAMPLE: Final = {
+    "id": _EXAMPLE_ID,
+    "to": "+4799999999",
+    "from": "Budstikke",
+    "state": "accepted",
+    "final": False,
+    "parts": 1,
+    "coding": "gsm7",
+    "history": [{"state": "accepted", "at": "2026-11-23T08:00:00Z"}],
+    "reference": None,
+}
+_QUOTE_EXAMPLE: Final = {"parts": 1, "coding": "ucs2", "units": 9, "unicode_characters": ["ș"], "price": None}
+
+
+def document(title: str, version: str) -> Json:
+    """The whole document."""
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": title, "version": version, "description": _DESCRIPTION},
+        "security": [{"key": []}],
+        "paths": {
+            "/v1/messages": {"post": _submit()},
+            "/v1/messages/{id}": {"get": _read()},
+            "/v1/quotes": {"post": _quote()},
+        },
+        "components": {
+            "securitySchemes": {"key": {"type": "http", "scheme": "bearer", "description": "`bsk_…`, an API key."}},
+            "schemas": _schemas(),
+        },
+    }
+
+
+_DESCRIPTION: Final = (
+    "Send text messages and ask what became of them. Errors are problem documents (RFC 9457); `code` is stable, "
+    "texts are not. An unknown field is refused, never ignored."
+)
+
+
+def _submit() -> Json:
+    return {
+        "operationId": "sendMessages",
+        "summary": "Send one text to 1-1,000 recipients",
+        "description": "202 means that every message with an id is stored safely and will be sent, or that you will "
+        "be told why not. After 503 some of them may have been taken.",
+        "parameters": [
+            {
+                "name": "dry_run",
+                "in": "query",
+                "description": "If true: the same answer, without ids, and nothing is sent.",
+                "schema": {"type": "boolean", "default": False},
+            }
+        ],
+        "requestBody": _body("SendBody", SEND_EXAMPLES),
+        "responses": {
+            "202": _json("A verdict on each recipient, in the order asked.", "Messages", _ACCEPTED_EXAMPLE),
+            **_problems(*_BODY_PROBLEMS, Code.NOT_AVAILABLE, Code.NO_VALID_RECIPIENT, *_KEY_PROBLEMS),
+        },
+    }
+
+
+def _read() -> Json:
+    return {
+        "operationId": "readMessage",
+        "summary": "Read one message",
+        "parameters": [{"name": "id", "in": "path", "required": True, "schema": {"type": "string", "format": "uuid"}}],
+        "responses": {
+            "200": _json("The message. The log adds more members than are listed here.", "MessageNow", _NOW_EXAMPLE),
+            **_problems(Code.NOT_FOUND, *_KEY_PROBLEMS),
+        },
+    }
+
+
+def _quote() -> Json:
+    return {
+        "operationId": "quote",
+        "summary": "What a text would take",
+        "requestBody": _body("QuoteBody", {"one": {"summary": "Unicode", "value": {"text": "Bună ș"}}}),
+        "responses": {
+            "200": _json("Parts, coding, and the characters that force Unicode.", "Quote", _QUOTE_EXAMPLE),
+            **_problems(*_BODY_PROBLEMS, *_KEY_PROBLEMS),
+        },
+    }
+
+
+def _body(name: str, examples: Mapping[str, Json]) -> Json:
+    return {
+        "required": True,
+        "content": {"application/json": {"schema": {"$ref": _REF.format(name=name)}, "examples": dict(examples)}},
+    }
+
+
+def _json(description: str, name: str, example: object) -> Json:
+    return {
+        "description": description,
+        "content": {"application/json": {"schema": {"$ref": _REF.format(name=name)}, "example": example}},
+    }
+
+
+def _problems(*codes: Code) -> Json:
+    """One response per status; each of its codes is described and has an example."""
+    by_status: dict[int, list[Code]] = {}
+    for code in sorted(codes, key=lambda code: KINDS[code].status):
+        by_status.setdefault(KINDS[code].status, []).append(code)
+    return {str(status): _problem(status, codes) for status, codes in by_status.items()}
+
+
+def _problem(status: int, codes: Sequence[Code]) -> Json:
+    response: Json = {
+        "description": " ".join(f"`{code}`: {KINDS[code].meaning}" for code in codes),
+        "content": {
+            PROBLEM: {
+                "schema": {"$ref": _REF.format(name="Problem")},
+                "examples": {str(code): {"value": _problem_example(code)} for code in codes},
+            }
+        },
+    }
+    if status == KINDS[Code.UNAVAILABLE].status:
+        response["headers"] = {
+            "Retry-After": {"description": "Seconds.", "schema": {"type": "integer"}, "example": RETRY_SECONDS}
+        }
+    if status == KINDS[Code.UNAUTHORIZED].status:
+        response["headers"] = {"WWW-Authenticate": {"schema": {"type": "string"}}}
+    return response
+
+
+def _problem_example(code: Code) -> Json:
+    kind = KINDS[code]
+    return {"type": f"urn:budstikke:error:{code}", "title": kind.title, "status": kind.status, "code": code.value}
+
+
+def _schemas() -> Json:
+    _, schemas = msgspec.json.schema_components(
+        [SendBody, Messages, MessageNow, QuoteBody, Quote, Problem], ref_template=_REF
+    )
+    for name in _NOT_YET:
+        del schemas["SendBody"]["properties"][name]
+    return schemas

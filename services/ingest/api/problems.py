@@ -1,0 +1,117 @@
+"""Every problem that the HTTP API answers with: code, status, meaning. Codes are public and stable, texts are not."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from enum import StrEnum
+from typing import Final
+
+import msgspec
+from starlette.responses import Response
+
+from shared.errors import FieldError, Refused, TryLater
+from shared.http import problem
+
+RETRY_SECONDS: Final = 1
+
+
+class Code(StrEnum):
+    """`code` of a problem document."""
+
+    UNAUTHORIZED = "unauthorized"
+    SCOPE_MISSING = "scope_missing"
+    NOT_FOUND = "not_found"
+    METHOD_NOT_ALLOWED = "method_not_allowed"
+    BODY_TOO_LARGE = "body_too_large"
+    UNSUPPORTED_MEDIA_TYPE = "unsupported_media_type"
+    INVALID_JSON = "invalid_json"
+    INVALID_REQUEST = "invalid_request"
+    NOT_AVAILABLE = "not_available"
+    NO_VALID_RECIPIENT = "no_valid_recipient"
+    INTERNAL_ERROR = "internal_error"
+    UNAVAILABLE = "unavailable"
+
+
+class Kind(msgspec.Struct, frozen=True):
+    """Status and title of a problem, and what it means for the documentation."""
+
+    status: int
+    title: str
+    meaning: str
+
+
+KINDS: Final[Mapping[Code, Kind]] = {
+    Code.UNAUTHORIZED: Kind(401, "Not authorized", "The API key is missing, wrong or revoked."),
+    Code.SCOPE_MISSING: Kind(403, "Not allowed", "The API key is good, but not for this call."),
+    Code.NOT_FOUND: Kind(404, "Not found", "There is no such path, or no such message of this account."),
+    Code.METHOD_NOT_ALLOWED: Kind(405, "Method not allowed", "`Allow` names the methods of this path."),
+    Code.BODY_TOO_LARGE: Kind(413, "Body too large", "The body is larger than 1 MiB."),
+    Code.UNSUPPORTED_MEDIA_TYPE: Kind(415, "Unsupported media type", "The body must be JSON in UTF-8, uncompressed."),
+    Code.INVALID_JSON: Kind(422, "Invalid JSON", "The body is not valid JSON in UTF-8."),
+    Code.INVALID_REQUEST: Kind(422, "Invalid request", "`errors` says which field is wrong and why."),
+    Code.NOT_AVAILABLE: Kind(422, "Not available", "`errors` names a field that is not available yet."),
+    Code.NO_VALID_RECIPIENT: Kind(422, "No valid recipient", "No recipient can be sent to: `errors` says why."),
+    Code.INTERNAL_ERROR: Kind(500, "Internal error", "An error of ours; whether a message was taken is not known."),
+    Code.UNAVAILABLE: Kind(503, "Unavailable", "Nothing was promised: ask again after `Retry-After` seconds."),
+}
+"""The documented problems, in the order of their status."""
+
+
+class FieldCode(StrEnum):
+    """`code` of one entry of `errors`, beside those of `shared.text.codes`."""
+
+    MISSING_FIELD = "missing_field"
+    UNKNOWN_FIELD = "unknown_field"
+    DUPLICATE_FIELD = "duplicate_field"
+    WRONG_TYPE = "wrong_type"
+    UNKNOWN_VALUE = "unknown_value"
+    OUT_OF_RANGE = "out_of_range"
+    TOO_SHORT = "too_short"
+    TOO_LONG = "too_long"
+    EMPTY_TEXT = "empty_text"
+    NUL_IN_TEXT = "nul_in_text"
+    NO_RECIPIENT = "no_recipient"
+    TOO_MANY_RECIPIENTS = "too_many_recipients"
+    SENDER_MISSING = "sender_missing"
+    INVALID_URL = "invalid_url"
+    NOT_AVAILABLE = "not_available"
+
+
+class Rejected(Refused):
+    """A request that is answered with a problem document."""
+
+    def __init__(
+        self, code: Code, detail: str = "", errors: Sequence[FieldError] = (), headers: Mapping[str, str] | None = None
+    ) -> None:
+        super().__init__(code, detail, errors)
+        self.kind = KINDS[code]
+        self.headers = headers
+
+
+def invalid(pointer: str, code: str, message: str) -> Rejected:
+    """`invalid_request` for one field."""
+    return Rejected(Code.INVALID_REQUEST, errors=(FieldError(pointer, code, message),))
+
+
+def answer(error: Rejected) -> Response:
+    """The response to a request that was rejected."""
+    response = problem(error.kind.status, error.code, error.kind.title, error.detail, error.errors)
+    if error.headers:
+        response.headers.update(error.headers)
+    return response
+
+
+def come_back(error: TryLater) -> Response:
+    """The response when something we depend on does not answer. `detail` says no more than the error's code."""
+    kind = KINDS[Code.UNAVAILABLE]
+    response = problem(kind.status, Code.UNAVAILABLE, kind.title, error.code)
+    response.headers["retry-after"] = str(RETRY_SECONDS)
+    return response
+
+
+def of_status(status: int, headers: Mapping[str, str] | None) -> Response:
+    """The response for an error that the routing found (404, 405)."""
+    for code, kind in KINDS.items():
+        if kind.status == status:
+            return answer(Rejected(code, headers=headers))
+    return answer(Rejected(Code.INTERNAL_ERROR))

@@ -1,0 +1,73 @@
+"""The role `api`: its parts put together."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from services.ingest.accounts.store import DATABASE, AccountStore
+from services.ingest.accounts.view import AccountView
+from services.ingest.api.accepting import SOURCE, Acceptance
+from services.ingest.api.app import front_door
+from services.ingest.api.gathering import Gathering
+from services.ingest.api.metrics import ApiMetrics
+from services.ingest.api.reading import MessageReader
+from services.ingest.api.recent import Recent
+from services.ingest.api.submitting import Submit
+from services.ingest.settings import ApiSettings, read_secret
+from shared.contracts.codec import Writer
+from shared.contracts.words import Lane
+from shared.http import HttpServer
+from shared.ids import TimeOrderedIds
+from shared.kafka.sending import Sender
+from shared.kafka.settings import KafkaSettings
+from shared.lifecycle import Component, Prepare
+from shared.privacy.keys import FileKeyStore
+from shared.privacy.sealing import Sealer
+from shared.service import Context
+from shared.settings import load
+from shared.stages import Producing
+from shared.stores.mongodb import MongoStore
+
+
+def build_api(context: Context) -> Sequence[Component]:
+    """The components of the role, in the order of their start: what answers callers comes last, and stops first."""
+    settings = load(ApiSettings)
+    store = MongoStore(settings.mongodb.get_secret_value(), DATABASE)
+    sender = Sender(
+        connection=KafkaSettings(bootstrap=settings.kafka, client_id="ingest-api"),
+        clock=context.clock,
+        metrics=context.kafka_metrics,
+    )
+    metrics = ApiMetrics(context.registry)
+    gatherings = {
+        lane: Gathering(
+            lane,
+            sender.send,
+            context.clock,
+            metrics.lanes[lane],
+            partitions=settings.message_partitions,
+            first_partition=context.random.randrange(settings.message_partitions),
+        )
+        for lane in Lane
+    }
+    recent = Recent(context.clock)
+    accounts = AccountStore(store)
+    view = AccountView(accounts.grant, context.clock)
+    acceptance = Acceptance(
+        gatherings,
+        TimeOrderedIds(context.random),
+        Sealer(FileKeyStore(settings.key_store), context.clock),
+        Writer(SOURCE),
+        context.clock,
+    )
+    reader = MessageReader(settings.dlr_api, read_secret(settings.internal_secret), recent, context.clock)
+    door = front_door(view, Submit(view, acceptance, recent, metrics), reader, metrics)
+    server = HttpServer("http", door, settings.host, settings.api_port, setting="BUDSTIKKE_API_PORT")
+    return [
+        store,
+        Prepare("account indexes", accounts.prepare),
+        Producing(sender),
+        *gatherings.values(),
+        reader,
+        server,
+    ]

