@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Literal, TypeVar
 
 from pydantic import Field, SecretStr, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from shared.errors import BadSettings
 
@@ -29,6 +29,18 @@ class RoleSettings(BaseSettings):
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="least level that is logged")
     start_seconds: float = Field(60.0, gt=0, le=600, description="longest wait for what the role depends on")
     drain_seconds: float = Field(20.0, gt=0, le=300, description="longest time to finish work after SIGTERM")
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],  # noqa: ARG003 - the library calls by name
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """What `load` read is all there is: the library would otherwise read the environment a second time."""
+        return (init_settings,)
 
 
 class KafkaRoleSettings(RoleSettings):
@@ -51,10 +63,13 @@ S = TypeVar("S", bound=RoleSettings)
 
 
 def load(kind: type[S], environment: Mapping[str, str] | None = None) -> S:
-    """Read and check settings. Raises `BadSettings` that names every wrong variable at once."""
+    """Read and check settings; an empty variable counts as absent.
+
+    Raises `BadSettings` that names every wrong variable at once.
+    """
     known = {PREFIX + name.upper() for name in kind.model_fields}
     given = os.environ if environment is None else environment
-    values = {name.removeprefix(PREFIX).lower(): value for name, value in given.items() if name in known}
+    values = {name.removeprefix(PREFIX).lower(): value for name, value in given.items() if name in known and value}
     try:
         return kind.model_validate(values)
     except ValidationError as error:
