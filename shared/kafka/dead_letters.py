@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-import math
 from collections import deque
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
 import msgspec
 
+from shared.clock import Clock
 from shared.errors import Refused
+from shared.kafka.attempts import Rejected
+from shared.kafka.metrics import KafkaMetrics
 from shared.kafka.record import Output, Record
 
 MESSAGE_BYTES = 1024
+DEAD_LETTER_BYTES = 1_040_000
+"""Most that a dead letter may take: a largest record and its new headers, still within a broker's default."""
 
 
 class DeadLetterLimit(msgspec.Struct, frozen=True):
@@ -33,10 +38,10 @@ class DeadLetterCount:
 
     def __init__(self, limit: DeadLetterLimit) -> None:
         self._limit = limit
-        self._allowed = math.floor(limit.ratio * limit.window)
         self._run = 0
         self._seen = 0
         self._dead: deque[int] = deque()
+        self.exceeded = False
 
     def good(self, count: int) -> None:
         """That many records in a row were handled."""
@@ -44,15 +49,29 @@ class DeadLetterCount:
         if count:
             self._run = 0
 
-    def dead(self) -> bool:
-        """One more was not. True when that is one too many."""
+    def after(self, records: Sequence[Record], dead: Collection[int]) -> DeadLetterCount:
+        """The count once these records are done, of which those with the offsets `dead` are dead letters.
+
+        A new object: the old one is still right if the records have to be done again.
+        """
+        count = DeadLetterCount(self._limit)
+        count._run, count._seen, count._dead = self._run, self._seen, self._dead.copy()
+        for record in records:
+            if record.offset in dead:
+                count._bury()
+            else:
+                count.good(1)
+        return count
+
+    def _bury(self) -> None:
+        limit = self._limit
         self._run += 1
         self._seen += 1
         self._dead.append(self._seen)
-        while self._dead[0] <= self._seen - self._limit.window:
+        while self._dead[0] <= self._seen - limit.window:
             self._dead.popleft()
-        too_often = self._seen >= self._limit.window and len(self._dead) > self._allowed
-        return self._run > self._limit.consecutive or too_often
+        too_often = self._seen >= limit.window and len(self._dead) > limit.ratio * limit.window
+        self.exceeded = self.exceeded or too_often or self._run > limit.consecutive
 
 
 def dead_letter(record: Record, error: Refused, *, topic: str, partition: int, group: str, now_ms: int) -> Output:
@@ -77,3 +96,26 @@ def dead_letter(record: Record, error: Refused, *, topic: str, partition: int, g
         ("dlq-first-failed-at", first_failed),
     ]
     return Output(topic, partition, record.key, record.value, tuple(headers))
+
+
+class DeadLetters:
+    """Writes one group's dead letters: each goes to the partition of its own number, as far as there is one."""
+
+    def __init__(self, group: str, topic_of: Callable[[str], str], clock: Clock, metrics: KafkaMetrics) -> None:
+        self._group = group
+        self._topic_of = topic_of
+        self._clock = clock
+        self._metrics = metrics
+
+    def outputs(self, rejected: Iterable[Rejected], partition_counts: Mapping[str, int]) -> list[Output]:
+        """The rejected records as they go out; `partition_counts` has the dead-letter topics."""
+        now_ms = int(self._clock.now().timestamp() * 1000)
+        outputs = []
+        for record, error in ((each.record, each.error) for each in rejected):
+            topic = self._topic_of(record.topic)
+            partition = record.partition % partition_counts[topic]
+            outputs.append(
+                dead_letter(record, error, topic=topic, partition=partition, group=self._group, now_ms=now_ms)
+            )
+            self._metrics.dead_letters.labels(self._group, record.topic, record.partition).inc()
+        return outputs

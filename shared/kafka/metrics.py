@@ -1,4 +1,4 @@
-"""The kit's metrics: one list, each with its unit and meaning. Labels are topics, partitions and groups, never people."""
+"""The kit's metrics: one list, each with its unit and meaning. Labels name topics and groups, never people."""
 
 from __future__ import annotations
 
@@ -38,8 +38,8 @@ class KafkaMetrics:
         self.batch_seconds = histogram(
             "batch_seconds", "From taking a batch until it is finished", ("group",), _SECONDS
         )
-        self.rebalance_seconds = histogram(
-            "rebalance_seconds", "From losing partitions to being ready again", ("group",), _SECONDS
+        self.release_seconds = histogram(
+            "release_seconds", "From losing partitions until their work has ended", ("group",), _SECONDS
         )
         self.unfinished = gauge("unfinished_records", "Records taken from Kafka and not yet finished", ("group",))
         self.assigned = gauge("assigned_partitions", "Partitions this process owns", ("group",))

@@ -23,6 +23,10 @@ Assignor = Literal["range", "roundrobin"]
 """`range` gives partitions of the same number, over all topics of the group, to the same member."""
 
 
+MAX_RECORD_BYTES = 1_000_000
+"""Most that one record may take, headers included: what a broker accepts by default, less the dead-letter headers."""
+
+
 class ProducerLost(TryLater):
     """The producer failed, or the outcome of its transaction is not known."""
 
@@ -122,15 +126,15 @@ class Producer(Protocol):
         """
         ...
 
-    def pack(self, outputs: Sequence[Output]) -> Packed:
-        """Encode, keeping the order per partition. Raises Refused for a record of more than `MAX_RECORD_BYTES`."""
+    def pack(self, outputs: Sequence[Output], limit: int = MAX_RECORD_BYTES) -> Packed:
+        """Encode, keeping the order per partition. Raises Refused for a record of more than `limit` bytes."""
         ...
 
     async def send(self, packed: Packed) -> None:
         """Write and wait until all is acknowledged.
 
-        Raises TryLater (unknown topic or partition: nothing of it was written) or ProducerLost (some of it may be
-        written), Fatal without authorisation.
+        Raises TryLater for an unknown topic, Fatal for an unknown partition or without authorisation (nothing is
+        written), ProducerLost when some of it may be written.
         """
         ...
 
@@ -140,14 +144,17 @@ class Producer(Protocol):
 
 
 class TransactionalProducer(Producer, Protocol):
-    """One transactional id. Used by one task at a time; after any error from it only `abort` and `close` are legal."""
+    """One transactional id. Used by one task at a time; after any error from it only `abort` and `close` are legal.
+
+    Every method may raise ProducerLost or Fenced.
+    """
 
     async def begin(self) -> None:
-        """Begin. Every method from here to the end of the transaction may raise ProducerLost or Fenced."""
+        """Begin."""
         ...
 
-    async def send_offsets(self, offsets: Mapping[TopicPartition, int], group: str) -> None:
-        """Commit these offsets with the transaction."""
+    async def write(self, packed: Sequence[Packed], offsets: Mapping[TopicPartition, int], group: str) -> None:
+        """Write these records and the group's offsets; returns when the cluster has all of it, still uncommitted."""
         ...
 
     async def commit(self) -> None:
@@ -169,12 +176,12 @@ class TopicState(msgspec.Struct, frozen=True):
 
 
 class TopicSpec(msgspec.Struct, frozen=True):
-    """A topic as it should be. `replication` -1 is the cluster's default."""
+    """A topic as it should be. Without `replication` it is created with one replica, and any number is right."""
 
     name: str
     partitions: int
     config: Mapping[str, str] = {}
-    replication: int = -1
+    replication: int | None = None
 
 
 class Admin(Protocol):

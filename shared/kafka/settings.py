@@ -7,16 +7,15 @@ from ssl import SSLContext
 import msgspec
 
 
-class Security(msgspec.Struct, frozen=True):
-    """How a client proves who it is: SCRAM over TLS in production, without TLS on one machine."""
+class Credentials(msgspec.Struct, frozen=True):
+    """Who a client is, proved by SCRAM (or another SASL mechanism of user and password)."""
 
     username: str
     password: str
     mechanism: str = "SCRAM-SHA-512"
-    tls: SSLContext | None = None
 
     def __repr__(self) -> str:
-        return f"Security(username={self.username!r}, mechanism={self.mechanism!r}, tls={self.tls is not None})"
+        return f"Credentials(username={self.username!r}, mechanism={self.mechanism!r})"
 
 
 class KafkaSettings(msgspec.Struct, frozen=True):
@@ -29,7 +28,8 @@ class KafkaSettings(msgspec.Struct, frozen=True):
 
     bootstrap: str
     client_id: str = "budstikke"
-    security: Security | None = None
+    credentials: Credentials | None = None
+    tls: SSLContext | None = None
     session_timeout: float = 10.0
     heartbeat_interval: float = 1.0
     rebalance_timeout: float = 30.0

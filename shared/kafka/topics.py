@@ -69,7 +69,7 @@ def differences(spec: TopicSpec, state: TopicState | None) -> list[Drift]:
     drifts = []
     if state.partitions != spec.partitions:
         drifts.append(Drift(spec.name, DriftKind.PARTITIONS, "", str(spec.partitions), str(state.partitions)))
-    if spec.replication not in (-1, state.replication):
+    if spec.replication not in (None, state.replication):
         drifts.append(Drift(spec.name, DriftKind.REPLICATION, "", str(spec.replication), str(state.replication)))
     for setting in sorted(spec.config.keys() | state.config.keys()):
         expected, actual = spec.config.get(setting), state.config.get(setting)

@@ -1,0 +1,38 @@
+"""What all aiokafka clients of ours have in common."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable
+from typing import Any
+
+from shared.kafka.settings import KafkaSettings
+
+
+def options(settings: KafkaSettings) -> dict[str, Any]:
+    """Constructor arguments for address, security and patience."""
+    chosen: dict[str, Any] = {
+        "bootstrap_servers": settings.bootstrap.split(","),
+        "client_id": settings.client_id,
+        "request_timeout_ms": int(settings.request_timeout * 1000),
+        "ssl_context": settings.tls,
+    }
+    encryption = "PLAINTEXT" if settings.tls is None else "SSL"
+    if settings.credentials is None:
+        return chosen | {"security_protocol": encryption}
+    return chosen | {
+        "security_protocol": f"SASL_{encryption}",
+        "sasl_mechanism": settings.credentials.mechanism,
+        "sasl_plain_username": settings.credentials.username,
+        "sasl_plain_password": settings.credentials.password,
+    }
+
+
+async def ended(work: Awaitable[object], timeout: float) -> bool:
+    """Wait for a part of a client to close. False when it did not in time, or failed while closing: it is cancelled."""
+    try:
+        async with asyncio.timeout(timeout):
+            await work
+    except Exception:  # a client that fails while it is being thrown away is as closed as it will ever be
+        return False
+    return True

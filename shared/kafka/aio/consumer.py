@@ -1,0 +1,179 @@
+"""A consumer on aiokafka: committed records of a group's partitions."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+
+import aiokafka
+from aiokafka import errors
+from aiokafka.coordinator.assignors.range import RangePartitionAssignor
+from aiokafka.coordinator.assignors.roundrobin import RoundRobinPartitionAssignor
+
+from shared.errors import TryLater
+from shared.kafka.aio.common import ended, options
+from shared.kafka.aio.errors import translated
+from shared.kafka.port import Assignor, Fetched, Listener
+from shared.kafka.record import Record, TopicPartition
+from shared.kafka.settings import KafkaSettings
+
+_ASSIGNORS = {"range": RangePartitionAssignor, "roundrobin": RoundRobinPartitionAssignor}
+_REBALANCE_GRACE = 0.5  # a poll in a rebalance blocks without limit; come back and look at the world
+
+
+class AioConsumer:
+    """A member of a group."""
+
+    def __init__(self, settings: KafkaSettings, group: str, assignor: Assignor, instance_id: str | None) -> None:
+        self._settings = settings
+        self._group = group
+        self._assignor = assignor
+        self._instance_id = instance_id
+        self._connected: aiokafka.AIOKafkaConsumer | None = None
+        self._positions: dict[TopicPartition, int] = {}
+
+    @property
+    def _consumer(self) -> aiokafka.AIOKafkaConsumer:
+        if self._connected is None:
+            raise TryLater("kafka_consumer_closed", "the consumer is not started, or closed")
+        return self._connected
+
+    async def start(self) -> None:
+        """Connect."""
+        settings = self._settings
+        consumer = aiokafka.AIOKafkaConsumer(
+            **options(settings),
+            group_id=self._group,
+            group_instance_id=self._instance_id,
+            partition_assignment_strategy=(_ASSIGNORS[self._assignor],),
+            isolation_level="read_committed",
+            auto_offset_reset="none",
+            enable_auto_commit=False,
+            max_partition_fetch_bytes=settings.fetch_bytes,
+            session_timeout_ms=int(settings.session_timeout * 1000),
+            heartbeat_interval_ms=int(settings.heartbeat_interval * 1000),
+            rebalance_timeout_ms=int(settings.rebalance_timeout * 1000),
+        )
+        self._connected = consumer
+        try:
+            with translated(f"connect a consumer to {settings.bootstrap}"):
+                async with asyncio.timeout(settings.start_timeout):
+                    await consumer.start()
+        except BaseException:
+            await self.close(settings.request_timeout)
+            raise
+
+    def subscribe(self, topics: Sequence[str], listener: Listener) -> None:
+        """Join the group, in the background."""
+        self._consumer.subscribe(list(topics), listener=_Bridge(self, listener))
+
+    async def poll(self, timeout: float, max_records: int) -> Mapping[TopicPartition, Fetched]:
+        """What is there, waiting at most `timeout` seconds for it, somewhat longer in a rebalance."""
+        consumer = self._consumer
+        fetched: dict[aiokafka.TopicPartition, list[aiokafka.ConsumerRecord]] = {}
+        with translated("poll"):
+            try:
+                async with asyncio.timeout(timeout + _REBALANCE_GRACE):
+                    fetched = await consumer.getmany(timeout_ms=int(timeout * 1000), max_records=max_records)
+            except TimeoutError:
+                return {}
+            except errors.NoOffsetForPartitionError:  # not sought yet: the stage does that itself
+                return {}
+            return await self._news(fetched)
+
+    async def _news(
+        self, fetched: Mapping[aiokafka.TopicPartition, Sequence[aiokafka.ConsumerRecord]]
+    ) -> Mapping[TopicPartition, Fetched]:
+        """Partitions whose position moved. A position also moves over markers and aborted records.
+
+        Nothing here may yield to the loop: a rebalance in between would mix two assignments.
+        """
+        news = {}
+        for place, before in self._positions.items():
+            position = await self._consumer.position(aiokafka.TopicPartition(*place))
+            if position != before:
+                self._positions[place] = position
+                records = [
+                    Record(r.topic, r.partition, r.offset, r.timestamp, r.key, r.value, r.headers)
+                    for r in fetched.get(place, ())
+                ]
+                news[place] = Fetched(records, position)
+        return news
+
+    def seek(self, partition: TopicPartition, offset: int) -> None:
+        """Deliver from here on; what was fetched before is forgotten."""
+        with translated(f"seek {partition}"):
+            self._consumer.seek(aiokafka.TopicPartition(*partition), offset)
+        self._positions[partition] = offset
+
+    def pause(self, partition: TopicPartition) -> None:
+        """Deliver nothing of it."""
+        with translated(f"pause {partition}"):
+            self._consumer.pause(aiokafka.TopicPartition(*partition))
+
+    def resume(self, partition: TopicPartition) -> None:
+        """Deliver again."""
+        with translated(f"resume {partition}"):
+            self._consumer.resume(aiokafka.TopicPartition(*partition))
+
+    async def committed(self, partition: TopicPartition) -> int | None:
+        """The group's offset as the coordinator has it now."""
+        with translated(f"read the committed offset of {partition}"):
+            async with asyncio.timeout(self._settings.request_timeout):
+                offset: int | None = await self._consumer.committed(aiokafka.TopicPartition(*partition))
+        return offset
+
+    async def beginning(self, partition: TopicPartition) -> int:
+        """The first offset that still exists."""
+        place = aiokafka.TopicPartition(*partition)
+        with translated(f"find the beginning of {partition}"):
+            return int((await self._consumer.beginning_offsets([place]))[place])
+
+    async def end(self, partitions: Sequence[TopicPartition]) -> Mapping[TopicPartition, int]:
+        """The last stable offsets."""
+        places = [aiokafka.TopicPartition(*place) for place in partitions]
+        with translated("find the end of partitions"):
+            ends = await self._consumer.end_offsets(places)
+        return {TopicPartition(*place): offset for place, offset in ends.items()}
+
+    async def commit(self, offsets: Mapping[TopicPartition, int]) -> None:
+        """Commit outside a transaction."""
+        positions = {aiokafka.TopicPartition(*place): offset for place, offset in offsets.items()}
+        with translated("commit offsets"):
+            async with asyncio.timeout(self._settings.request_timeout):
+                await self._consumer.commit(positions)
+
+    async def close(self, timeout: float) -> None:
+        """Leave the group and disconnect. Never raises."""
+        consumer, self._connected = self._connected, None
+        self._positions.clear()
+        if consumer is None or await ended(consumer.stop(), timeout):
+            return
+        # Cut off in the middle of leaving: end the parts that are still running.
+        for part in (consumer._fetcher, consumer._client):
+            if part is not None:
+                await ended(part.close(), timeout)
+        if consumer._coordinator is not None:
+            await ended(consumer._coordinator._stop_heartbeat_task(), timeout)
+            await ended(consumer._coordinator._stop_commit_offsets_refresh_task(), timeout)
+
+
+class _Bridge(aiokafka.ConsumerRebalanceListener):  # type: ignore[misc]
+    """Passes rebalances on, with partitions paused and positions forgotten."""
+
+    def __init__(self, consumer: AioConsumer, listener: Listener) -> None:
+        self._consumer = consumer
+        self._listener = listener
+
+    async def on_partitions_assigned(self, assigned: set[aiokafka.TopicPartition]) -> None:
+        """A new assignment begins."""
+        partitions = frozenset(TopicPartition(*place) for place in assigned)
+        self._consumer._positions.clear()
+        for partition in partitions:
+            self._consumer.pause(partition)
+        await self._listener.assigned(partitions)
+
+    async def on_partitions_revoked(self, revoked: set[aiokafka.TopicPartition]) -> None:
+        """The assignment ends."""
+        self._consumer._positions.clear()
+        await self._listener.revoked(frozenset(TopicPartition(*place) for place in revoked))

@@ -1,0 +1,162 @@
+"""Producers on aiokafka: prebuilt batches, idempotent, acknowledged by all replicas."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Mapping, Sequence
+from typing import cast
+
+import aiokafka
+from aiokafka import errors
+from aiokafka.producer.message_accumulator import BatchBuilder
+
+from shared.errors import Fatal, Refused, TryLater
+from shared.kafka.aio.common import ended, options
+from shared.kafka.aio.errors import translated
+from shared.kafka.port import MAX_RECORD_BYTES, Packed, ProducerLost
+from shared.kafka.record import Output, TopicPartition
+from shared.kafka.settings import KafkaSettings
+
+BATCH_BYTES = 262_144
+TRANSACTION_TIMEOUT = 30.0
+_RETRY_BACKOFF_MS = 10  # transactions per second hang on it: the broker asks for patience after every commit
+_METADATA_TIMEOUT = 5.0
+
+
+class AioPacked:
+    """Batches in the order they are to be written."""
+
+    def __init__(self, batches: Sequence[tuple[TopicPartition, BatchBuilder]], records: int) -> None:
+        self.batches = batches
+        self._records = records
+
+    @property
+    def records(self) -> int:
+        """How many."""
+        return self._records
+
+
+class AioProducer:
+    """A plain idempotent producer."""
+
+    def __init__(self, settings: KafkaSettings, transactional_id: str | None = None) -> None:
+        self._settings = settings
+        self._transactional_id = transactional_id
+        self._connected: aiokafka.AIOKafkaProducer | None = None
+
+    @property
+    def _producer(self) -> aiokafka.AIOKafkaProducer:
+        if self._connected is None:
+            raise ProducerLost("kafka_producer_closed", "the producer is not started, or closed")
+        return self._connected
+
+    async def start(self) -> None:
+        """Connect; a transactional one fences all others of its id and ends their open transaction."""
+        producer = aiokafka.AIOKafkaProducer(
+            **options(self._settings),
+            acks="all",
+            enable_idempotence=True,
+            linger_ms=0,
+            max_batch_size=BATCH_BYTES,
+            retry_backoff_ms=_RETRY_BACKOFF_MS,
+            transactional_id=self._transactional_id,
+            transaction_timeout_ms=int(TRANSACTION_TIMEOUT * 1000),
+        )
+        self._connected = producer
+        try:
+            with translated(f"connect a producer to {self._settings.bootstrap}"):
+                async with asyncio.timeout(self._settings.start_timeout):
+                    await producer.start()
+        except BaseException:
+            await self.close(self._settings.request_timeout)
+            raise
+
+    def pack(self, outputs: Sequence[Output], limit: int = MAX_RECORD_BYTES) -> AioPacked:
+        """Encode, keeping the order per partition. Raises Refused for a record of more than `limit` bytes."""
+        create_batch = self._producer.create_batch
+        now_ms = int(time.time() * 1000)
+        batches: list[tuple[TopicPartition, BatchBuilder]] = []
+        open_batches: dict[tuple[str, int], BatchBuilder] = {}
+        for output in outputs:
+            place = (output.topic, output.partition)
+            headers = list(output.headers)
+            batch = open_batches.get(place)
+            written = batch and batch.append(timestamp=now_ms, key=output.key, value=output.value, headers=headers)
+            if not written:
+                batch = open_batches[place] = create_batch()
+                batches.append((TopicPartition(*place), batch))
+                written = batch.append(timestamp=now_ms, key=output.key, value=output.value, headers=headers)
+            if written.size > limit:
+                raise Refused("record_too_large", f"{written.size} bytes for {output.topic}, at most {limit}")
+        return AioPacked(batches, len(outputs))
+
+    async def send(self, packed: Packed) -> None:
+        """Write and wait until all is acknowledged."""
+        with translated("send", ProducerLost):
+            await self._written(cast("AioPacked", packed).batches)
+
+    async def close(self, timeout: float) -> None:
+        """Drop what was not sent and disconnect. Never raises."""
+        producer, self._connected = self._connected, None
+        if producer is None:
+            return
+        # `stop` would wait for the cluster to take what is left, for ever if need be: end the parts one by one.
+        await ended(producer._sender.close(), timeout)
+        producer._message_accumulator.fail_all(errors.ProducerClosed())
+        await ended(producer.client.close(), timeout)
+        producer._closed = True
+
+    async def _written(self, batches: Sequence[tuple[TopicPartition, BatchBuilder]]) -> None:
+        """Hand the batches over and wait for their acknowledgements."""
+        producer = self._producer
+        for topic, partition in dict.fromkeys(place for place, _ in batches):
+            await self._check(topic, partition)
+        acknowledged = [
+            await producer.send_batch(batch, place.topic, partition=place.partition) for place, batch in batches
+        ]
+        if len(acknowledged) == 1:
+            await acknowledged[0]
+        else:
+            await asyncio.gather(*acknowledged)
+
+    async def _check(self, topic: str, partition: int) -> None:
+        """Refuse a place that does not exist before anything is written: the library would retry it for long."""
+        known = self._producer.client.cluster.partitions_for_topic(topic)
+        if known is None:
+            try:
+                async with asyncio.timeout(_METADATA_TIMEOUT):
+                    known = await self._producer.partitions_for(topic)
+            except (errors.UnknownTopicOrPartitionError, TimeoutError):
+                raise TryLater("kafka_unknown_topic", f"topic {topic} does not exist or has no leader") from None
+        if partition not in known:
+            raise Fatal("kafka_unknown_partition", f"{topic} has {len(known)} partitions, none numbered {partition}")
+
+
+class AioTransactionalProducer(AioProducer):
+    """A producer for one transactional id."""
+
+    def __init__(self, settings: KafkaSettings, transactional_id: str) -> None:
+        super().__init__(settings, transactional_id)
+
+    async def begin(self) -> None:
+        """Begin."""
+        with translated("begin a transaction", ProducerLost):
+            await self._producer.begin_transaction()
+
+    async def write(self, packed: Sequence[Packed], offsets: Mapping[TopicPartition, int], group: str) -> None:
+        """Records and offsets, side by side."""
+        batches = [batch for part in packed for batch in cast("AioPacked", part).batches]
+        positions = {aiokafka.TopicPartition(*place): offset for place, offset in offsets.items()}
+        with translated("write in a transaction", ProducerLost):
+            await asyncio.gather(self._producer.send_offsets_to_transaction(positions, group), self._written(batches))
+
+    async def commit(self) -> None:
+        """All or nothing."""
+        with translated("commit a transaction", ProducerLost):
+            await self._producer.commit_transaction()
+
+    async def abort(self) -> None:
+        """Undo."""
+        with translated("abort a transaction", ProducerLost):
+            await self._producer.abort_transaction()

@@ -1,0 +1,228 @@
+"""Reads a group's share of some topics into bounded backlogs, over rebalances, until it is stopped or fails."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from typing import Protocol
+
+import msgspec
+
+from shared.clock import Clock
+from shared.errors import BadSettings, Fatal, TryLater
+from shared.kafka.health import Health
+from shared.kafka.metrics import KafkaMetrics
+from shared.kafka.port import Assignor, Cluster, Consumer
+from shared.kafka.preflight import check_topics
+from shared.kafka.record import TopicPartition
+from shared.kafka.settings import KafkaSettings
+from shared.kafka.share import Bounds, Share
+from shared.kafka.watchdog import Watchdog
+from shared.kafka.workers import Workers
+from shared.telemetry.logs import get_log
+
+_log = get_log()
+
+_POLL = 0.2
+_POLL_PAUSE = 0.2
+_CLOSE_LEAST = 1.0
+
+
+class Reading(msgspec.Struct, frozen=True):
+    """What to read, and as whom.
+
+    `needs` are the topics that must exist, with the least number of partitions of each. `stall_after` is how long
+    (seconds) the reader may stand still with records to read, or fail to read at all, before the stage ends.
+    """
+
+    group: str
+    topics: tuple[str, ...]
+    needs: Mapping[str, int]
+    partition_assignment: Assignor
+    group_instance_id: str | None
+    poll_records: int
+    bounds: Bounds = Bounds()
+    stall_after: float = 60.0
+
+
+class Stage(Protocol):
+    """What is done with the partitions."""
+
+    def assigned(self, shares: Sequence[Share]) -> None:
+        """Begin to work on these. Returns at once: heartbeats wait for it."""
+        ...
+
+    async def revoked(self, deadline: float) -> None:
+        """End the work on what was assigned, within about `deadline` seconds. The shares are closed already."""
+        ...
+
+
+class Intake:
+    """The reading half of a stage: one consumer, its poll loop, its assignments, its end.
+
+    The poll loop never waits for work: a backlog that is full pauses its own partition, so that the client's buffers
+    stay empty (aiokafka sends a broker no fetch while it holds records younger than 100 ms from it).
+    """
+
+    def __init__(
+        self,
+        reading: Reading,
+        *,
+        connection: KafkaSettings,
+        cluster: Cluster,
+        stage: Stage,
+        new_event: Callable[[], asyncio.Event],
+        clock: Clock,
+        metrics: KafkaMetrics,
+    ) -> None:
+        self.reading = reading
+        self.partition_counts: Mapping[str, int] = {}
+        self._connection = connection
+        self._cluster = cluster
+        self._stage = stage
+        self._new_event = new_event
+        self._clock = clock
+        self._metrics = metrics
+        self._shares: dict[TopicPartition, Share] = {}
+        self._consumer: Consumer | None = None
+        self._workers = Workers(self.fail)
+        self._releasing = asyncio.Lock()
+        self._joined = False
+        self._stopping = False
+        self._polled_at = clock.monotonic()
+        self._moved_at = clock.monotonic()
+        self._ended = asyncio.Event()
+        self._error: Exception | None = None
+
+    @property
+    def consumer(self) -> Consumer:
+        """The consumer, once started."""
+        if self._consumer is None:
+            raise TryLater("kafka_not_started", f"{self.reading.group} is not started")
+        return self._consumer
+
+    async def start(self) -> None:
+        """Check the topics, connect, and join the group in the background; `health` says when that is done."""
+        reading = self.reading
+        counts = await check_topics(self._cluster, reading.needs)
+        if reading.partition_assignment == "range" and len({counts[topic] for topic in reading.topics}) > 1:
+            found = ", ".join(f"{topic} {counts[topic]}" for topic in reading.topics)
+            raise BadSettings("kafka_unequal_partitions", f"{reading.group} needs equal counts, found {found}")
+        consumer = self._cluster.consumer(
+            reading.group, assignor=reading.partition_assignment, instance_id=reading.group_instance_id
+        )
+        await consumer.start()
+        self.partition_counts = counts
+        self._consumer = consumer
+        self._stopping = self._joined = False
+        self._error = None
+        self._ended.clear()
+        self._polled_at = self._moved_at = self._clock.monotonic()
+        consumer.subscribe(reading.topics, self)
+        self._workers.start(self._poll(consumer))
+        watchdog = Watchdog(consumer, reading.group, reading.stall_after, self._clock, self._metrics)
+        self._workers.start(watchdog.run(lambda: self._shares.values()))
+
+    async def stop(self, deadline: float) -> None:
+        """Poll no more, let the stage end its work, leave the group; about `deadline` seconds in all. Repeatable."""
+        self._stopping = True
+        if self._consumer is not None:
+            end = self._clock.monotonic() + deadline
+            await self._workers.finish(0.0)
+            await self._release(max(deadline - 2 * _CLOSE_LEAST, deadline / 2))
+            await self._consumer.close(max(end - self._clock.monotonic(), _CLOSE_LEAST))
+            self._consumer = None
+        self._ended.set()
+
+    async def wait(self) -> None:
+        """Return when stopped; raise the error that ended the stage."""
+        await self._ended.wait()
+        if self._error is not None:
+            raise self._error
+
+    def fail(self, error: Exception) -> None:
+        """End the stage: nothing new is begun, `wait` raises the first error. Still to be stopped."""
+        if self._error is not None:
+            return
+        self._error = error
+        _log.error("kafka_stage_failed", group=self.reading.group, error=str(error), exc_info=error)
+        self._ended.set()
+        for share in self._shares.values():
+            share.close()
+
+    def health(self) -> Health:
+        """How it is now."""
+        shares = self._shares.values()
+        age = self._clock.monotonic() - self._polled_at
+        waiting = [str(share.partition) for share in shares if not share.ready and share.pause is None]
+        reason = ""
+        if self._error is not None:
+            reason = str(self._error)
+        elif self._stopping or self._consumer is None:
+            reason = "not running"
+        elif not self._joined:
+            reason = "joining the group"
+        elif waiting:
+            reason = f"positioning {', '.join(waiting)}"
+        return Health(
+            ready=not reason,
+            live=self._error is None and (self._consumer is None or age < self.reading.stall_after),
+            reason=reason,
+            assigned=frozenset(self._shares),
+            paused={share.partition: share.pause for share in shares if share.pause is not None},
+            poll_age=age,
+        )
+
+    async def assigned(self, partitions: frozenset[TopicPartition]) -> None:
+        """Hand a new assignment to the stage."""
+        if self._stopping or self._error is not None:
+            return
+        _log.info("kafka_partitions_assigned", group=self.reading.group, count=len(partitions))
+        self._metrics.rebalances.labels(self.reading.group).inc()
+        self._metrics.assigned.labels(self.reading.group).set(len(partitions))
+        self._shares = {
+            partition: Share(partition, self.consumer, self._new_event(), self.reading.bounds)
+            for partition in sorted(partitions)
+        }
+        try:
+            self._stage.assigned(list(self._shares.values()))
+        except Exception as error:
+            self.fail(error)
+        self._joined = True
+
+    async def revoked(self, partitions: frozenset[TopicPartition]) -> None:
+        """Take the assignment back: with this protocol all of it, whatever moves."""
+        _log.info("kafka_partitions_revoked", group=self.reading.group, count=len(partitions))
+        self._joined = False
+        try:
+            await self._release(self._connection.rebalance_timeout * 2 / 3)
+        except Exception as error:
+            self.fail(error)
+
+    async def _release(self, deadline: float) -> None:
+        """End the stage's work on everything it holds. A second caller waits for the first."""
+        async with self._releasing:
+            shares, self._shares = list(self._shares.values()), {}
+            for share in shares:
+                share.close()
+            if shares:
+                started = self._clock.monotonic()
+                await self._stage.revoked(deadline)
+                self._metrics.release_seconds.labels(self.reading.group).observe(self._clock.monotonic() - started)
+
+    async def _poll(self, consumer: Consumer) -> None:
+        while self._error is None:
+            try:
+                fetched = await consumer.poll(_POLL, self.reading.poll_records)
+            except TryLater as error:
+                if self._clock.monotonic() - self._moved_at > self.reading.stall_after:
+                    raise Fatal("kafka_unreadable", error.detail) from error
+                _log.warning("kafka_poll_failed", group=self.reading.group, detail=error.detail)
+                await asyncio.sleep(_POLL_PAUSE)
+                continue
+            self._polled_at = self._moved_at = self._clock.monotonic()
+            for partition, news in fetched.items():
+                share = self._shares.get(partition)
+                if share is not None and share.ready and not share.closed:
+                    share.add(news)
+            await asyncio.sleep(0)  # a poll that finds records does not yield by itself

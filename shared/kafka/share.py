@@ -1,0 +1,128 @@
+"""One partition from assignment to revocation."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+
+import msgspec
+
+from shared.kafka.health import Pause
+from shared.kafka.port import Consumer, Fetched
+from shared.kafka.record import Record, TopicPartition
+
+
+class Bounds(msgspec.Struct, frozen=True):
+    """How much may wait in one partition's backlog before its fetching pauses; it resumes at half of that."""
+
+    records: int = 2000
+    bytes: int = 4_194_304
+
+
+class Share:
+    """A stage's share of a topic: what was fetched of one partition, and how far it is committed.
+
+    Nothing enters before `start`. `arrived` is set whenever there is something to look at: records, a new
+    position, or the end. Several shares may have one `arrived`.
+    """
+
+    def __init__(self, partition: TopicPartition, consumer: Consumer, arrived: asyncio.Event, bounds: Bounds) -> None:
+        self.partition = partition
+        self.arrived = arrived
+        self.ready = False
+        self.closed = False
+        self.position = 0
+        self.committed = 0
+        self.trouble: Pause | None = None
+        self._consumer = consumer
+        self._bounds = bounds
+        self._backlog: deque[Record] = deque()
+        self._bytes = 0
+        self._full = False
+        self._closing = asyncio.Event()
+
+    def __len__(self) -> int:
+        return len(self._backlog)
+
+    @property
+    def next_offset(self) -> int:
+        """The offset behind everything taken: commit this when all of it is finished."""
+        return self._backlog[0].offset if self._backlog else self.position
+
+    @property
+    def pause(self) -> Pause | None:
+        """Why it is not being read."""
+        return self.trouble or (Pause.FULL if self._full else None)
+
+    async def start(self) -> None:
+        """Read on from the group's committed offset, or from the beginning; forget what was fetched.
+
+        (aiokafka's own `seek_to_committed` skips a partition without a commit, and so would lose its first batch.)
+        """
+        committed = await self._consumer.committed(self.partition)
+        offset = await self._consumer.beginning(self.partition) if committed is None else committed
+        if self.closed:
+            return
+        self._forget()
+        self._full = False
+        self.trouble = None
+        self.position = self.committed = offset
+        self._consumer.seek(self.partition, offset)
+        self._consumer.resume(self.partition)
+        self.ready = True
+
+    def suspend(self) -> None:
+        """Take nothing in until the next `start`."""
+        self.ready = False
+        self._forget()
+        if not self.closed:
+            self._consumer.pause(self.partition)
+
+    def add(self, fetched: Fetched) -> None:
+        """Take in what a poll brought; pause when that is enough."""
+        self._backlog.extend(fetched.records)
+        self._bytes += sum(len(record.value) for record in fetched.records if record.value)
+        self.position = fetched.position
+        if not self._full and (len(self._backlog) > self._bounds.records or self._bytes > self._bounds.bytes):
+            self._full = True
+            self._consumer.pause(self.partition)
+        self.arrived.set()
+
+    def take(self, most: int) -> list[Record]:
+        """Remove up to `most` records from the backlog, oldest first."""
+        backlog = self._backlog
+        if len(backlog) <= most:
+            taken = list(backlog)
+            backlog.clear()
+            self._bytes = 0
+        else:
+            taken = [backlog.popleft() for _ in range(most)]
+            self._bytes -= sum(len(record.value) for record in taken if record.value)
+        if self._full and 2 * len(backlog) <= self._bounds.records and 2 * self._bytes <= self._bounds.bytes:
+            self._full = False
+            if not self.closed:
+                self._consumer.resume(self.partition)
+        return taken
+
+    def halt(self, why: Pause) -> None:
+        """Read no more of it until it is assigned anew."""
+        self.trouble = why
+        self.suspend()
+
+    def _forget(self) -> None:
+        self._backlog.clear()
+        self._bytes = 0
+
+    def close(self) -> None:
+        """It is being revoked: nothing more will be taken."""
+        self.closed = True
+        self._closing.set()
+        self.arrived.set()
+
+    async def sleep(self, seconds: float | None) -> None:
+        """Wait, but not beyond the end. None waits for the end."""
+        try:
+            async with asyncio.timeout(seconds):
+                await self._closing.wait()
+        except TimeoutError:
+            return
