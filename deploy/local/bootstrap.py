@@ -99,7 +99,7 @@ def _install(name: str, terminal: Terminal) -> None:
     _STAMP.unlink(missing_ok=True)
     lock = _REQUIREMENTS / f"{name}.txt"
     count = sum("==" in line and not line.startswith((" ", "#")) for line in lock.read_text().splitlines())
-    terminal.waiting([f"installing {count} packages by their hashes, a minute at the first time"])
+    terminal.line(f"  installing {count} packages by their hashes; at the first time this takes a minute")
     by = "uv" if _by_uv(lock, terminal) else "pip"
     if by == "pip" and _pip("install", "--require-hashes", "-r", str(lock)):
         raise SetupError("pip could not install the packages (see above); is the network up?")

@@ -117,7 +117,9 @@ def prepare(folder: Path, terminal: Terminal) -> tuple[Path, ...]:
     wanted = read_list()
     cache = JarCache(folder)
     few = cache.missing(wanted)
-    paths = cache.ensure(wanted, lambda done, total: terminal.waiting([f"fetching Kafka, {done} of {total} files"]))
+    if few:
+        terminal.line(f"  fetching Kafka: {len(few)} files, 43 MB in all")
+    paths = cache.ensure(wanted, lambda done, total: terminal.waiting([f"{done} of {total} files"]))
     if few:
         terminal.done("kafka", f"{len(few)} files fetched, each with the right checksum")
     return paths

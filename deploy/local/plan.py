@@ -50,7 +50,7 @@ _TEMPLATE = Path(__file__).with_name("operators.yaml")
 
 
 def environment(settings: LocalSettings, *, kafka: str, mongodb: str, valkey: str) -> dict[str, str]:
-    """What every process of ours is told, beside a health port of its own."""
+    """What every process of ours is told, beside a health port of its own. Secrets are made at the first call."""
     return {
         "BUDSTIKKE_HOST": HOST,
         "BUDSTIKKE_KAFKA": kafka,
@@ -61,7 +61,7 @@ def environment(settings: LocalSettings, *, kafka: str, mongodb: str, valkey: st
         "BUDSTIKKE_API_PORT": str(settings.port(Port.API)),
         "BUDSTIKKE_DLR_API_PORT": str(settings.port(Port.DLR_API)),
         "BUDSTIKKE_DLR_API": settings.url(Port.DLR_API),
-        "BUDSTIKKE_INTERNAL_SECRET": keep(settings.keys / "internal-secret", lambda: secrets.token_urlsafe(32)),
+        "BUDSTIKKE_INTERNAL_SECRET": str(_internal_secret(settings)),
         "BUDSTIKKE_SMSC_PASSWORD": _smsc_password(settings),
     }
 
@@ -124,6 +124,12 @@ def write_operators(settings: LocalSettings) -> None:
         text = text.replace(f"@{operator.smpp.name}@", str(settings.port(operator.smpp)))
     settings.operators.parent.mkdir(parents=True, exist_ok=True)
     settings.operators.write_text(text)
+
+
+def _internal_secret(settings: LocalSettings) -> Path:
+    path = settings.keys / "internal-secret"
+    keep(path, lambda: secrets.token_urlsafe(32))
+    return path
 
 
 def _smsc_options(settings: LocalSettings, operator: Operator) -> list[str]:

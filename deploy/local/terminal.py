@@ -8,14 +8,14 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from enum import Enum
 from typing import TextIO
 
 _CLEAR_LINE = "\r\x1b[2K"
 _RESET = "\x1b[0m"
 _FRAMES = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
-_REMIND = 10.0  # seconds between two lines about the same wait where nothing can be redrawn
+_PATIENCE = 10.0  # seconds of silence after which a wait gets a line where nothing can be redrawn
 
 
 class Style(Enum):
@@ -34,13 +34,18 @@ class Terminal:
     Colour only on a terminal, and not where NO_COLOR is set or TERM is `dumb`.
     """
 
-    def __init__(self, stream: TextIO | None = None, environment: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        stream: TextIO | None = None,
+        environment: Mapping[str, str] | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._stream = stream or sys.stdout
         given = os.environ if environment is None else environment
         self._live = self._stream.isatty() and given.get("TERM") != "dumb"
         self._colour = self._live and not given.get("NO_COLOR")
-        self._reminded: dict[str, float] = {}
-        self._began = time.monotonic()
+        self._clock = clock
+        self._said = clock()  # when the last lasting line was written
 
     def paint(self, text: str, style: Style) -> str:
         """The text in a style, or bare where there is no colour."""
@@ -48,6 +53,7 @@ class Terminal:
 
     def line(self, text: str = "") -> None:
         """Write a line; it replaces the live one."""
+        self._said = self._clock()
         self._write(f"{text}\n")
 
     def title(self, text: str) -> None:
@@ -67,18 +73,15 @@ class Terminal:
             self.line(f"    {extra}")
 
     def waiting(self, what: Sequence[str]) -> None:
-        """Show what is being waited for: redrawn on a terminal, else named at once and every ten seconds."""
+        """Show what is being waited for: redrawn on a terminal, else named after every ten seconds of silence."""
         text = ", ".join(what)
-        now = time.monotonic()
+        now = self._clock()
+        seconds = f"{now - self._said:.0f} s"
         if self._live:
             frame = _FRAMES[int(now * 10) % len(_FRAMES)]
-            self._write(
-                f"  {self.paint(frame, Style.NAME)} {text} {self.paint(f'{now - self._began:.0f} s', Style.DIM)}"
-            )
-        elif now - self._reminded.get(text, -_REMIND) >= _REMIND:
-            again = text in self._reminded
-            self._reminded[text] = now
-            self.line(f"  … {'still waiting for ' if again else ''}{text}")
+            self._write(f"  {self.paint(frame, Style.NAME)} {text} {self.paint(seconds, Style.DIM)}")
+        elif now - self._said >= _PATIENCE:
+            self.line(f"  … {text}")
 
     def _write(self, text: str) -> None:
         self._stream.write(f"{_CLEAR_LINE if self._live else ''}{text}")

@@ -26,7 +26,7 @@ def shown(stream: io.StringIO, environment: dict[str, str]) -> str:
 
 
 def test_a_log_gets_plain_lines() -> None:
-    assert shown(io.StringIO(), {}) == "\nTitle\n  … kafka\n  ✓ kafka              ready\n  ✗ first\n    second\n"
+    assert shown(io.StringIO(), {}) == "\nTitle\n  ✓ kafka              ready\n  ✗ first\n    second\n"
 
 
 def test_a_terminal_gets_colour_and_one_live_line() -> None:
@@ -45,9 +45,10 @@ def test_a_dumb_terminal_gets_plain_lines(term: str) -> None:
     assert "\x1b" not in shown(Screen(), {"TERM": term})
 
 
-def test_a_log_is_told_of_one_wait_once() -> None:
+def test_a_log_is_told_of_a_wait_after_every_ten_seconds_of_silence() -> None:
     stream = io.StringIO()
-    terminal = Terminal(stream, {})
-    for _ in range(3):
+    seconds = iter([0.0, 5.0, 10.0, 10.0, 15.0, 20.0, 20.0, 20.0])
+    terminal = Terminal(stream, {}, lambda: next(seconds))
+    for _ in range(4):
         terminal.waiting(["kafka", "mongodb"])
-    assert stream.getvalue() == "  … kafka, mongodb\n"
+    assert stream.getvalue() == "  … kafka, mongodb\n  … kafka, mongodb\n"
