@@ -19,7 +19,9 @@ from pymongo.errors import BulkWriteError, PyMongoError
 from services.dlr.status.message import Message
 from shared.errors import Fatal, TryLater
 from shared.ids import AccountId, MessageId
-from shared.stores.mongodb import Database, Document
+from shared.stores.mongodb import Document, MongoStore
+
+DATABASE: Final = "dlr"
 
 _NATIVE: Final = (bytes, datetime)
 _DUPLICATE_KEY: Final = 11000
@@ -36,11 +38,15 @@ INDEXES: Final = (
 class MessageStore:
     """The collection `messages`. Every method raises `TryLater` when the database does not answer."""
 
-    def __init__(self, database: Database) -> None:
-        self._messages: AsyncCollection[Document] = database["messages"]
+    def __init__(self, mongo: MongoStore) -> None:
+        self._mongo = mongo
+
+    @property
+    def _messages(self) -> AsyncCollection[Document]:
+        return self._mongo.database["messages"]
 
     async def prepare(self) -> None:
-        """Make the indexes that do not exist."""
+        """Make the indexes; a repeat is nothing."""
         async with _translated():
             await self._messages.create_indexes(list(INDEXES))
 

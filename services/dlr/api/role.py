@@ -1,0 +1,38 @@
+"""The role `api`: its parts put together."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from services.dlr.api.app import application
+from services.dlr.api.messages import MessageReads
+from services.dlr.settings import ApiSettings, read_secret
+from services.dlr.status.store import DATABASE, MessageStore
+from shared.http import HttpServer
+from shared.lifecycle import Component, Prepare
+from shared.privacy.keys import FileKeyStore
+from shared.privacy.sealing import Sealer
+from shared.service import Context
+from shared.settings import load
+from shared.stores.mongodb import MongoStore
+
+
+def build_api(context: Context) -> Sequence[Component]:
+    """Components of the role, in the order of their start."""
+    settings = load(ApiSettings)
+    mongo = MongoStore(settings.mongodb.get_secret_value(), DATABASE)
+    store = MessageStore(mongo)
+    reads = MessageReads(
+        store,
+        Sealer(FileKeyStore(settings.key_store), context.clock),
+        read_secret(settings.internal_secret),
+        context.clock,
+    )
+    server = HttpServer(
+        "internal http",
+        application(reads.routes()),
+        settings.host,
+        settings.dlr_api_port,
+        setting="BUDSTIKKE_DLR_API_PORT",
+    )
+    return [mongo, Prepare("message log indexes", store.prepare), server]

@@ -1,0 +1,67 @@
+"""The role `status`: its parts put together."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from services.dlr.settings import StatusSettings
+from services.dlr.status.heard import Ear
+from services.dlr.status.metrics import StatusMetrics
+from services.dlr.status.orphans import Adopter
+from services.dlr.status.status import Status
+from services.dlr.status.store import DATABASE, MessageStore
+from services.dlr.status.tell import SOURCE, EventWriter
+from shared.contracts import topics
+from shared.contracts.words import Lane
+from shared.kafka.at_least_once import AtLeastOnceRunner
+from shared.kafka.sending import Sender
+from shared.kafka.settings import KafkaSettings
+from shared.lifecycle import Component, Prepare
+from shared.privacy.keys import FileKeyStore
+from shared.privacy.pseudonyms import Pseudonyms
+from shared.privacy.sealing import Sealer
+from shared.service import Context
+from shared.settings import load
+from shared.stages import Producing, Stage
+from shared.stores.mongodb import MongoStore
+
+GROUP = "dlr.status"
+TOPICS = (*(topics.requests(lane) for lane in Lane), topics.FACTS, topics.RECEIPTS)
+
+
+def build_status(context: Context) -> Sequence[Component]:
+    """Components of the role, in the order of their start. One group over all topics, assigned by range: whoever has
+    a partition of one topic has the same of the others, and so all that is said of a message.
+    """
+    settings = load(StatusSettings)
+    partitions = settings.message_partitions
+    connection = KafkaSettings(bootstrap=settings.kafka, client_id=GROUP)
+    keys = FileKeyStore(settings.key_store)
+    sealer = Sealer(keys, context.clock)
+    mongo = MongoStore(settings.mongodb.get_secret_value(), DATABASE)
+    store = MessageStore(mongo)
+    sender = Sender(connection=connection, clock=context.clock, metrics=context.kafka_metrics)
+    status = Status(
+        store=store,
+        sender=sender,
+        events=EventWriter(partitions),
+        adopter=Adopter(SOURCE, sealer, partitions),
+        metrics=StatusMetrics(context.registry),
+        clock=context.clock,
+        group=GROUP,
+    )
+    runner = AtLeastOnceRunner(
+        connection=connection,
+        group=GROUP,
+        topics=TOPICS,
+        decode=Ear(sealer, Pseudonyms(keys)),
+        handle=status,
+        dead_letter_topic=topics.dead_letters,
+        max_batch=settings.status_batch,
+        requires={topics.EVENTS: partitions, topics.RECEIPTS: partitions},
+        partition_assignment="range",
+        clock=context.clock,
+        metrics=context.kafka_metrics,
+        random=context.random,
+    )
+    return [mongo, Prepare("message log indexes", store.prepare), Producing(sender), Stage(runner)]

@@ -1,0 +1,169 @@
+"""The role `status`: requests, facts and receipts in; the message log and `sms.events` out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import msgspec
+
+from services.dlr.status.fold import Asked, fold
+from services.dlr.status.heard import Heard, Input, Orphan
+from services.dlr.status.message import Message, Move, Step, stub
+from services.dlr.status.metrics import StatusMetrics
+from services.dlr.status.orphans import Adopter, key_of, message_of
+from services.dlr.status.store import MessageStore
+from services.dlr.status.tell import EventWriter
+from shared.clock import Clock
+from shared.contracts.topics import dead_letters
+from shared.errors import BadRecord, Refused, TryLater
+from shared.ids import MessageId
+from shared.kafka.at_least_once import Finish
+from shared.kafka.dead_letters import dead_letter
+from shared.kafka.record import Output, Received
+from shared.kafka.sending import Sender
+from shared.telemetry.logs import get_log
+
+_log = get_log()
+
+_MOST_ROUNDS = 5
+
+
+class Result(msgspec.Struct, frozen=True, gc=False):
+    """One message after all that a batch says of it. `before` is the version that the store has, 0 for none."""
+
+    before: int
+    message: Message
+    told: tuple[Step, ...]
+    moves: tuple[tuple[Move, Heard], ...]
+
+
+class Status:
+    """Folds batches. Order of effects: document, event, offset.
+
+    Idempotent by the ids of what comes in: a batch replayed after a crash writes nothing and tells the same events
+    with the same ids. Another member's write makes a conflict; those messages are loaded and folded again.
+    """
+
+    def __init__(
+        self,
+        *,
+        store: MessageStore,
+        sender: Sender,
+        events: EventWriter,
+        adopter: Adopter,
+        metrics: StatusMetrics,
+        clock: Clock,
+        group: str,
+    ) -> None:
+        self._store = store
+        self._sender = sender
+        self._events = events
+        self._adopter = adopter
+        self._metrics = metrics
+        self._clock = clock
+        self._group = group
+
+    async def __call__(self, batch: Sequence[Received[Input]], finish: Finish[Input]) -> None:
+        """Handle a batch and finish all of it, or raise `TryLater` and finish none."""
+        with self._metrics.batch_seconds.time():
+            heard: dict[MessageId, list[Heard]] = {}
+            orphans: list[Received[Input]] = []
+            for received in batch:
+                if isinstance(received.event, Orphan):
+                    orphans.append(received)
+                else:
+                    heard.setdefault(received.event.message_id, []).append(received.event)
+            results = await self._settle(heard)
+            outputs = [self._events.output(result.message, step) for result in results for step in result.told]
+            outputs += await self._place(orphans)
+            if outputs:
+                await self._sender.send(outputs)
+        for result in results:
+            self._count(result)
+        for received in batch:
+            finish(received)
+
+    async def _settle(self, heard: dict[MessageId, list[Heard]]) -> list[Result]:
+        """Fold and write until nobody else's write is in the way.
+
+        A message whose request is in the batch is most likely new, so it is inserted without asking first.
+        """
+        settled: list[Result] = []
+        ask = {message_id for message_id, things in heard.items() if all(thing.order for thing in things)}
+        for _ in range(_MOST_ROUNDS):
+            found = await self._store.load(ask) if ask else {}
+            results = [_folded(found.get(message_id), message_id, things) for message_id, things in heard.items()]
+            lost = await self._store.save(
+                new=[result.message for result in results if not result.before and result.message.version],
+                known=[
+                    (result.before, result.message) for result in results if 0 < result.before < result.message.version
+                ],
+            )
+            settled += [result for result in results if result.message.id not in lost]
+            if not lost:
+                return settled
+            self._metrics.conflicts.inc(len(lost))
+            heard = {message_id: things for message_id, things in heard.items() if message_id in lost}
+            ask = lost
+        raise TryLater("message_contended", "other members write the same messages all the time")
+
+    async def _place(self, orphans: Sequence[Received[Input]]) -> list[Output]:
+        """Orphan receipts under their message's key, or on the dead-letter topic."""
+        receipts = [(one, one.event.receipt) for one in orphans if isinstance(one.event, Orphan)]
+        if not receipts:
+            return []
+        candidates = await self._store.named({key_of(receipt) for _, receipt in receipts})
+        outputs = []
+        for received, receipt in receipts:
+            match = message_of(receipt, candidates)
+            try:
+                if match is None:
+                    raise BadRecord("unknown_message", "no message was submitted under this operator's id")
+                outputs.append(self._adopter.output(receipt, *match))
+            except BadRecord as error:
+                outputs.append(self._dead(received, error))
+            self._metrics.orphans.labels("yes" if match else "no").inc()
+        return outputs
+
+    def _dead(self, received: Received[Input], error: Refused) -> Output:
+        """Written here, not by the kit: one receipt that nobody knows must not make the whole batch run again."""
+        record = received.record
+        now_ms = int(self._clock.now().timestamp() * 1000)
+        topic = dead_letters(record.topic)
+        return dead_letter(record, error, topic=topic, partition=0, group=self._group, now_ms=now_ms)
+
+    def _count(self, result: Result) -> None:
+        request = result.message.request
+        for step in result.told:
+            self._metrics.events.labels("corrected" if step.receipt else step.state).inc()
+        for move, heard in result.moves:
+            self._metrics.moves.labels(move).inc()
+            if move in {Move.BACKWARDS, Move.UNPLACED} and not isinstance(heard.what, Asked):
+                self._metrics.backwards.labels(result.message.state, heard.what.state).inc()
+                _log.warning(
+                    "report_not_applied",
+                    move=move,
+                    message_id=result.message.id,
+                    fact=heard.what.fact,
+                    state=result.message.state,
+                    claimed=heard.what.state,
+                )
+        if request is not None and Move.REPLAYED not in {move for move, _ in result.moves}:
+            for step in result.told:
+                age = (step.at - request.requested_at).total_seconds()
+                self._metrics.age_seconds.labels(request.lane, step.state).observe(age)
+
+
+def _folded(message: Message | None, message_id: MessageId, things: Iterable[Heard]) -> Result:
+    """All that a batch says of one message: its request first, then facts, then receipts, each in their order."""
+    ordered = sorted(things, key=lambda thing: thing.order)
+    folded = message or stub(message_id, ordered[0].account_id)
+    before = folded.version
+    told: dict[int, Step] = {}
+    moves = []
+    for thing in ordered:
+        outcome = fold(folded, thing.what)
+        folded = outcome.message
+        moves.append((outcome.move, thing))
+        told |= {step.sequence: step for step in outcome.told}
+    return Result(before, folded, tuple([told[sequence] for sequence in sorted(told)]), tuple(moves))
