@@ -15,7 +15,7 @@ from typing import NewType, Protocol
 
 from cryptography.hazmat.primitives.keywrap import InvalidUnwrap, aes_key_unwrap, aes_key_wrap
 
-from shared.errors import BadSettings
+from shared.errors import BadSettings, Refused
 from shared.ids import AccountId
 
 Quarter = NewType("Quarter", int)
@@ -34,7 +34,10 @@ class KeyStore(Protocol):
     """Gives the key of an account and a period, and destroys it."""
 
     def sealing_key(self, account: AccountId, quarter: Quarter) -> bytes:
-        """Key to seal with; made at first use. Two processes that ask at once get the same key."""
+        """Key to seal with; made at first use. Two processes that ask at once get the same key.
+
+        Raises `Refused` (`key_destroyed`) for ever after `destroy`: a new key would not open what the old one sealed.
+        """
         ...
 
     def opening_key(self, account: AccountId, quarter: Quarter) -> bytes | None:
@@ -53,19 +56,26 @@ class KeyStore(Protocol):
 class FileKeyStore:
     """Keys as files of 40 octets, wrapped (RFC 3394) by a master key that lies beside them with mode 600.
 
-    Meant for one machine. File names carry account ids and periods only.
+    Meant for one machine. File names carry account ids and periods only. A destroyed key leaves an empty file, so
+    that it is never made again.
     """
 
     def __init__(self, directory: Path) -> None:
-        """Open the store in `directory`, which is made with a new master key if it is absent."""
+        """Open the store in `directory`, which is made with a new master key if it is absent.
+
+        Raises `BadSettings` when it cannot be used.
+        """
         self._directory = directory
-        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._master = _create_once(directory / "master", lambda: secrets.token_bytes(_KEY_BYTES))
+        try:
+            directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._master = _create_once(directory / "master", lambda: secrets.token_bytes(_KEY_BYTES))
+        except OSError as error:
+            raise BadSettings("bad_key_store", f"BUDSTIKKE_KEY_STORE cannot be used ({error.strerror})") from None
         if len(self._master) != _KEY_BYTES:
             raise BadSettings("bad_key_store", "BUDSTIKKE_KEY_STORE holds a master key of the wrong length")
 
     def sealing_key(self, account: AccountId, quarter: Quarter) -> bytes:
-        """Key to seal with; made at first use."""
+        """Key to seal with; made at first use. Raises `Refused` (`key_destroyed`)."""
         return self._make(account, f"q{quarter}")
 
     def opening_key(self, account: AccountId, quarter: Quarter) -> bytes | None:
@@ -74,20 +84,28 @@ class FileKeyStore:
             wrapped = self._path(account, f"q{quarter}").read_bytes()
         except FileNotFoundError:
             return None
-        return self._unwrap(wrapped)
+        return self._unwrap(wrapped) if wrapped else None
 
     def pseudonym_key(self, account: AccountId, year: int) -> bytes:
         """Key for pseudonyms of that year; made at first use."""
         return self._make(account, f"p{year}")
 
     def destroy(self, account: AccountId, quarter: Quarter) -> None:
-        """Delete the file of a quarter's key."""
-        self._path(account, f"q{quarter}").unlink(missing_ok=True)
+        """Put an empty file in the place of a quarter's key, also where there was none."""
+        path = self._path(account, f"q{quarter}")
+        path.parent.mkdir(mode=0o700, exist_ok=True)
+        draft = _write_draft(path, b"")
+        draft.replace(path)
+        _sync(path.parent)
+        _sync(self._directory)
 
     def _make(self, account: AccountId, name: str) -> bytes:
         path = self._path(account, name)
         path.parent.mkdir(mode=0o700, exist_ok=True)
-        return self._unwrap(_create_once(path, lambda: aes_key_wrap(self._master, secrets.token_bytes(_KEY_BYTES))))
+        wrapped = _create_once(path, lambda: aes_key_wrap(self._master, secrets.token_bytes(_KEY_BYTES)))
+        if not wrapped:
+            raise Refused("key_destroyed", "the key of this account and period was destroyed")
+        return self._unwrap(wrapped)
 
     def _unwrap(self, wrapped: bytes) -> bytes:
         try:
@@ -109,22 +127,33 @@ def _create_once(path: Path, content: Callable[[], bytes]) -> bytes:
         return path.read_bytes()
     except FileNotFoundError:
         pass
-    draft = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    draft = _write_draft(path, content())
     try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(content())
-            file.flush()
-            os.fsync(file.fileno())
-        try:
-            os.link(draft, path)
-        except FileExistsError:
-            return path.read_bytes()
+        os.link(draft, path)
+    except FileExistsError:
+        return path.read_bytes()
     finally:
         draft.unlink(missing_ok=True)
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    _sync(path.parent)
+    _sync(path.parent.parent)
     return path.read_bytes()
+
+
+def _write_draft(path: Path, content: bytes) -> Path:
+    """A file beside `path`, readable by its owner alone, with its content on the disk."""
+    draft = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    return draft
+
+
+def _sync(folder: Path) -> None:
+    """Names made or removed in a folder outlive a loss of power only after this."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
