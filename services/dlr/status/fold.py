@@ -147,7 +147,10 @@ def _placed(message: Message, report: Report, count: int) -> tuple[tuple[Part, .
     if number > count or (number == 0 and report.receipt is not None):
         return message.parts, Move.UNPLACED
     parts = list(message.parts)
-    parts += [Part(part=new, at=report.at) for new in range(len(parts) + 1, count + 1)]
+    parts += [
+        Part(part=new, at=report.at, operator=report.operator, route_id=report.route_id)
+        for new in range(len(parts) + 1, count + 1)
+    ]
     moves = set()
     for index, part in enumerate(parts):
         if part.part == number or (number == 0 and not part.taken and part.state not in FINAL):
