@@ -27,12 +27,22 @@ _NOT_FOUND: Final = 404
 class MessageReader:
     """Forwards reads of single messages under a token for the account that asks."""
 
-    def __init__(self, base_url: str, secret: bytes, recent: Recent, clock: Clock) -> None:
+    def __init__(
+        self,
+        base_url: str,
+        secret: bytes,
+        recent: Recent,
+        clock: Clock,
+        *,
+        transport: httpx.AsyncBaseTransport | None = None,
+    ) -> None:
+        """`transport` stands in for the network."""
         self.name = "message reader"
         self._base_url = base_url
         self._secret = secret
         self._recent = recent
         self._clock = clock
+        self._transport = transport
         self._client: httpx.AsyncClient | None = None
 
     async def read(self, account_id: AccountId, message_id: str) -> bytes:
@@ -56,7 +66,7 @@ class MessageReader:
     async def start(self) -> None:
         """Make the client; it connects with the first read."""
         self._client = httpx.AsyncClient(
-            base_url=self._base_url, timeout=_TIMEOUT, limits=_LIMITS, follow_redirects=False, trust_env=False
+            base_url=self._base_url, timeout=_TIMEOUT, limits=_LIMITS, transport=self._transport, trust_env=False
         )
 
     async def stop(self, deadline: float) -> None:
