@@ -22,16 +22,27 @@ def _trace(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
     if error is True:
         error = sys.exc_info()[1]
     if isinstance(error, BaseException):
-        event["error_type"] = type(error).__name__
-        event["frames"] = [
-            f"{frame.filename.rpartition('/')[2]}:{frame.lineno} {frame.name}"
-            for frame in traceback.extract_tb(error.__traceback__)[-_FRAMES:]
-        ]
+        event.update(_origin(error))
     return event
 
 
+def _origin(error: BaseException) -> dict[str, object]:
+    return {
+        "error_type": type(error).__name__,
+        "frames": [
+            f"{frame.filename.rpartition('/')[2]}:{frame.lineno} {frame.name}"
+            for frame in traceback.extract_tb(error.__traceback__)[-_FRAMES:]
+        ],
+    }
+
+
+def _plain(value: object) -> str:
+    """A field that is no JSON value. Of an exception only the type, for its message may quote anything."""
+    return type(value).__name__ if isinstance(value, BaseException) else str(value)
+
+
 def _render(_: WrappedLogger, __: str, event: EventDict) -> bytes:
-    return orjson.dumps(event, default=str)
+    return orjson.dumps(event, default=_plain)
 
 
 def configure_logs(service: str, role: str, level: str) -> None:
@@ -58,22 +69,27 @@ def configure_logs(service: str, role: str, level: str) -> None:
 
 
 class _LibraryFormatter(logging.Formatter):
-    """Lines of libraries in our shape. Their arguments may hold anything, so only the template is kept."""
+    """Lines of libraries in our shape: the template without its arguments, which may hold anything.
+
+    A line without arguments may have been put together before (asyncio quotes whole exceptions so), so of it only
+    the place in the code is kept.
+    """
 
     def __init__(self, service: str, role: str) -> None:
         super().__init__()
         self._fixed = {"service": service, "role": role}
 
     def format(self, record: logging.LogRecord) -> str:
-        line = {
+        line: dict[str, object] = {
             "event": "library",
             "logger": record.name,
-            "template": str(record.msg),
+            "template": record.msg if record.args and isinstance(record.msg, str) else None,
+            "place": f"{record.filename}:{record.lineno} {record.funcName}",
             "level": record.levelname.lower(),
             **self._fixed,
         }
-        if record.exc_info and record.exc_info[0] is not None:
-            line["error"] = record.exc_info[0].__name__
+        if record.exc_info and record.exc_info[1] is not None:
+            line |= _origin(record.exc_info[1])
         return orjson.dumps(line).decode()
 
 
