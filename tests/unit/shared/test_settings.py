@@ -1,0 +1,105 @@
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from shared.errors import BadSettings
+from shared.settings import KafkaRoleSettings, RoleSettings, StoreRoleSettings, load
+
+SECRET = "mongodb://user:hunter2@127.0.0.1:27017"
+GOOD = {
+    "BUDSTIKKE_HEALTH_PORT": "0",
+    "BUDSTIKKE_KAFKA": "127.0.0.1:9092",
+    "BUDSTIKKE_MONGODB": SECRET,
+    "BUDSTIKKE_KEY_STORE": "/var/keys",
+}
+
+
+def faults(changes: dict[str, str], kind: type[RoleSettings] = StoreRoleSettings) -> str:
+    with pytest.raises(BadSettings) as caught:
+        load(kind, {**GOOD, **changes})
+    assert caught.value.code == "bad_settings"
+    assert caught.value.__cause__ is None
+    assert caught.value.__suppress_context__
+    return caught.value.detail
+
+
+def test_good_settings_are_typed_values() -> None:
+    settings = load(StoreRoleSettings, {**GOOD, "BUDSTIKKE_MESSAGE_PARTITIONS": "12", "HOME": "/root"})
+    assert settings.health_port == 0
+    assert settings.message_partitions == 12
+    assert settings.key_store == Path("/var/keys")
+    assert settings.mongodb.get_secret_value() == SECRET
+    assert settings.host == "127.0.0.1"
+
+
+def test_every_wrong_variable_is_named_at_once_with_its_meaning() -> None:
+    detail = faults({"BUDSTIKKE_HEALTH_PORT": "70000", "BUDSTIKKE_KAFKA": "", "BUDSTIKKE_LOG_LEVEL": "loud"})
+    assert sorted(re.findall(r"BUDSTIKKE_\w+", detail)) == [
+        "BUDSTIKKE_HEALTH_PORT",
+        "BUDSTIKKE_KAFKA",
+        "BUDSTIKKE_LOG_LEVEL",
+    ]
+    assert "(bootstrap addresses, host:port with commas between)" in detail
+
+
+def test_a_missing_variable_is_named() -> None:
+    with pytest.raises(BadSettings) as caught:
+        load(KafkaRoleSettings, {})
+    assert "BUDSTIKKE_HEALTH_PORT" in caught.value.detail
+    assert "BUDSTIKKE_KAFKA" in caught.value.detail
+
+
+@pytest.mark.parametrize("name", ["BUDSTIKKE_KEY_STORE", "BUDSTIKKE_MONGODB", "BUDSTIKKE_KAFKA"])
+def test_an_empty_variable_is_an_absent_one(name: str) -> None:
+    assert faults({name: ""}).startswith(f"{name}: Field required")
+
+
+def test_an_empty_variable_leaves_the_default() -> None:
+    assert load(StoreRoleSettings, {**GOOD, "BUDSTIKKE_LOG_LEVEL": ""}).log_level == "info"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("BUDSTIKKE_HEALTH_PORT", "hunter2"),
+        ("BUDSTIKKE_HEALTH_PORT", "-1"),
+        ("BUDSTIKKE_MESSAGE_PARTITIONS", "0"),
+        ("BUDSTIKKE_MESSAGE_PARTITIONS", "257"),
+        ("BUDSTIKKE_START_SECONDS", "nan"),
+        ("BUDSTIKKE_START_SECONDS", "inf"),
+        ("BUDSTIKKE_DRAIN_SECONDS", "0"),
+        ("BUDSTIKKE_LOG_LEVEL", "hunter2"),
+    ],
+)
+def test_a_value_out_of_range_is_refused_without_being_shown(name: str, value: str) -> None:
+    detail = faults({name: value})
+    assert detail.startswith(f"{name}: ")
+    assert "hunter2" not in detail
+
+
+def test_secrets_are_not_in_the_representation() -> None:
+    settings = load(StoreRoleSettings, GOOD)
+    assert "hunter2" not in f"{settings!r} {settings} {settings.model_dump()}"
+
+
+def test_settings_do_not_change() -> None:
+    with pytest.raises(ValidationError, match="frozen"):
+        load(StoreRoleSettings, GOOD).host = "0.0.0.0"
+
+
+def test_only_the_given_environment_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BUDSTIKKE_KAFKA", "elsewhere:9092")
+    monkeypatch.setenv("BUDSTIKKE_HOST", "192.0.2.1")
+    with pytest.raises(BadSettings, match="BUDSTIKKE_KAFKA: Field required"):
+        load(KafkaRoleSettings, {"BUDSTIKKE_HEALTH_PORT": "0"})
+    assert load(KafkaRoleSettings, GOOD).host == "127.0.0.1"
+
+
+def test_without_one_given_the_environment_of_the_process_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in GOOD.items():
+        monkeypatch.setenv(name, value)
+    assert load(StoreRoleSettings).kafka == "127.0.0.1:9092"
