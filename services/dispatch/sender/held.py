@@ -76,7 +76,6 @@ class HeldLeases:
         """Wait until the lease is held; return its epoch."""
         async with self._changed:
             while (epoch := self.epoch_of(key)) is None:
-                self._wake.set()
                 await self._changed.wait()
             return epoch
 

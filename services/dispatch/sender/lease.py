@@ -53,17 +53,24 @@ class LeaseStore:
                 }
             }
         ]
+        query = {"_id": lease_id, "$expr": free}
         try:
-            row = await self._leases.find_one_and_update(
-                {"_id": lease_id, "$expr": free}, taken, upsert=True, return_document=True
-            )
-        except DuplicateKeyError:
-            return None
+            row = await self._leases.find_one_and_update(query, taken, return_document=True)
+            if row is None and await self._create(lease_id):
+                row = await self._leases.find_one_and_update(query, taken, return_document=True)
         except PyMongoError as error:
             raise TryLater("mongodb_unreachable", f"a lease could not be taken ({type(error).__name__})") from error
         if row is None:
             return None
         return Lease(id=lease_id, epoch=row["epoch"], valid_until=before + LIFETIME)
+
+    async def _create(self, lease_id: str) -> bool:
+        """Make the row of a lease that nobody ever held; whether it was missing. (MongoDB upserts no `$expr`.)"""
+        try:
+            await self._leases.insert_one({"_id": lease_id, "epoch": 0})
+        except DuplicateKeyError:
+            return False
+        return True
 
     async def renew(self, leases: Sequence[Lease], settled_before: datetime) -> Sequence[Lease]:
         """Renew what is still ours; what is missing from the answer is lost."""
