@@ -79,9 +79,10 @@ class Process:
         if self._waiting_for is not None:
             return Health(ready=False, reason=f"waiting for {self._waiting_for}")
         states = [(component.name, component.health()) for component in self._components]
-        reasons = [f"{name}: {state.reason or 'not ready'}" for name, state in states if not state.ready]
+        troubled = [(name, state) for name, state in states if not (state.ready and state.live)]
+        reasons = [f"{name}: {state.reason or ('not ready' if state.live else 'not live')}" for name, state in troubled]
         return Health(
-            ready=not reasons,
+            ready=all(state.ready for _, state in states),
             live=all(state.live for _, state in states),
             reason="; ".join(reasons),
         )
@@ -107,6 +108,9 @@ class Process:
         except BudstikkeError as error:
             _log.error("start_failed", code=error.code, detail=error.detail)
             code = 1
+        except Exception as error:
+            _log.error("start_failed", error=type(error).__name__, exc_info=error)
+            code = 1
         finally:
             await self._stop_all()
         _log.info("stopped", exit_code=code)
@@ -122,27 +126,37 @@ class Process:
         self._waiting_for = None
 
     async def _start_one(self, component: Component, end: float) -> None:
-        """Start a component, with patience for what it depends on until `end`."""
+        """Start a component, with patience for what it depends on until `end`; a stop asked for cuts it short."""
         pause = _FIRST_WAIT
         while not self._stop.is_set():
             self._started.append(component)
             try:
-                async with asyncio.timeout(max(end - self._clock.monotonic(), _LEAST_STOP)):
-                    await component.start()
+                await self._unless_stopped(component, max(end - self._clock.monotonic(), _LEAST_STOP))
                 return
             except BudstikkeError as error:
-                await component.stop(_LEAST_STOP)
+                await self._stop_one(component, _LEAST_STOP)
                 self._started.pop()
                 if error.disposition is not Disposition.RETRY or self._clock.monotonic() + pause > end:
                     raise
                 _log.warning("waiting", component=component.name, code=error.code, detail=error.detail)
-            except TimeoutError:
-                raise Fatal(
-                    "start_deadline", f"{component.name} did not start within BUDSTIKKE_START_SECONDS"
-                ) from None
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._stop.wait(), pause)
             pause = min(pause * 2, _LONGEST_WAIT)
+
+    async def _unless_stopped(self, component: Component, seconds: float) -> None:
+        """Let a component start for at most `seconds`, or until a stop is asked for."""
+        starting = asyncio.ensure_future(component.start())
+        asked = asyncio.ensure_future(self._stop.wait())
+        try:
+            done, _ = await asyncio.wait({starting, asked}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            starting.cancel()
+            asked.cancel()
+            await asyncio.gather(starting, asked, return_exceptions=True)
+        if starting in done:
+            starting.result()
+        elif not done:
+            raise Fatal("start_deadline", f"{component.name} did not start within BUDSTIKKE_START_SECONDS")
 
     async def _watch(self) -> int:
         """Wait for a signal or for the first component that ends by itself."""
@@ -155,7 +169,7 @@ class Process:
                 if task not in done:
                     continue
                 code = 1
-                error = task.exception()
+                error = None if task.cancelled() else task.exception()
                 _log.error(
                     "component_ended",
                     component=component.name,
@@ -176,13 +190,17 @@ class Process:
         for component in reversed(self._started):
             left = max(end - self._clock.monotonic(), _LEAST_STOP)
             _log.info("draining", component=component.name, seconds_left=round(left, 1))
-            try:
-                async with asyncio.timeout(left + _LEAST_STOP):
-                    await component.stop(left)
-            except TimeoutError:
-                _log.error("drain_deadline", component=component.name)
-            except Exception as error:
-                _log.error("stop_failed", component=component.name, exc_info=error)
+            await self._stop_one(component, left)
+
+    async def _stop_one(self, component: Component, seconds: float) -> None:
+        """Stop a component; one that fails or overruns does not keep the others from being stopped."""
+        try:
+            async with asyncio.timeout(seconds + _LEAST_STOP):
+                await component.stop(seconds)
+        except TimeoutError:
+            _log.error("drain_deadline", component=component.name)
+        except Exception as error:
+            _log.error("stop_failed", component=component.name, exc_info=error)
 
 
 class Prepare:
