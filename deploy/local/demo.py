@@ -60,22 +60,23 @@ class Demo:
         return msgspec.json.decode(answer.content, type=_Answer).messages[0].id
 
     def follow(self, message_id: str, deadline: float) -> Iterator[Step]:
-        """Each state as it is reached, until the final one.
+        """Each state as it is reached, until the final one. A moment ago the door answered, later the log does: the
+        same state may come with a slightly different time, and counts once.
 
         Raises Fatal `demo_failed` when none is final after `deadline` seconds.
         """
         until = time.monotonic() + deadline
-        known: set[Step] = set()
+        known: dict[str, Step] = {}
         while time.monotonic() < until:
             seen = self._look(message_id)
             for step in seen.history:
-                if step not in known:
-                    known.add(step)
+                if step.state not in known:
+                    known[step.state] = step
                     yield step
             if seen.final:
                 return
             time.sleep(_PAUSE)
-        last = max(known, key=lambda step: step.at).state if known else "accepted"
+        last = max(known.values(), key=lambda step: step.at).state if known else "accepted"
         raise Fatal("demo_failed", f"after {deadline:g} s the message is still {last}; the logs tell more")
 
     def _look(self, message_id: str) -> _Seen:

@@ -53,9 +53,7 @@ def _live(settings: LocalSettings, terminal: Terminal, supervisor: Supervisor, s
     finally:
         signals.hush()
         local_env.remove(settings.environment)
-        terminal.title("Stopping")
         supervisor.stop(_STOP)
-    terminal.line()
     return code
 
 

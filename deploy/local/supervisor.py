@@ -79,6 +79,8 @@ class Supervisor:
 
     def stop(self, deadline: float) -> None:
         """Stop all parts in reverse order, each within `deadline` seconds; a repeat is nothing."""
+        if self._parts:
+            self._terminal.title("Stopping")
         while self._parts:
             part = self._parts[-1]
             was_running = part.process.running

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-
 from deploy.local.settings import ROOT, LocalSettings, Port
 from deploy.local.terminal import Style, Terminal
 
@@ -17,7 +15,7 @@ _SLOW = r"""curl -s -X PUT "$BUDSTIKKE_SMSC_CONTROL/control" -H 'Content-Type: a
 
 def next_steps(settings: LocalSettings, terminal: Terminal) -> None:
     """Print them."""
-    here = os.path.relpath(settings.var, ROOT)
+    here = settings.var.relative_to(ROOT) if settings.var.is_relative_to(ROOT) else settings.var
     terminal.title("Everything runs. Try next, in another terminal")
     for what, command in (
         ("learn the addresses and the key", f"set -a; source {here}/local.env; set +a"),

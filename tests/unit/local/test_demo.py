@@ -37,6 +37,13 @@ def test_each_state_is_told_once_in_order() -> None:
     assert states == ["accepted", "queued", "delivered"]
 
 
+def test_the_log_s_own_time_of_a_state_is_no_second_state() -> None:
+    by_the_log = ACCEPTED | {"at": "2026-01-01T11:59:59.972Z"}
+    with api([[ACCEPTED], [by_the_log, DELIVERED]]) as client:
+        states = [step.state for step in Demo(client).follow("m1", 10)]
+    assert states == ["accepted", "delivered"]
+
+
 def test_a_refused_message_fails_with_the_answer() -> None:
     with api([], status=401) as client, pytest.raises(Fatal, match="answered 401"):
         Demo(client).send()
