@@ -33,16 +33,20 @@ def build_api(context: Context) -> Sequence[Component]:
     """The components of the role, in the order of their start: what answers callers comes last, and stops first."""
     settings = load(ApiSettings)
     store = MongoStore(settings.mongodb.get_secret_value(), DATABASE)
-    sender = Sender(
-        connection=KafkaSettings(bootstrap=settings.kafka, client_id="ingest-api"),
-        clock=context.clock,
-        metrics=context.kafka_metrics,
-    )
+    # A producer has one request in flight per broker, and fails as a whole: with one per lane, bulk delays nobody.
+    senders = {
+        lane: Sender(
+            connection=KafkaSettings(bootstrap=settings.kafka, client_id=f"ingest.api.{lane}"),
+            clock=context.clock,
+            metrics=context.kafka_metrics,
+        )
+        for lane in Lane
+    }
     metrics = ApiMetrics(context.registry)
     gatherings = {
         lane: Gathering(
             lane,
-            sender.send,
+            senders[lane].send,
             context.clock,
             metrics.lanes[lane],
             partitions=settings.message_partitions,
@@ -66,7 +70,7 @@ def build_api(context: Context) -> Sequence[Component]:
     return [
         store,
         Prepare("account indexes", accounts.prepare),
-        Producing(sender),
+        *(Producing(sender) for sender in senders.values()),
         *gatherings.values(),
         reader,
         server,
