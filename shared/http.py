@@ -72,6 +72,7 @@ class HttpServer:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             listener.bind((self._host, self.port))
+            listener.listen(self._backlog)
         except OSError as error:
             listener.close()
             raise BadSettings(
