@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import ssl
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -14,6 +16,8 @@ from deploy.local.terminal import Terminal
 from shared.errors import Fatal
 
 JARS = Path(__file__).with_name("kafka-jars.txt")
+SYSTEM_CERTIFICATES = ssl.get_default_verify_paths().cafile or "/etc/ssl/certs/ca-certificates.crt"
+_BUNDLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE", "PIP_CERT")
 _ATTEMPTS = 3
 _AT_ONCE = 6
 
@@ -63,8 +67,20 @@ def fetch_from_maven(jar: Jar, folder: Path) -> Path:
     """
     from jgo.maven import MavenContext  # imported late: a start with a full cache does without it
 
+    trust = trusted_certificates(os.environ)
+    if trust is not None:
+        os.environ.setdefault("REQUESTS_CA_BUNDLE", trust)
     context = MavenContext(repo_cache=folder, timeout=60)
     return Path(context.project(jar.group, jar.artifact).at_version(jar.version).artifact().resolve())
+
+
+def trusted_certificates(environment: Mapping[str, str], system: str | None = SYSTEM_CERTIFICATES) -> str | None:
+    """The bundle that the machine trusts, as other programs are told of it; None leaves it to the HTTP client.
+
+    The client would trust its own bundle alone, and fail behind a company's proxy that re-signs.
+    """
+    told = next((environment[name] for name in _BUNDLES if environment.get(name)), None)
+    return told or (system if system and Path(system).is_file() else None)
 
 
 class JarCache:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from deploy.local.jars import Jar, JarCache, read_list
+from deploy.local.jars import Jar, JarCache, read_list, trusted_certificates
 from shared.errors import Fatal
 
 CONTENT = b"a jar"
@@ -75,3 +75,11 @@ def test_the_list_names_the_broker_with_full_checksums() -> None:
     assert {jar.version for jar in jars if jar.artifact == "kafka_2.13"} == {"4.4.0"}
     assert all(len(jar.sha256) == 64 for jar in jars)
     assert len({jar.file_name for jar in jars}) == len(jars)
+
+
+def test_certificates_are_those_the_machine_trusts(tmp_path: Path) -> None:
+    system = tmp_path / "system.crt"
+    assert trusted_certificates({}, str(system)) is None
+    system.write_text("")
+    assert trusted_certificates({}, str(system)) == str(system)
+    assert trusted_certificates({"PIP_CERT": "/own.crt", "SSL_CERT_FILE": ""}, str(system)) == "/own.crt"
