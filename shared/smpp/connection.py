@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import ssl
 from abc import ABC, abstractmethod
 from collections import Counter, deque
-from typing import cast
+from typing import Any, cast
 
 from shared.clock import Clock
 from shared.smpp.framing import Frame, Framer
@@ -54,8 +55,14 @@ class Connection(asyncio.Protocol, ABC):
     @property
     def peer(self) -> str:
         """The peer's address, `host:port`; empty before the connection."""
-        name = self._transport and self._transport.get_extra_info("peername")
+        name = self._extra("peername")
         return f"{name[0]}:{name[1]}" if name else ""
+
+    @property
+    def tls(self) -> ssl.SSLObject | None:
+        """The TLS session, for the peer's certificate; None without TLS."""
+        session: ssl.SSLObject | None = self._extra("ssl_object")
+        return session
 
     def abort(self) -> None:
         """Drop the connection at once, without flushing."""
@@ -112,6 +119,9 @@ class Connection(asyncio.Protocol, ABC):
             self._timer.cancel()
         if not self.closed.done():
             self.closed.set_result(ending)
+
+    def _extra(self, name: str) -> Any:
+        return self._transport.get_extra_info(name) if self._transport is not None else None
 
     def _write(self, octets: bytes) -> None:
         """Queue one PDU; everything queued in this turn of the loop leaves together."""

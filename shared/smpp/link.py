@@ -141,10 +141,15 @@ class Link:
         """Unbind everything within `deadline` seconds; open requests get their result first."""
         self._stopping.set()
         self._wake()
+        for index, task in enumerate(self._tasks):
+            if index not in self._binds:
+                task.cancel()
         await asyncio.gather(*(bind.unbind(deadline) for bind in self._binds.values()))
-        for task in self._tasks:
-            task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def wait(self) -> None:
+        """Return after `stop`; raise what no new try can mend, such as settings that cannot be encoded."""
+        await asyncio.gather(*self._tasks)
 
     async def _keep(self, index: int) -> None:
         failures = 0

@@ -193,11 +193,12 @@ def _text_fields(message: DeliverSm) -> dict[str, str]:
     text = message.content.decode("utf-16-be" if message.data_coding == _UTF16 else "latin-1", "replace")
     fields: dict[str, str] = {}
     matches = list(_FIELD.finditer(text))
-    for match, following in zip(matches, [*matches[1:], None], strict=True):
+    ends = [*(match.start() for match in matches[1:]), len(text)]
+    for match, end in zip(matches, ends, strict=False):
         key = re.sub("[ _]", "", match[1].lower())
         if key == "text":
             break
-        fields.setdefault(key, text[match.end() : following.start() if following else len(text)].strip())
+        fields.setdefault(key, text[match.end() : end].strip())
     return fields
 
 

@@ -145,6 +145,7 @@ class ServerSession(Session):
             return
         if status:
             self._write(encode_response(mode, status, sequence))
+            self._binding = None
             self._end(Ending.NEVER_BOUND)
             return
         self._bound(mode)
@@ -165,7 +166,7 @@ class ServerSession(Session):
 
     def _on_writable(self) -> None:
         if self._events.on_writable is not None:
-            self._tell(self._events.on_writable, self)
+            self._events.on_writable(self)
 
     def _on_end(self, ending: Ending) -> None:
         super()._on_end(ending)
@@ -202,6 +203,8 @@ class Server:
         if self._listener is not None:
             self._listener.close()
         await asyncio.gather(*(session.unbind(deadline) for session in self.sessions))
+        for session in self.sessions:
+            session.abort()
 
     def joined(self, session: ServerSession) -> None:
         """A connection came."""

@@ -46,11 +46,17 @@ class Reply:
     def __call__(self, status: int = ESME_ROK, message_id: bytes = b"", tlvs: Tlvs = ()) -> bool:
         """Send the matching response. False when one had been given before or the session is over.
 
+        Raises `UnencodablePdu` for an id that does not fit; the answer is then still to be given.
+
         Accept (`ESME_ROK`) only what is stored: the peer forgets it on our word (rule 5). `message_id` belongs to
         submits; a deliver has none.
         """
-        session, self._session = self._session, None
-        return session is not None and session.answer(self._request_id, status, self._sequence, message_id, tlvs)
+        session = self._session
+        if session is None:
+            return False
+        sent = session.answer(self._request_id, status, self._sequence, message_id, tlvs)
+        self._session = None
+        return sent
 
 
 class Session(Connection):
@@ -125,10 +131,11 @@ class Session(Connection):
 
     def answer(self, request_id: int, status: int, sequence: int, message_id: bytes, tlvs: Tlvs) -> bool:
         """Send the response to a request of the peer: what `Reply` does."""
+        octets = encode_response(request_id, status, sequence, message_id, tlvs)
         self._request_answered()
         if self._ending is not None:
             return False
-        self._write(encode_response(request_id, status, sequence, message_id, tlvs))
+        self._write(octets)
         self._wake_idle()
         return True
 
@@ -203,19 +210,16 @@ class Session(Connection):
             self._tell(self._on_late, late[0], result)
 
     def _on_other_response(self, command_id: int, status: int, sequence: int) -> None:
-        if command_id == ENQUIRE_LINK_RESP:
-            self._enquired_at = None
-        elif command_id in _BIND_RESPONSES:
+        if command_id in _BIND_RESPONSES:
             self._on_bind_answer(status)
         elif command_id == UNBIND_RESP:
             self._end(Ending.UNBOUND)
         elif command_id == GENERIC_NACK:
-            self._enquired_at = None
             if self.mode is None:
                 self._on_bind_answer(status or ESME_RINVCMDID)
             else:
                 self._on_response(status or ESME_RINVCMDID, sequence, b"")
-        else:
+        elif command_id != ENQUIRE_LINK_RESP:
             self._note("unknown response")
 
     def _on_bind_answer(self, status: int) -> None:
@@ -232,11 +236,13 @@ class Session(Connection):
         if self._full and self.free:
             self._full = False
             self._wake_writers()
-            self._on_writable()
+            self._tell(self._on_writable)
         self._wake_idle()
 
     def _on_sweep(self, now: float) -> None:
         timers = self._settings.timers
+        if self._enquired_at is not None and self._heard_at >= self._enquired_at:
+            self._enquired_at = None
         if self._reading_since <= now - timers.response:
             for context, on_result in self._window.expire(now - timers.response):
                 self._tell(on_result, context, Unknown(Ending.NO_RESPONSE))
