@@ -32,7 +32,7 @@ class Due(msgspec.Struct, gc=False):
 
 
 class ReceiptCounters(msgspec.Struct):
-    """Over the life of the process."""
+    """Over the life of the process; incoming messages count with the receipts."""
 
     receipts_sent: int = 0
     receipts_taken: int = 0

@@ -16,7 +16,7 @@ from shared.smpp.server import Server, ServerSession, serve
 from shared.smpp.session import Reply
 from shared.smpp.settings import SessionSettings
 from simulators.smsc.behaviour import Behaviour, decide
-from simulators.smsc.receipts import Deliveries, Due, ReceiptCounters, receipt_for
+from simulators.smsc.receipts import Deliveries, Due, receipt_for
 from simulators.smsc.taken import Taken, TakenMessage
 from simulators.smsc.timetable import Timetable
 
@@ -46,7 +46,10 @@ class Counters(msgspec.Struct, kw_only=True):
     binds_refused: int
     sessions: int
     receipts_pending: int
-    receipts: ReceiptCounters
+    receipts_sent: int
+    receipts_taken: int
+    receipts_repeated: int
+    receipts_dropped: int
 
 
 class _Answer(msgspec.Struct, gc=False):
@@ -87,7 +90,7 @@ class Smsc:
             binds_refused=self._binds_refused,
             sessions=len(self._server.sessions) if self._server is not None else 0,
             receipts_pending=len(self._receipts) + self._deliveries.waiting,
-            receipts=self._deliveries.counters,
+            **msgspec.structs.asdict(self._deliveries.counters),
         )
 
     def deliver(self, message: DeliverSm, system_id: bytes | None) -> bool:
