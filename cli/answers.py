@@ -41,10 +41,10 @@ class Step(msgspec.Struct, frozen=True):
 
 
 class Message(msgspec.Struct, frozen=True, rename={"sender": "from"}):
-    """Answer to `GET /v1/messages/{id}`."""
+    """Answer to `GET /v1/messages/{id}`. `to` is null once the message was erased."""
 
     id: str
-    to: str
+    to: str | None
     state: str
     final: bool
     sender: str | None = None

@@ -81,11 +81,8 @@ def send(
     body |= {name: value for name, value in optional.items() if value is not None}
     if not all(_is_unicode(value) for value in (*to, *body.values()) if isinstance(value, str)):
         raise typer.BadParameter("the arguments are not UTF-8")
-    if dry_run:
-        # In the body, not the query: a gateway that does not know the field refuses it instead of sending.
-        body["dry_run"] = True
     with _failures(json), Gateway(find_access(api, key_file, os.environ), seconds=timeout) as gateway:
-        answer, octets = gateway.send(body)
+        answer, octets = gateway.send(body, dry_run=dry_run)
         if json:
             _print_json(octets)
         else:

@@ -64,12 +64,13 @@ class Gateway:
     ) -> None:
         self._client.close()
 
-    def send(self, body: dict[str, Any]) -> tuple[Sent, bytes]:
+    def send(self, body: dict[str, Any], *, dry_run: bool = False) -> tuple[Sent, bytes]:
         """Hand over a message. Returns the answer, and its octets. Raises `Refusal`, `Unreachable`."""
+        path = "/v1/messages?dry_run=true" if dry_run else "/v1/messages"
         content = msgspec.json.encode(body)
         headers = {"content-type": "application/json"}
         return self._call(
-            lambda: self._client.post("/v1/messages", content=content, headers=headers),
+            lambda: self._client.post(path, content=content, headers=headers),
             Sent,
             unsent=NOTHING_SENT,
             lost=NOT_KNOWN,

@@ -82,10 +82,11 @@ def test_an_argument_that_is_not_utf_8_is_wrong_usage(gateway: Start, budstikke:
     assert fake.asked == []
 
 
-def test_a_dry_run_says_so_in_the_body(gateway: Start, budstikke: Run) -> None:
+def test_a_dry_run_says_so_in_the_query(gateway: Start, budstikke: Run) -> None:
     fake = gateway(accepted(ONE))
     assert budstikke("send", "--to", ONE, *HELLO, "--dry-run").exit_code == 0
-    assert fake.asked[0].body == {"to": [ONE], "text": "Hei", "dry_run": True}
+    assert fake.asked[0].path == "/v1/messages?dry_run=true"
+    assert fake.asked[0].body == {"to": [ONE], "text": "Hei"}
 
 
 def test_a_dry_run_cannot_be_waited_for(gateway: Start, budstikke: Run) -> None:
