@@ -43,7 +43,7 @@ def build_status(context: Context) -> Sequence[Component]:
     sender = Sender(connection=connection, clock=context.clock, metrics=context.kafka_metrics)
     status = Status(
         store=store,
-        sender=sender,
+        send=sender.send,
         events=EventWriter(partitions),
         adopter=Adopter(SOURCE, sealer, partitions),
         metrics=StatusMetrics(context.registry),

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from typing import TypeAlias
 
 import msgspec
 
@@ -20,10 +21,12 @@ from shared.ids import MessageId
 from shared.kafka.at_least_once import Finish
 from shared.kafka.dead_letters import dead_letter
 from shared.kafka.record import Output, Received
-from shared.kafka.sending import Sender
 from shared.telemetry.logs import get_log
 
 _log = get_log()
+
+Send: TypeAlias = Callable[[Sequence[Output]], Awaitable[None]]
+"""Returns when all is acknowledged; raises `TryLater`."""
 
 _MOST_ROUNDS = 5
 
@@ -48,7 +51,7 @@ class Status:
         self,
         *,
         store: MessageStore,
-        sender: Sender,
+        send: Send,
         events: EventWriter,
         adopter: Adopter,
         metrics: StatusMetrics,
@@ -56,7 +59,7 @@ class Status:
         group: str,
     ) -> None:
         self._store = store
-        self._sender = sender
+        self._send = send
         self._events = events
         self._adopter = adopter
         self._metrics = metrics
@@ -77,7 +80,7 @@ class Status:
             outputs = [self._events.output(result.message, step) for result in results for step in result.told]
             outputs += await self._place(orphans)
             if outputs:
-                await self._sender.send(outputs)
+                await self._send(outputs)
         for result in results:
             self._count(result)
         for received in batch:

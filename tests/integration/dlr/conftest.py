@@ -1,0 +1,90 @@
+"""A message log of its own for each test, and a sender that keeps what it is given."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+from prometheus_client import CollectorRegistry
+
+from services.dlr.status.heard import Ear
+from services.dlr.status.metrics import StatusMetrics
+from services.dlr.status.orphans import Adopter
+from services.dlr.status.status import Status
+from services.dlr.status.store import MessageStore
+from services.dlr.status.tell import SOURCE, EventWriter
+from shared.clock import ManualClock
+from shared.errors import TryLater
+from shared.kafka.record import Output
+from shared.privacy.keys import FileKeyStore
+from shared.privacy.pseudonyms import Pseudonyms
+from shared.privacy.sealing import Sealer
+from shared.stores.mongodb import MongoStore
+from tests.integration.dlr.driving import PARTITIONS, Door, Role
+from tests.unit.dlr.building import START
+
+
+class Outbox:
+    """A sender: `sent` in order; refuses while `broken`."""
+
+    def __init__(self) -> None:
+        self.sent: list[Output] = []
+        self.broken = False
+
+    async def send(self, outputs: Sequence[Output]) -> None:
+        if self.broken:
+            raise TryLater("kafka_unavailable", "broken on purpose")
+        self.sent += outputs
+
+
+@pytest.fixture
+async def mongo(mongodb: str) -> AsyncIterator[MongoStore]:
+    store = MongoStore(mongodb, f"dlr_{uuid4().hex[:12]}")
+    await store.start()
+    yield store
+    await store.database.client.drop_database(store.database.name)
+    await store.stop(1.0)
+
+
+@pytest.fixture
+async def store(mongo: MongoStore) -> MessageStore:
+    store = MessageStore(mongo)
+    await store.prepare()
+    return store
+
+
+@pytest.fixture
+def keys(tmp_path: Path) -> FileKeyStore:
+    return FileKeyStore(tmp_path / "keys")
+
+
+@pytest.fixture
+def sealer(keys: FileKeyStore) -> Sealer:
+    return Sealer(keys, ManualClock(START))
+
+
+@pytest.fixture
+def outbox() -> Outbox:
+    return Outbox()
+
+
+@pytest.fixture
+def role(store: MessageStore, keys: FileKeyStore, sealer: Sealer, outbox: Outbox) -> Role:
+    registry = CollectorRegistry()
+    status = Status(
+        store=store,
+        send=outbox.send,
+        events=EventWriter(PARTITIONS),
+        adopter=Adopter(SOURCE, sealer, PARTITIONS),
+        metrics=StatusMetrics(registry),
+        clock=ManualClock(START),
+        group="dlr.status",
+    )
+    return Role(status, Ear(sealer, Pseudonyms(keys)), registry)
+
+
+@pytest.fixture
+def door(sealer: Sealer) -> Door:
+    return Door(sealer)

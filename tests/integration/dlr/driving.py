@@ -1,0 +1,131 @@
+"""Driving the role `status` without a broker: records in, as the kit would hand them over."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from itertools import count
+
+import msgspec
+from prometheus_client import CollectorRegistry
+
+from services.dlr.status.heard import Ear, Input
+from services.dlr.status.status import Status
+from shared.contracts import topics
+from shared.contracts.codec import Writer, read
+from shared.contracts.events import (
+    Event,
+    MessageCorrected,
+    MessageStatusChanged,
+    OperatorReceipt,
+    PartFact,
+)
+from shared.contracts.words import FactKind, Lane, ReceiptState
+from shared.ids import MessageId, partition_of
+from shared.kafka.record import Output, Received, Record, header
+from shared.privacy.sealing import Sealer
+from tests.unit.dlr.building import ACCOUNT, START, operator_receipt, part_fact, send_requested
+
+PARTITIONS = 4
+NUMBER = "+4790000001"
+TEXT = "Æ ø å, and a code: 4711"
+
+_write = Writer("/budstikke/test/test").output
+_offsets = count()
+
+
+class Door:
+    """Everybody who writes what the role reads, of messages of one part."""
+
+    def __init__(self, sealer: Sealer) -> None:
+        self.sealer = sealer
+
+    def request(self, message_id: MessageId) -> Record:
+        """A send request, sealed as the door does it."""
+        to = self.sealer.seal(ACCOUNT, message_id, "to", NUMBER, START)
+        content = self.sealer.seal(ACCOUNT, message_id, "content", TEXT, START)
+        event = send_requested(message_id, to, content)
+        return record(topics.requests(Lane.STANDARD), event, f"{message_id}:requested", message_id)
+
+    def life(self, message_id: MessageId) -> list[Record]:
+        """A message that arrives."""
+        return [
+            self.request(message_id),
+            fact(part_fact(FactKind.QUEUED, part=0, message_id=message_id)),
+            fact(part_fact(FactKind.SUBMITTED, seconds=2, message_id=message_id)),
+            receipt(operator_receipt(ReceiptState.DELIVERED, receipt_id=f"r{message_id}", message_id=message_id)),
+        ]
+
+
+class Role:
+    """The role's handler with its decoder."""
+
+    def __init__(self, status: Status, ear: Ear, registry: CollectorRegistry) -> None:
+        self._status = status
+        self._ear = ear
+        self._registry = registry
+
+    async def handle(self, records: Sequence[Record]) -> list[Record]:
+        """Handle a batch; returns what was finished."""
+        finished: list[Record] = []
+        batch = [Received[Input](record, self._ear(record)) for record in records]
+        await self._status(batch, lambda received: finished.append(received.record))
+        return finished
+
+    def metric(self, name: str, **labels: str) -> float:
+        """A sample; 0 when there is none."""
+        return self._registry.get_sample_value(name, labels) or 0.0
+
+
+def message_ids(count: int) -> list[MessageId]:
+    """Ids in order."""
+    return [MessageId(f"018f3c1a-7b2e-7d4f-8a6b-{number:012x}") for number in range(count)]
+
+
+def fact(event: PartFact) -> Record:
+    """A fact as its writer writes it."""
+    event_id = f"{event.message_id}:{event.part}:{event.attempt}:{event.kind}"
+    return record(topics.FACTS, event, event_id, event.message_id)
+
+
+def receipt(event: OperatorReceipt) -> Record:
+    """A receipt as its writer writes it."""
+    return record(topics.RECEIPTS, event, event.receipt_id, event.message_id)
+
+
+def record(topic: str, event: Event, event_id: str, message_id: MessageId | None) -> Record:
+    """One event as it comes from a topic."""
+    partition = 0 if message_id is None else partition_of(message_id, PARTITIONS)
+    output = _write(topic, partition, event, event_id=event_id, time=START, subject=message_id or event_id)
+    return landed(output)
+
+
+def landed(output: Output) -> Record:
+    """What a consumer gets of an output."""
+    return Record(
+        topic=output.topic,
+        partition=output.partition,
+        offset=next(_offsets),
+        timestamp=0,
+        key=output.key,
+        value=output.value,
+        headers=output.headers,
+    )
+
+
+def events(outputs: Iterable[Output]) -> list[tuple[str, MessageStatusChanged | MessageCorrected]]:
+    """Ids and events among what was sent to `sms.events`."""
+    found = []
+    for output in outputs:
+        event = read(landed(output)) if output.topic == topics.EVENTS else None
+        if isinstance(event, MessageStatusChanged | MessageCorrected):
+            found.append(((header(landed(output), "ce_id") or b"").decode(), event))
+    return found
+
+
+def bytes_by_id(outputs: Iterable[Output]) -> dict[bytes | None, bytes]:
+    """Each event's whole record by its id: the same id must always be the same record."""
+    known: dict[bytes | None, bytes] = {}
+    for output in outputs:
+        encoded = msgspec.json.encode(output)
+        assert known.setdefault(header(landed(output), "ce_id"), encoded) == encoded
+    return known

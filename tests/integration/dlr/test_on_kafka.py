@@ -1,0 +1,102 @@
+"""The whole role on a real broker and a real database."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+from random import SystemRandom
+
+import pytest
+from aiokafka import AIOKafkaConsumer
+from prometheus_client import CollectorRegistry
+
+from services.dlr.status.role import build_status
+from shared.clock import ManualClock, SystemClock
+from shared.contracts import topics
+from shared.contracts.topics import LOCAL, specs
+from shared.contracts.words import FactKind, ReceiptState
+from shared.kafka.metrics import KafkaMetrics
+from shared.kafka.record import Output, Record
+from shared.kafka.sending import Sender
+from shared.kafka.settings import KafkaSettings
+from shared.kafka.topics import create
+from shared.lifecycle import Component
+from shared.privacy.keys import FileKeyStore
+from shared.privacy.sealing import Sealer
+from shared.service import Context
+from tests.integration.dlr.driving import Door, message_ids, receipt
+from tests.support import wait_until
+from tests.unit.dlr.building import START, operator_receipt, part_fact
+
+
+@pytest.fixture
+def environment(kafka: str, mongodb: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    for name, value in {
+        "HEALTH_PORT": "0",
+        "KAFKA": kafka,
+        "MONGODB": mongodb,
+        "KEY_STORE": str(tmp_path / "keys"),
+    }.items():
+        monkeypatch.setenv(f"BUDSTIKKE_{name}", value)
+    return tmp_path / "keys"
+
+
+@pytest.fixture
+async def producer(kafka: str) -> AsyncIterator[Sender]:
+    connection = KafkaSettings(bootstrap=kafka)
+    await create(connection, specs(["fjord"], LOCAL))
+    sender = Sender(connection=connection, clock=SystemClock(), metrics=KafkaMetrics(CollectorRegistry()))
+    await sender.start()
+    yield sender
+    await sender.stop(5.0)
+
+
+class Running:
+    """The role's components, started and stopped as a process does it."""
+
+    def __init__(self) -> None:
+        registry = CollectorRegistry()
+        context = Context(
+            clock=SystemClock(), random=SystemRandom(), registry=registry, kafka_metrics=KafkaMetrics(registry)
+        )
+        self._components: list[Component] = list(build_status(context))
+
+    async def __aenter__(self) -> None:
+        for component in self._components:
+            await component.start()
+        await wait_until(lambda: all(component.health().ready for component in self._components), 60)
+
+    async def __aexit__(self, *_: object) -> None:
+        for component in reversed(self._components):
+            await component.stop(10.0)
+
+
+async def test_messages_are_told_from_request_to_receipt(environment: Path, kafka: str, producer: Sender) -> None:
+    door = Door(Sealer(FileKeyStore(environment), ManualClock(START)))
+    ids = message_ids(40)
+    requests, queued, submitted, receipts = zip(*[door.life(message_id) for message_id in ids], strict=True)
+    lost = part_fact(FactKind.SUBMITTED, message_id=ids[0]).operator_id or ""
+    orphan = receipt(operator_receipt(ReceiptState.DELIVERED, receipt_id="lost", message_id=None, operator_id=lost))
+    told: dict[str, set[str]] = {message_id: set() for message_id in ids}
+
+    async def wait_for(count: int) -> None:
+        async with asyncio.timeout(60):
+            while sum(map(len, told.values())) < count:
+                record = await events.getone()
+                told.get(record.key.decode(), set()).add(dict(record.headers)["ce_id"].decode())
+
+    async with AIOKafkaConsumer(topics.EVENTS, bootstrap_servers=kafka, auto_offset_reset="earliest") as events:
+        async with Running():
+            await producer.send([_output(record) for record in (*queued, *requests)])
+            await wait_for(2 * len(ids))
+            await producer.send([_output(record) for record in submitted])
+            await wait_for(3 * len(ids))
+        async with Running():
+            await producer.send([_output(record) for record in (*receipts[1:], orphan)])
+            await wait_for(4 * len(ids))
+    assert {len(event_ids) for event_ids in told.values()} == {4}
+
+
+def _output(record: Record) -> Output:
+    return Output(record.topic, record.partition, record.key, record.value, record.headers)

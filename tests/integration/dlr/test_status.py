@@ -1,0 +1,201 @@
+"""The role `status` on a real database."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection
+
+import pytest
+from pymongo.asynchronous.collection import AsyncCollection
+from pymongo.errors import AutoReconnect
+
+from services.dlr.status.message import Message
+from services.dlr.status.store import MessageStore
+from shared.contracts import topics
+from shared.contracts.codec import read
+from shared.contracts.events import MessageStatusChanged, OperatorReceipt
+from shared.contracts.states import State
+from shared.contracts.words import FactKind, ReceiptState
+from shared.errors import BadRecord, TryLater
+from shared.ids import GATEWAY, MessageId, partition_of
+from shared.kafka.record import header
+from shared.privacy.sealing import Sealed
+from tests.integration.dlr.conftest import Outbox
+from tests.integration.dlr.driving import (
+    NUMBER,
+    PARTITIONS,
+    Door,
+    Role,
+    bytes_by_id,
+    events,
+    landed,
+    message_ids,
+    receipt,
+)
+from tests.unit.dlr.building import ACCOUNT, START, operator_receipt, part_fact
+
+ALL = [State.ACCEPTED, State.QUEUED, State.SUBMITTED, State.DELIVERED]
+
+
+async def test_a_batch_of_five_hundred_messages_is_told_state_by_state(
+    role: Role, door: Door, store: MessageStore, outbox: Outbox
+) -> None:
+    ids = message_ids(500)
+    records = [record for message_id in ids for record in door.life(message_id)]
+    assert await role.handle(records) == records
+    told = events(outbox.sent)
+    assert len(told) == 2000
+    assert Counter(event.state for _, event in told) == dict.fromkeys(ALL, 500)
+    assert [event.state for _, event in told if event.message_id == ids[7]] == ALL
+    assert {output.partition for output in outbox.sent} == set(range(PARTITIONS))
+    assert all(output.partition == partition_of((output.key or b"").decode(), PARTITIONS) for output in outbox.sent)
+    stored = await store.load(ids)
+    assert {message.state for message in stored.values()} == {State.DELIVERED}
+    assert role.metric("budstikke_status_events_total", state="delivered") == 500
+
+
+async def test_the_same_events_come_of_it_in_any_portions(role: Role, door: Door, outbox: Outbox) -> None:
+    first, second = message_ids(2)
+    await role.handle(door.life(first))
+    for record in door.life(second):
+        await role.handle([record])
+    one, two = ([event for _, event in events(outbox.sent) if event.message_id == which] for which in (first, second))
+    assert [(event.state, event.sequence) for event in one] == [(event.state, event.sequence) for event in two]
+    last = two[-1]
+    assert isinstance(last, MessageStatusChanged)
+    assert (last.previous, last.reference, last.operator_code) == (State.SUBMITTED, "order 7", "034")
+    assert last.charge is not None
+    assert (last.charge.parts_taken, last.charge.country, last.charge.route_id) == (1, "NO", "no-fjord")
+
+
+async def test_a_crash_between_document_and_event_costs_nothing(
+    role: Role, door: Door, store: MessageStore, outbox: Outbox
+) -> None:
+    ids = message_ids(20)
+    records = [record for message_id in ids for record in door.life(message_id)]
+    outbox.broken = True
+    with pytest.raises(TryLater):
+        await role.handle(records)
+    before = await store.load(ids)
+    assert len(before) == 20
+    outbox.broken = False
+    assert await role.handle(records) == records
+    once = bytes_by_id(outbox.sent)
+    assert len(once) == 80
+    assert await role.handle(records) == records
+    assert bytes_by_id(outbox.sent) == once
+    assert await store.load(ids) == before
+
+
+async def test_a_crash_after_the_request_of_what_came_early_costs_nothing(
+    role: Role, door: Door, outbox: Outbox
+) -> None:
+    request, queued, submitted, delivered = door.life(message_ids(1)[0])
+    await role.handle([delivered, queued, submitted])
+    assert outbox.sent == []
+    outbox.broken = True
+    with pytest.raises(TryLater):
+        await role.handle([request])
+    outbox.broken = False
+    await role.handle([request])
+    assert [event.state for _, event in events(outbox.sent)] == ALL
+
+
+async def test_another_members_write_makes_it_fold_again(
+    role: Role, door: Door, store: MessageStore, outbox: Outbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    request, queued, submitted, delivered = door.life(message_ids(1)[0])
+    await role.handle([request])
+    load, raced = store.load, False
+
+    async def load_and_lose(ids: Collection[MessageId]) -> dict[MessageId, Message]:
+        nonlocal raced
+        found = await load(ids)
+        if not raced:
+            raced = True
+            await role.handle([queued])
+        return found
+
+    monkeypatch.setattr(store, "load", load_and_lose)
+    assert await role.handle([submitted, delivered]) == [submitted, delivered]
+    assert [event.state for _, event in events(outbox.sent)] == ALL
+    assert role.metric("budstikke_status_conflicts_total") == 1
+
+
+async def test_only_one_of_two_writers_of_a_version_wins(role: Role, door: Door, store: MessageStore) -> None:
+    request, queued, submitted, _ = door.life(message_ids(1)[0])
+    await role.handle([request])
+    (before,) = (await store.load(message_ids(1))).values()
+    await role.handle([queued])
+    (theirs,) = (await store.load(message_ids(1))).values()
+    await role.handle([submitted])
+    (newest,) = (await store.load(message_ids(1))).values()
+    assert await store.save(new=[before], known=[]) == {before.id}
+    assert await store.save(new=[], known=[(before.version, theirs)]) == {before.id}
+    assert await store.save(new=[], known=[(theirs.version, newest)]) == set()
+    assert (await store.load(message_ids(1))) == {newest.id: newest}
+
+
+async def test_a_receipt_that_lost_its_message_is_put_under_its_key(role: Role, door: Door, outbox: Outbox) -> None:
+    message_id = message_ids(1)[0]
+    request, queued, submitted, _ = door.life(message_id)
+    operator_id = part_fact(FactKind.SUBMITTED, message_id=message_id).operator_id or ""
+    orphan = operator_receipt(ReceiptState.DELIVERED, receipt_id="r", message_id=None, operator_id=operator_id)
+    raw = door.sealer.seal(GATEWAY, "r", "raw", NUMBER, START)
+    orphan = OperatorReceipt(**{name: getattr(orphan, name) for name in orphan.__struct_fields__} | {"raw": raw})
+    await role.handle([request, queued, submitted])
+    outbox.sent.clear()
+    assert len(await role.handle([receipt(orphan)])) == 1
+    (again,) = outbox.sent
+    assert (again.topic, again.key) == (topics.RECEIPTS, message_id.encode())
+    assert again.partition == partition_of(message_id, PARTITIONS)
+    event = read(landed(again))
+    assert isinstance(event, OperatorReceipt)
+    assert (event.receipt_id, event.message_id, event.account_id, event.part, event.attempt) == (
+        "r",
+        message_id,
+        ACCOUNT,
+        1,
+        1,
+    )
+    assert door.sealer.open(ACCOUNT, "r", "raw", event.raw or Sealed(b"")) == NUMBER
+    outbox.sent.clear()
+    await role.handle([landed(again)])
+    assert [event.state for _, event in events(outbox.sent)] == [State.DELIVERED]
+
+
+async def test_a_receipt_of_no_message_is_a_dead_letter(role: Role, door: Door, outbox: Outbox) -> None:
+    orphan = receipt(operator_receipt(ReceiptState.DELIVERED, message_id=None, operator_id="nobody's"))
+    known = door.request(message_ids(1)[0])
+    assert await role.handle([orphan, known]) == [orphan, known]
+    dead = [output for output in outbox.sent if output.topic == topics.dead_letters(topics.RECEIPTS)]
+    assert [header(landed(output), "dlq-error-type") for output in dead] == [b"unknown_message"]
+    assert dead[0].value == orphan.value
+    assert role.metric("budstikke_status_orphans_total", found="no") == 1
+
+
+async def test_a_request_that_does_not_open_is_a_bad_record(role: Role, door: Door) -> None:
+    first, second = message_ids(2)
+    stolen = door.request(first)
+    moved = type(stolen)(
+        **{name: getattr(stolen, name) for name in stolen.__struct_fields__}
+        | {"value": (stolen.value or b"").replace(first.encode(), second.encode())}
+    )
+    with pytest.raises(BadRecord) as caught:
+        await role.handle([moved])
+    assert caught.value.code == "bad_seal"
+
+
+async def test_without_the_database_the_batch_is_for_later(
+    role: Role, door: Door, outbox: Outbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def away(*_: object, **__: object) -> None:
+        raise AutoReconnect("away")
+
+    records = door.life(message_ids(1)[0])
+    with monkeypatch.context() as patched:
+        patched.setattr(AsyncCollection, "insert_many", away)
+        with pytest.raises(TryLater):
+            await role.handle(records)
+    assert outbox.sent == []
+    assert await role.handle(records) == records
