@@ -20,25 +20,34 @@ _MOST_STRANGERS: Final = 16
 
 
 class _Entry(msgspec.Struct, frozen=True):
-    """An answer and until when it may be used (monotonic seconds)."""
+    """An answer, and when the store was asked for it (monotonic seconds)."""
 
     grant: Grant | None
-    until: float
+    asked_at: float
 
 
 class AccountView:
-    """Answers from memory for at most `ttl` seconds, counted from before the store was asked.
+    """Answers from memory for less than `ttl` seconds, counted from before the store was asked.
 
-    A revoked key is refused within `ttl` + `patience` seconds everywhere. One read at a time per key, however many
-    wait for it; at most 16 reads at a time for keys not seen before, so that guessing cannot starve those who are
-    known. At most `size` known keys and `size` unknown ones are remembered.
+    So a revoked key is refused within 2 s everywhere. An answer older than `fresh` seconds is still given, but asked
+    for again meanwhile: a key in use never waits for the store. One read at a time per key, however many wait for it;
+    at most 16 reads at a time for keys not seen before, so that guessing cannot starve those who are known. At most
+    `size` known keys and `size` unknown ones are remembered.
     """
 
     def __init__(
-        self, find: Find, clock: Clock, *, ttl: float = 1.0, patience: float = 0.9, size: int = 10_000
+        self,
+        find: Find,
+        clock: Clock,
+        *,
+        fresh: float = 0.5,
+        ttl: float = 1.8,
+        patience: float = 1.3,
+        size: int = 10_000,
     ) -> None:
         self._find = find
         self._clock = clock
+        self._fresh = fresh
         self._ttl = ttl
         self._patience = patience
         self._size = size
@@ -56,23 +65,26 @@ class AccountView:
         if presented is None:
             return None
         entry = self._known.get(presented.key_id) or self._unknown.get(presented.key_id)
-        if entry is not None and self._clock.monotonic() < entry.until:
-            grant = entry.grant
+        age = self._clock.monotonic() - entry.asked_at if entry is not None else self._ttl
+        if entry is None or age >= self._ttl:
+            grant = await asyncio.shield(self._read(presented.key_id))
         else:
-            grant = await self._read(presented.key_id)
+            grant = entry.grant
+            if age >= self._fresh and grant is not None:
+                self._read(presented.key_id)
         if grant is None or not matches(presented, grant.key.digest):
             return None
         return grant
 
-    async def _read(self, key_id: KeyId) -> Grant | None:
-        """Ask the store, or wait for the answer that somebody else asked for."""
+    def _read(self, key_id: KeyId) -> asyncio.Task[Grant | None]:
+        """Ask the store, or share the answer that somebody else asked for."""
         read = self._reads.get(key_id)
         if read is None:
             if key_id not in self._known and len(self._reads) >= _MOST_STRANGERS:
                 raise TryLater("accounts_unavailable", "too many unknown keys are being looked up")
             read = self._reads[key_id] = asyncio.create_task(self._ask(key_id))
             read.add_done_callback(lambda done: self._read_ended(key_id, done))
-        return await asyncio.shield(read)
+        return read
 
     def _read_ended(self, key_id: KeyId, read: asyncio.Task[Grant | None]) -> None:
         """Make room for the next read; an error is news to those who waited, who may all be gone."""
@@ -81,7 +93,7 @@ class AccountView:
             read.exception()
 
     async def _ask(self, key_id: KeyId) -> Grant | None:
-        until = self._clock.monotonic() + self._ttl
+        asked_at = self._clock.monotonic()
         try:
             async with asyncio.timeout(self._patience):
                 grant = await self._find(key_id)
@@ -92,5 +104,5 @@ class AccountView:
         entries = self._unknown if grant is None else self._known
         if len(entries) >= self._size:
             del entries[next(iter(entries))]
-        entries[key_id] = _Entry(grant, until)
+        entries[key_id] = _Entry(grant, asked_at)
         return grant

@@ -25,7 +25,6 @@ from shared.privacy.keys import FileKeyStore
 from shared.privacy.sealing import Sealer
 from shared.service import Context
 from shared.settings import load
-from shared.stages import Producing
 from shared.stores.mongodb import MongoStore
 
 
@@ -70,7 +69,7 @@ def build_api(context: Context) -> Sequence[Component]:
     return [
         store,
         Prepare("account indexes", accounts.prepare),
-        *(Producing(sender) for sender in senders.values()),
+        *(sender for sender in senders.values()),
         *gatherings.values(),
         reader,
         server,
