@@ -184,13 +184,15 @@ class Process:
             await asyncio.gather(asked, *ends, return_exceptions=True)
 
     async def _stop_all(self) -> None:
-        """Stop what was started, in reverse, each with what is left of the one deadline."""
+        """Stop what was started, in reverse. Each may use half of what is left of the one deadline: one that cannot
+        finish, such as the sender to an operator that is away, leaves time to those behind it.
+        """
         self._stop.set()
         end = self._clock.monotonic() + self._drain_seconds
         for component in reversed(self._started):
-            left = max(end - self._clock.monotonic(), _LEAST_STOP)
-            _log.info("draining", component=component.name, seconds_left=round(left, 1))
-            await self._stop_one(component, left)
+            seconds = max((end - self._clock.monotonic()) / 2, _LEAST_STOP)
+            _log.info("draining", component=component.name, seconds=round(seconds, 1))
+            await self._stop_one(component, seconds)
 
     async def _stop_one(self, component: Component, seconds: float) -> None:
         """Stop a component; one that fails or overruns does not keep the others from being stopped."""

@@ -17,7 +17,6 @@ from shared.privacy.keys import FileKeyStore
 from shared.privacy.sealing import Sealer
 from shared.service import Context
 from shared.settings import load
-from shared.stages import Stage
 
 GROUP = "dispatch.router"
 
@@ -35,21 +34,19 @@ def build_router(context: Context) -> Sequence[Component]:
     )
     outputs = {topics.FACTS: settings.message_partitions}
     return [
-        Stage(
-            TransactionalRunner(
-                connection=KafkaSettings(bootstrap=settings.kafka, client_id=f"{GROUP}.{lane}"),
-                group=f"{GROUP}.{lane}",
-                topics=[topics.accepted(lane)],
-                decode=read_accepted,
-                handle=router,
-                dead_letter_topic=topics.dead_letters,
-                linger=topics.LINGER[lane],
-                requires=outputs
-                | {topics.dispatch(operator, lane): settings.message_partitions for operator in operators.operators},
-                clock=context.clock,
-                metrics=context.kafka_metrics,
-                random=context.random,
-            )
+        TransactionalRunner(
+            connection=KafkaSettings(bootstrap=settings.kafka, client_id=f"{GROUP}.{lane}"),
+            group=f"{GROUP}.{lane}",
+            topics=[topics.accepted(lane)],
+            decode=read_accepted,
+            handle=router,
+            dead_letter_topic=topics.dead_letters,
+            linger=topics.LINGER[lane],
+            requires=outputs
+            | {topics.dispatch(operator, lane): settings.message_partitions for operator in operators.operators},
+            clock=context.clock,
+            metrics=context.kafka_metrics,
+            random=context.random,
         )
         for lane in Lane
     ]

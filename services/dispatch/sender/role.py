@@ -17,6 +17,7 @@ from services.dispatch.sender.ledger import Ledger
 from services.dispatch.sender.metrics import SenderMetrics
 from services.dispatch.sender.operator import OperatorLink, bind_settings, watch_link
 from services.dispatch.sender.receipts import ReceiptRelay, SentMemory
+from services.dispatch.sender.settling import Settler
 from services.dispatch.sender.submitting import Submitter
 from services.dispatch.settings import SenderSettings
 from shared.contracts import topics
@@ -31,7 +32,6 @@ from shared.privacy.sealing import Sealer
 from shared.service import Context
 from shared.settings import load
 from shared.smpp.link import Link
-from shared.stages import Producing, Stage
 from shared.stores.mongodb import MongoStore
 
 GROUP = "dispatch.sender"
@@ -51,7 +51,7 @@ def build_sender(context: Context) -> Sequence[Component]:
     return [
         store,
         build.ledger_indexes(),
-        Producing(sender),
+        sender,
         *(
             component
             for operator in _served(settings.sender_operators, operators)
@@ -97,41 +97,42 @@ class _Build:
             bind_settings(link_config, config.password_of(link_config, os.environ)),
             on_deliver=lambda pdu, reply: relay.take(link_config.name, pdu, reply),
             on_change=watch_link(operator, link_config, self._metrics),
+            on_late=lambda attempt, result: submitter.late(attempt, result),
             random=context.random,
             clock=context.clock,
         )
         leases = HeldLeases(self._leases, context.clock)
+        settler = Settler(
+            operator, self._ledger, self._sender, FactWriter(settings.message_partitions), context.clock, self._metrics
+        )
+        leases.settled_before = settler.settled_before
         submitter = Submitter(
-            operator,
             link_config.name,
             link,
             self._ledger,
             leases,
             memory,
-            self._sender,
-            FactWriter(settings.message_partitions),
+            settler,
             context.clock,
-            self._metrics,
             most_unresolved=int(link_config.window * link_config.binds * settings.sender_unresolved),
+            busy=link_config.busy_statuses,
         )
-        leases.settled_before = submitter.settled_before
-        yield OperatorLink(operator, link, submitter, relay, leases)
+        self._metrics.leases_missing.labels(operator).set_function(lambda: leases.missing)
+        yield OperatorLink(operator, link, submitter, settler, relay, leases)
         handler = LaneSender(submitter, self._sealer)
         for lane in Lane:
             group = f"{GROUP}.{operator}.{lane}"
-            yield Stage(
-                AtLeastOnceRunner(
-                    connection=KafkaSettings(bootstrap=settings.kafka, client_id=group),
-                    group=group,
-                    topics=[topics.dispatch(operator, lane)],
-                    decode=read_order,
-                    handle=handler,
-                    dead_letter_topic=topics.dead_letters,
-                    on_assigned=leases.want,
-                    on_revoked=leases.give_up,
-                    requires={topics.FACTS: settings.message_partitions, topics.RECEIPTS: settings.message_partitions},
-                    clock=context.clock,
-                    metrics=context.kafka_metrics,
-                    random=context.random,
-                )
+            yield AtLeastOnceRunner(
+                connection=KafkaSettings(bootstrap=settings.kafka, client_id=group),
+                group=group,
+                topics=[topics.dispatch(operator, lane)],
+                decode=read_order,
+                handle=handler,
+                dead_letter_topic=topics.dead_letters,
+                on_assigned=leases.want,
+                on_revoked=leases.give_up,
+                requires={topics.FACTS: settings.message_partitions, topics.RECEIPTS: settings.message_partitions},
+                clock=context.clock,
+                metrics=context.kafka_metrics,
+                random=context.random,
             )

@@ -22,7 +22,6 @@ from shared.privacy.pseudonyms import Pseudonyms
 from shared.privacy.sealing import Sealer
 from shared.service import Context
 from shared.settings import load
-from shared.stages import Producing, Stage
 from shared.stores.mongodb import MongoStore
 
 GROUP = "dlr.status"
@@ -49,6 +48,7 @@ def build_status(context: Context) -> Sequence[Component]:
         metrics=StatusMetrics(context.registry),
         clock=context.clock,
         group=GROUP,
+        recent=settings.status_remembers,
     )
     runner = AtLeastOnceRunner(
         connection=connection,
@@ -64,4 +64,4 @@ def build_status(context: Context) -> Sequence[Component]:
         metrics=context.kafka_metrics,
         random=context.random,
     )
-    return [mongo, Prepare("message log indexes", store.prepare), Producing(sender), Stage(runner)]
+    return [mongo, Prepare("message log indexes", store.prepare), sender, runner]

@@ -16,7 +16,6 @@ from shared.privacy.pseudonyms import Pseudonyms
 from shared.privacy.sealing import Sealer
 from shared.service import Context
 from shared.settings import load
-from shared.stages import Stage
 
 GROUP = "ingest.screening"
 
@@ -29,23 +28,21 @@ def build_screening(context: Context) -> Sequence[Component]:
         Sealer(keys, context.clock), Pseudonyms(keys), context.clock, settings.message_partitions, context.registry
     )
     return [
-        Stage(
-            TransactionalRunner(
-                connection=KafkaSettings(bootstrap=settings.kafka, client_id=f"{GROUP}.{lane}"),
-                group=f"{GROUP}.{lane}",
-                topics=[topics.requests(lane)],
-                decode=read_request,
-                handle=screening,
-                dead_letter_topic=topics.dead_letters,
-                linger=topics.LINGER[lane],
-                requires={
-                    topics.FACTS: settings.message_partitions,
-                    topics.accepted(lane): settings.message_partitions,
-                },
-                clock=context.clock,
-                metrics=context.kafka_metrics,
-                random=context.random,
-            )
+        TransactionalRunner(
+            connection=KafkaSettings(bootstrap=settings.kafka, client_id=f"{GROUP}.{lane}"),
+            group=f"{GROUP}.{lane}",
+            topics=[topics.requests(lane)],
+            decode=read_request,
+            handle=screening,
+            dead_letter_topic=topics.dead_letters,
+            linger=topics.LINGER[lane],
+            requires={
+                topics.FACTS: settings.message_partitions,
+                topics.accepted(lane): settings.message_partitions,
+            },
+            clock=context.clock,
+            metrics=context.kafka_metrics,
+            random=context.random,
         )
         for lane in Lane
     ]
