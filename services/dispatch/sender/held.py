@@ -64,6 +64,8 @@ class HeldLeases:
         ids = {lease_id(partition.topic, partition.partition) for partition in partitions}
         self._wanted -= ids
         await self._release([key for key in ids if key in self._held])
+        async with self._changed:
+            self._changed.notify_all()
 
     def epoch_of(self, key: str) -> int | None:
         """Epoch of a lease that is valid now, else None."""
@@ -72,10 +74,18 @@ class HeldLeases:
             return None
         return lease.epoch
 
-    async def wait_for(self, key: str) -> int:
-        """Wait until the lease is held; return its epoch."""
+    def wants(self, key: str) -> bool:
+        """Whether its partition is assigned to this process."""
+        return key in self._wanted
+
+    async def wait_for(self, key: str) -> int | None:
+        """Wait until the lease is held and return its epoch, or None when it is given up meanwhile."""
+        wanted = False
         async with self._changed:
             while (epoch := self.epoch_of(key)) is None:
+                if wanted and key not in self._wanted:
+                    return None
+                wanted = key in self._wanted
                 await self._changed.wait()
             return epoch
 

@@ -94,12 +94,16 @@ class LeaseStore:
         return tuple(msgspec.structs.replace(lease, valid_until=before + LIFETIME) for lease in kept)
 
     async def release(self, leases: Sequence[Lease]) -> None:
-        """Let others have them at once. A lease that is not ours any more is left alone."""
+        """Let others have them at once. A lease that is not ours any more is left alone.
+
+        The owner goes too: a renewal that is still on its way must not bring the lease back to life.
+        """
         if not leases:
             return
         try:
             await self._leases.bulk_write(
-                [UpdateOne(self._mine(lease), [{"$set": {"expires_at": "$$NOW"}}]) for lease in leases], ordered=False
+                [UpdateOne(self._mine(lease), [{"$set": {"owner": "", "expires_at": "$$NOW"}}]) for lease in leases],
+                ordered=False,
             )
         except PyMongoError as error:
             raise TryLater("mongodb_unreachable", f"leases could not be released ({type(error).__name__})") from error
