@@ -34,22 +34,32 @@ from shared.telemetry.logs import get_log
 _log = get_log()
 
 _MOST_AT_ONCE = 500
+_HANDSET = 8
+"""Digits at the end of a number that operators do not write differently."""
 
 _STATES = {SmppState.SCHEDULED: ReceiptState.ENROUTE, SmppState.SKIPPED: ReceiptState.DELETED}
 """States of SMPP 5 in the words of 3.4, which are those of our events."""
 
 
 class Sent(msgspec.Struct, frozen=True, gc=False):
-    """What an operator's message id stands for."""
+    """What an operator's message id stands for. `handset` is the end of the number it went to."""
 
     message_id: MessageId
     account_id: AccountId
     part: int
     attempt: int
+    handset: bytes
+
+    def __repr__(self) -> str:
+        return f"Sent({self.message_id}:{self.part}:{self.attempt})"
 
 
 class SentMemory:
-    """The last parts that an operator took, by link and its id: bounded, lost at a restart (`dlr` then finds them)."""
+    """The last parts that an operator took, by link and its id: bounded, lost at a restart (`dlr` then finds them).
+
+    An id is found as it was given. Read in another base it may be that of another message, so then the receipt must
+    also name the handset.
+    """
 
     def __init__(self, size: int) -> None:
         self._size = size
@@ -57,18 +67,23 @@ class SentMemory:
 
     def remember(self, link: str, operator_id: str, attempt: Attempt) -> None:
         """Note that the operator took a part."""
-        message = attempt.parcel.order.message
+        message, pdu = attempt.parcel.order.message, attempt.part.pdu
+        handset = pdu.destination_addr[-_HANDSET:] if pdu is not None else b""
         self._sent[link, operator_id] = Sent(
-            message.message_id, message.account_id, attempt.part.number, attempt.number
+            message.message_id, message.account_id, attempt.part.number, attempt.number, handset
         )
         if len(self._sent) > self._size:
             self._sent.popitem(last=False)
 
-    def find(self, link: str, candidates: Sequence[str]) -> tuple[str, Sent] | None:
-        """The first of an id's spellings that is known, and what it stands for."""
-        for operator_id in candidates:
+    def find(self, link: str, receipt: Receipt, pdu: DeliverSm) -> tuple[str, Sent] | None:
+        """The operator's id as it first gave it, and what it stands for."""
+        for spelling in id_candidates(receipt.message_id):
+            operator_id = spelling.decode("latin-1")
             sent = self._sent.get((link, operator_id))
-            if sent is not None:
+            if sent is None:
+                continue
+            addresses = (pdu.source_addr[-_HANDSET:], pdu.destination_addr[-_HANDSET:])
+            if spelling == receipt.message_id or sent.handset in addresses:
                 return operator_id, sent
         return None
 
@@ -144,25 +159,27 @@ class ReceiptRelay:
                 await self._relay(batch)
 
     async def _relay(self, batch: Sequence[Delivery]) -> None:
-        status = ESME_ROK
-        try:
-            outputs = [output for delivery in batch if (output := self._output(delivery)) is not None]
-            if outputs:
-                await self._sender.send(outputs)
-        except BudstikkeError as error:
-            _log.warning("receipts_not_stored", operator=self._operator, code=error.code, count=len(batch))
-            status = ESME_RX_T_APPN
-        for delivery in batch:
-            delivery.reply(status)
+        outputs = [self._output(delivery) for delivery in batch]
+        receipts = [output for output in outputs if output is not None]
+        stored = True
+        if receipts:
+            try:
+                await self._sender.send(receipts)
+            except BudstikkeError as error:
+                _log.warning("receipts_not_stored", operator=self._operator, code=error.code, count=len(receipts))
+                stored = False
+        if len(receipts) < len(batch):
+            _log.warning("incoming_not_taken", operator=self._operator, count=len(batch) - len(receipts))
+        for delivery, output in zip(batch, outputs, strict=True):
+            delivery.reply(ESME_ROK if stored and output is not None else ESME_RX_T_APPN)
 
     def _output(self, delivery: Delivery) -> Output | None:
         receipt = parse(delivery.pdu)
         if receipt is None:
-            # Incoming messages have no consumer yet: they are counted, and taken so that the operator does not repeat.
+            # Incoming messages have no topic yet. Taken and not stored they would be lost: the operator keeps them.
             self._others.inc()
             return None
-        spellings = [candidate.decode("latin-1") for candidate in id_candidates(receipt.message_id)]
-        found = self._memory.find(delivery.link, spellings)
+        found = self._memory.find(delivery.link, receipt, delivery.pdu)
         event = self._event(delivery, receipt, found)
         if found is not None:
             self._known.inc()
