@@ -12,13 +12,18 @@ from typing import Annotated
 import msgspec
 
 from shared.errors import BadSettings
+from shared.smpp.constants import ESME_RMSGQFUL, ESME_RTHROTTLED
 
 Name = Annotated[str, msgspec.Meta(pattern=r"\A[a-z][a-z0-9-]{0,30}\Z")]
 Prefix = Annotated[str, msgspec.Meta(pattern=r"\A\+[0-9]{0,14}\Z")]
 
 
 class Link(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A set of like binds to one operator. Times are seconds."""
+    """A set of like binds to one operator. Times are seconds.
+
+    `busy_statuses` are the answers to a submit that mean "nothing taken, try again": by default ESME_RMSGQFUL and
+    ESME_RTHROTTLED.
+    """
 
     name: Name
     host: str
@@ -31,6 +36,7 @@ class Link(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     window: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 50
     response_timeout: Annotated[float, msgspec.Meta(gt=0, le=600)] = 30.0
     enquire_link: Annotated[float, msgspec.Meta(gt=0, le=600)] = 30.0
+    busy_statuses: tuple[Annotated[int, msgspec.Meta(ge=1, le=0xFFFFFFFF)], ...] = (ESME_RMSGQFUL, ESME_RTHROTTLED)
 
 
 class Operator(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

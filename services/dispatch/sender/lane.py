@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 
-from services.dispatch.sender.parts import plan
+from services.dispatch.sender.parts import erased, plan
 from services.dispatch.sender.submitting import Submitter
 from services.dispatch.sender.work import Attempt, Finish, Parcel
 from shared.contracts.codec import only
-from shared.contracts.codes import Reason
 from shared.contracts.events import DispatchOrdered
-from shared.contracts.words import FactKind
 from shared.kafka.record import Received
 from shared.privacy.sealing import Erased, Sealer
 
@@ -32,17 +30,14 @@ class LaneSender:
     async def __call__(self, batch: Sequence[Received[DispatchOrdered]], finish: Finish) -> None:
         """Plan, then submit. `finish` is called for a record when each of its parts is settled and told."""
         attempts: list[Attempt] = []
-        erased: list[Parcel] = []
         for received in batch:
             order, message = received.event, received.event.message
             number = self._sealer.open(message.account_id, message.message_id, "to", message.to)
             text = self._sealer.open(message.account_id, message.message_id, "content", message.content)
             if isinstance(number, Erased) or isinstance(text, Erased):
-                erased.append(Parcel(received, 1, finish))
-                continue
-            parts = plan(order, number, text)
+                parts = erased(order)
+            else:
+                parts = plan(order, number, text)
             parcel = Parcel(received, len(parts), finish)
             attempts.extend(Attempt(parcel, part, order.attempt) for part in parts)
-        for parcel in erased:
-            self._submitter.end(parcel, FactKind.REJECTED, Reason.ERASED)
         await self._submitter.submit(attempts)

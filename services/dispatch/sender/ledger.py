@@ -1,7 +1,10 @@
 """The write-ahead ledger: an intent before each PDU, an outcome after it, both by `message:part:attempt`.
 
 Rows are inserted and never updated (an insert costs a quarter of an update); they live 30 days. An intent without an
-outcome means that nobody knows whether the operator took the part.
+outcome means that nobody knows whether the operator took the part. An answer that comes after the attempt was called
+unknown closes it in a row of its own (`message:part:attempt:settled`), which then is what counts.
+
+Times have the store's precision, milliseconds, so that what is read back equals what was written.
 """
 
 from __future__ import annotations
@@ -21,6 +24,7 @@ AttemptKey = NewType("AttemptKey", str)
 
 _KEPT_SECONDS = 30 * 24 * 3600
 _DUPLICATE = 11000
+_SETTLED = ":settled"
 
 
 def attempt_key(message_id: str, part: int, attempt: int) -> AttemptKey:
@@ -29,16 +33,29 @@ def attempt_key(message_id: str, part: int, attempt: int) -> AttemptKey:
 
 
 class OutcomeKind(StrEnum):
-    """How an attempt ended. `WITHHELD` closes an intent whose PDU was certainly never written."""
+    """How an attempt ended. After `WITHHELD` (certainly never written) and `DEFERRED` (the operator took nothing, and
+    asked for patience) another follows.
+    """
 
     SUBMITTED = "submitted"
     REFUSED = "refused"
     UNKNOWN = "unknown"
     WITHHELD = "withheld"
+    DEFERRED = "deferred"
+
+
+ANSWERS = frozenset({OutcomeKind.SUBMITTED, OutcomeKind.REFUSED})
+"""What the operator said, for good."""
+
+NOT_TAKEN = frozenset({OutcomeKind.WITHHELD, OutcomeKind.DEFERRED})
+"""Came to nothing: no fact, and the next attempt may be made."""
 
 
 class Intent(msgspec.Struct, frozen=True):
-    """A PDU is about to be written by the holder of this lease in this epoch."""
+    """A PDU is about to be written by the holder of this lease in this epoch.
+
+    Lease, epoch and time together tell an intent from that of anybody else, an earlier life of this process included.
+    """
 
     key: AttemptKey
     lease: str
@@ -48,7 +65,10 @@ class Intent(msgspec.Struct, frozen=True):
 
 
 class Outcome(msgspec.Struct, frozen=True):
-    """What came of it. `operator_id` is the operator's, `status` its command_status."""
+    """What came of it. `operator_id` is the operator's, `status` its command_status.
+
+    `late` marks the answer to an attempt that stands as unknown.
+    """
 
     key: AttemptKey
     kind: OutcomeKind
@@ -56,6 +76,17 @@ class Outcome(msgspec.Struct, frozen=True):
     link: str
     operator_id: str | None = None
     status: int | None = None
+    late: bool = False
+
+    @property
+    def row_id(self) -> str:
+        """Under which it is kept."""
+        return f"{self.key}{_SETTLED}" if self.late else self.key
+
+
+def milliseconds(at: datetime) -> datetime:
+    """A time as the store keeps it."""
+    return at.replace(microsecond=at.microsecond // 1000 * 1000)
 
 
 class Ledger:
@@ -74,36 +105,71 @@ class Ledger:
             raise TryLater("mongodb_unreachable", f"indexes could not be made ({type(error).__name__})") from error
 
     async def intend(self, intents: Sequence[Intent]) -> Mapping[AttemptKey, Outcome | None]:
-        """Put intents on record, durably. The answer holds those that stood there before, with their outcome if any."""
+        """Put intents on record, durably; `standing` says what the answer holds.
+
+        After an error the same intents may be written again: rows of theirs that stand already are theirs.
+        """
         rows = [
             {"_id": intent.key, "lease": intent.lease, "epoch": intent.epoch, "link": intent.link, "at": intent.at}
             for intent in intents
         ]
         try:
-            known = await _insert_new(self._intents.insert_many, rows)
-            if not known:
-                return {}
-            outcomes = {
-                AttemptKey(row["_id"]): _outcome(row) async for row in self._outcomes.find({"_id": {"$in": known}})
-            }
+            repeated = frozenset(await _insert_new(self._intents.insert_many, rows))
         except PyMongoError as error:
             raise TryLater("mongodb_unreachable", f"intents could not be written ({type(error).__name__})") from error
-        return {AttemptKey(key): outcomes.get(AttemptKey(key)) for key in known}
+        if not repeated:
+            return {}
+        return await self.standing([intent for intent in intents if intent.key in repeated], all_stand=True)
 
-    async def settle(self, outcomes: Sequence[Outcome]) -> None:
-        """Put outcomes on record, durably. The first outcome of an attempt stays; a repeat is nothing."""
+    async def standing(
+        self, intents: Sequence[Intent], *, all_stand: bool = False
+    ) -> Mapping[AttemptKey, Outcome | None]:
+        """Of these attempts, those that somebody else intended, with their outcome if any; writes nothing.
+
+        `all_stand` says that each has a row: one that cannot be read yet, because no majority has it, is `TryLater`.
+        """
+        own = {intent.key: (intent.lease, intent.epoch, intent.at) for intent in intents}
+        try:
+            rows = [row async for row in self._intents.find({"_id": {"$in": list(own)}})]
+            if all_stand and len(rows) < len(own):
+                raise TryLater("mongodb_unsettled", "intents that stand cannot be read yet")
+            theirs = [
+                AttemptKey(row["_id"]) for row in rows if (row["lease"], row["epoch"], row["at"]) != own[row["_id"]]
+            ]
+            outcomes = await self._read(theirs) if theirs else {}
+        except PyMongoError as error:
+            raise TryLater("mongodb_unreachable", f"intents could not be read ({type(error).__name__})") from error
+        return {key: outcomes.get(key) for key in theirs}
+
+    async def settle(self, outcomes: Sequence[Outcome]) -> Mapping[str, Outcome]:
+        """Put outcomes on record, durably. The first one stays: the answer holds, by our `row_id`, what counts instead
+        of ours.
+        """
         rows = []
         for outcome in outcomes:
-            row: Document = {"_id": outcome.key, "kind": outcome.kind.value, "at": outcome.at, "link": outcome.link}
+            row: Document = {"_id": outcome.row_id, "kind": outcome.kind.value, "at": outcome.at, "link": outcome.link}
             if outcome.operator_id is not None:
                 row["operator_id"] = outcome.operator_id
             if outcome.status is not None:
                 row["status"] = outcome.status
             rows.append(row)
         try:
-            await _insert_new(self._outcomes.insert_many, rows)
+            repeated = frozenset(await _insert_new(self._outcomes.insert_many, rows))
+            if not repeated:
+                return {}
+            ours = [outcome for outcome in outcomes if outcome.row_id in repeated]
+            stood = await self._read([outcome.key for outcome in ours])
         except PyMongoError as error:
             raise TryLater("mongodb_unreachable", f"outcomes could not be written ({type(error).__name__})") from error
+        if any(outcome.key not in stood for outcome in ours):
+            raise TryLater("mongodb_unsettled", "outcomes that stand cannot be read yet")
+        return {outcome.row_id: stood[outcome.key] for outcome in ours if stood[outcome.key] != outcome}
+
+    async def _read(self, keys: Sequence[AttemptKey]) -> Mapping[AttemptKey, Outcome]:
+        """The outcome that counts of each attempt that has one: a late answer before the one it closes."""
+        wanted = [*keys, *(f"{key}{_SETTLED}" for key in keys)]
+        found = [_outcome(row) async for row in self._outcomes.find({"_id": {"$in": wanted}})]
+        return {outcome.key: outcome for outcome in sorted(found, key=lambda outcome: outcome.late)}
 
 
 async def _insert_new(insert_many: Any, rows: Sequence[Document]) -> list[str]:
@@ -120,10 +186,11 @@ async def _insert_new(insert_many: Any, rows: Sequence[Document]) -> list[str]:
 
 def _outcome(row: Document) -> Outcome:
     return Outcome(
-        key=AttemptKey(row["_id"]),
+        key=AttemptKey(row["_id"].removesuffix(_SETTLED)),
         kind=OutcomeKind(row["kind"]),
         at=row["at"],
         link=row["link"],
         operator_id=row.get("operator_id"),
         status=row.get("status"),
+        late=row["_id"].endswith(_SETTLED),
     )

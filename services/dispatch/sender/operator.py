@@ -9,6 +9,7 @@ from services.dispatch.sender.held import HeldLeases
 from services.dispatch.sender.lease import LIFETIME
 from services.dispatch.sender.metrics import SenderMetrics
 from services.dispatch.sender.receipts import ReceiptRelay
+from services.dispatch.sender.settling import Settler
 from services.dispatch.sender.submitting import Submitter
 from shared.lifecycle import Health, first_end
 from shared.smpp.link import Link, LinkChange
@@ -33,11 +34,18 @@ class OperatorLink:
     """The parts of a sender that live as long as the process, started before the lanes and stopped after them."""
 
     def __init__(
-        self, operator: str, link: Link, submitter: Submitter, relay: ReceiptRelay, leases: HeldLeases
+        self,
+        operator: str,
+        link: Link,
+        submitter: Submitter,
+        settler: Settler,
+        relay: ReceiptRelay,
+        leases: HeldLeases,
     ) -> None:
         self.name = f"operator {operator}"
         self._link = link
         self._submitter = submitter
+        self._settler = settler
         self._relay = relay
         self._leases = leases
         self._started = False
@@ -45,22 +53,24 @@ class OperatorLink:
     async def start(self) -> None:
         """Begin to bind; returns at once, for an operator that is down stops nobody else."""
         self._leases.start()
+        self._settler.start()
         self._submitter.start()
         self._relay.start()
         self._link.start()
         self._started = True
 
     async def stop(self, deadline: float) -> None:
-        """Let open parts settle, unbind, give the leases back."""
+        """Unbind, which waits for answers and leaves no part without a result; put the results on record; release."""
         self._started = False
-        await self._submitter.stop(deadline / 2)
-        await self._link.stop(min(deadline / 4, LIFETIME))
+        await self._submitter.stop()
+        await self._link.stop(min(deadline / 2, LIFETIME))
+        await self._settler.stop(deadline / 4)
         await self._relay.stop()
         await self._leases.stop()
 
     async def wait(self) -> None:
         """Return or raise when one of the loops ended by itself."""
-        await first_end(self._submitter.wait(), self._relay.wait(), self._leases.wait())
+        await first_end(self._submitter.wait(), self._settler.wait(), self._relay.wait(), self._leases.wait())
 
     def health(self) -> Health:
         """Ready once started: a link that is down is the operator's fault, and a new process would not mend it."""

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 import msgspec
 
 from shared.contracts.events import DispatchOrdered
+from shared.errors import BadRecord
 from shared.smpp.addresses import address
 from shared.smpp.pdu import SubmitSm
 from shared.text.segments import Coding, reference_of, split
@@ -20,17 +21,20 @@ _FINAL_RECEIPT = 0x01
 
 
 class Part(msgspec.Struct, frozen=True):
-    """One part, ready to submit. Parts count from 1."""
+    """One part, ready to submit. Parts count from 1. Without PDU its text or number was erased."""
 
     number: int
-    pdu: SubmitSm
+    pdu: SubmitSm | None
 
 
 def plan(order: DispatchOrdered, number: str, text: str) -> Sequence[Part]:
-    """The parts that the order asks for. A replay makes the same: the reference comes from the message id."""
+    """The parts that the order asks for. A replay makes the same: the reference comes from the message id.
+
+    Raises `Refused` for a sender, a number or a text that cannot be sent, or a part that the message has not.
+    """
     message = order.message
     segments = split(text, reference_of(message.message_id))
-    wanted = frozenset(order.parts or range(1, len(segments.parts) + 1))
+    wanted = _wanted(order, len(segments.parts))
     coding = _UCS2 if segments.coding is Coding.UCS2 else _DEFAULT_ALPHABET
     source, destination = address(message.sender), address(number)
     validity = absolute_time(message.valid_until)
@@ -54,6 +58,18 @@ def plan(order: DispatchOrdered, number: str, text: str) -> Sequence[Part]:
         for position, part in enumerate(segments.parts, 1)
         if position in wanted
     ]
+
+
+def erased(order: DispatchOrdered) -> Sequence[Part]:
+    """The same parts, when what they held is gone."""
+    return [Part(position, None) for position in sorted(_wanted(order, order.message.parts))]
+
+
+def _wanted(order: DispatchOrdered, count: int) -> frozenset[int]:
+    every = frozenset(range(1, count + 1))
+    if not every.issuperset(order.parts):
+        raise BadRecord("no_such_part", f"the order names a part beyond the {count} of the message")
+    return frozenset(order.parts) or every
 
 
 def absolute_time(at: datetime) -> bytes:

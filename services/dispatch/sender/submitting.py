@@ -1,34 +1,29 @@
 """One operator's sender: intent, PDU, outcome, fact, in this order for every part (architecture: "The sender").
 
 1. An intent row for each part, majority and journaled, in bulk for as many as may be unresolved at once.
-2. The PDU, only while the lease is valid and the intent's insert was acknowledged less than two seconds ago.
-3. An outcome row: submitted, refused, unknown (link lost or no answer in time), or withheld (never written).
-4. The fact on `sms.facts`. Only then is the record finished.
+2. The PDU, only under the lease's epoch of the intent and less than two seconds after its insert was acknowledged.
+3. An outcome row: submitted, refused, unknown (link lost or no answer in time), withheld (never written) or deferred.
+4. The fact on `sms.facts`. Only then is the record finished (`settling`).
 
 Die after 1: a replay finds the intent without outcome and calls it unknown. Die after 2: the same. Die after 3: the
-replay finds the outcome and tells the same fact. Die after 4: it tells it again, with the same id.
+replay finds the outcome and tells the same fact. Die after 4: it tells it again, with the same id. So whatever may end
+without a PDU asks the ledger first, and an attempt that came to nothing is on record before the next one begins.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Coroutine, Iterable, Mapping, Sequence
 from contextlib import suppress
-from datetime import datetime
 
-from services.dispatch.sender.facts import FactWriter
 from services.dispatch.sender.held import HeldLeases
-from services.dispatch.sender.ledger import AttemptKey, Intent, Ledger, Outcome, OutcomeKind
-from services.dispatch.sender.metrics import SenderMetrics
+from services.dispatch.sender.ledger import NOT_TAKEN, AttemptKey, Ledger, Outcome, OutcomeKind, milliseconds
 from services.dispatch.sender.receipts import SentMemory
-from services.dispatch.sender.work import Attempt, Parcel, Settled
+from services.dispatch.sender.settling import PAUSE_SECONDS, Settler
+from services.dispatch.sender.work import Attempt, Settled
 from shared.clock import Clock
-from shared.contracts.codes import Reason
-from shared.contracts.words import FactKind
 from shared.errors import TryLater
-from shared.kafka.record import Output
-from shared.kafka.sending import Sender
 from shared.smpp.errors import NotBound, UnencodablePdu, WindowFull
 from shared.smpp.link import Link
 from shared.smpp.results import Accepted, Refused, SubmitResult
@@ -39,170 +34,183 @@ _log = get_log()
 FRESH_SECONDS = 2.0
 """An intent older than this is not acted on: it is withheld, and the part tried anew."""
 
-_PAUSE_SECONDS = 0.5
 _LONGEST_WAIT = 1.0
+_FIRST_PATIENCE, _LONGEST_PATIENCE = 0.25, 8.0
 
 
 class Submitter:
-    """Takes attempts of all lanes of one operator through the four steps.
+    """Takes attempts of all lanes of one operator as far as the written PDU, and its answers to the settler.
 
     At most `most_unresolved` attempts have an intent and no outcome: this is U, the number of parts that may go twice
-    after a crash once unknown ones are sent again.
+    after a crash once unknown ones are sent again. A status among `busy` defers the part and slows the link down.
     """
 
     def __init__(
         self,
-        operator: str,
         link_name: str,
         link: Link,
         ledger: Ledger,
         leases: HeldLeases,
         memory: SentMemory,
-        sender: Sender,
-        facts: FactWriter,
+        settler: Settler,
         clock: Clock,
-        metrics: SenderMetrics,
         *,
         most_unresolved: int,
+        busy: Collection[int],
     ) -> None:
-        self._operator = operator
         self._link_name = link_name
         self._link = link
         self._ledger = ledger
         self._leases = leases
         self._memory = memory
-        self._sender = sender
-        self._facts = facts
+        self._settler = settler
         self._clock = clock
-        self._metrics = metrics
         self._most_unresolved = most_unresolved
-        self._open: dict[AttemptKey, datetime] = {}
-        self._settled: list[Settled] = []
-        self._ended: list[tuple[Parcel, Output]] = []
-        self._changed = asyncio.Event()
-        self._room = asyncio.Condition()
+        self._busy = frozenset(busy)
+        self._patience = 0.0
+        self._busy_until = 0.0
+        self._chunks: set[asyncio.Task[Sequence[Attempt]]] = set()
+        self._deferred: list[Attempt] = []
+        self._came_back = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
-        metrics.unresolved.labels(operator).set_function(lambda: len(self._open))
-        metrics.leases_missing.labels(operator).set_function(lambda: leases.missing)
+        settler.try_again = self._defer
 
     def start(self) -> None:
-        """Begin to settle."""
-        self._task = asyncio.create_task(self._settle_all(), name=f"outcomes {self._operator}")
+        """Begin to make the next attempts of what was deferred."""
+        self._task = asyncio.create_task(self._try_again(), name=f"deferred {self._link_name}")
 
-    async def stop(self, deadline: float) -> None:
-        """Settle what has an answer, for at most `deadline` seconds, and end."""
-        if self._task is None:
-            return
-        with suppress(TimeoutError):
-            async with asyncio.timeout(deadline), self._room:
-                await self._room.wait_for(lambda: not self._open and not self._settled and not self._ended)
-        self._task.cancel()
-        await asyncio.gather(self._task, return_exceptions=True)
+    async def stop(self) -> None:
+        """End; what is deferred is on record as such, and its records are not finished."""
+        tasks = [*self._chunks, *([self._task] if self._task is not None else [])]
         self._task = None
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     async def wait(self) -> None:
-        """Return or raise when settling ended by itself."""
+        """Return or raise when that ended by itself."""
         if self._task is not None:
             await asyncio.shield(self._task)
-
-    def settled_before(self) -> datetime:
-        """Every intent written before this time has its outcome on record."""
-        return min(self._open.values(), default=self._clock.now())
 
     async def submit(self, attempts: Iterable[Attempt]) -> None:
         """Take attempts up to the written PDU; return when all are written (or need no PDU any more).
 
         The outcomes follow on their own. While the link is down this waits; what outlives its validity here ends as
-        expired without an intent.
+        expired without an intent. What belongs to a partition that is given up meanwhile is dropped: its record is
+        not finished. Cancelled, it begins nothing more; what it has begun is taken to its end.
         """
         waiting = deque(attempts)
+        stalled = False
         while waiting:
-            chunk = await self._next_chunk(waiting)
+            chunk = await self._next_chunk(waiting, stalled)
             if chunk:
-                waiting.extendleft(reversed(await self._submit_chunk(chunk)))
+                again = await self._to_its_end(self._submit_chunk(chunk))
+                waiting.extendleft(reversed(again))
+                stalled = bool(again)
 
-    async def _next_chunk(self, waiting: deque[Attempt]) -> Sequence[Attempt]:
-        """As many attempts as may become unresolved now, all of partitions whose lease is held."""
-        room = await self._wait_for_room(waiting)
-        now = self._clock.now()
+    async def _next_chunk(self, waiting: deque[Attempt], stalled: bool) -> Sequence[Attempt]:
+        """As many attempts as may become unresolved now, counted as such, all of partitions whose lease is held."""
+        room = await self._wait_for_room(waiting, stalled)
+        now = milliseconds(self._clock.now())
         chunk: list[Attempt] = []
         while waiting and len(chunk) < room:
-            attempt = waiting[0]
-            if attempt.parcel.order.message.valid_until <= now:
-                self._expire(waiting.popleft())
-                continue
-            if self._leases.epoch_of(attempt.parcel.lease_id) is None:
-                if not chunk:
-                    await self._leases.wait_for(attempt.parcel.lease_id)
+            lease_id = waiting[0].parcel.lease_id
+            epoch = self._leases.epoch_of(lease_id)
+            if epoch is None:
+                if not chunk and await self._leases.wait_for(lease_id) is None:
+                    _keep(waiting, [attempt for attempt in waiting if attempt.parcel.lease_id != lease_id])
                 break
-            chunk.append(waiting.popleft())
+            attempt = waiting.popleft()
+            attempt.intend(epoch, self._link_name, now)
+            self._settler.open(attempt, now)
+            chunk.append(attempt)
         return chunk
 
-    async def _wait_for_room(self, waiting: deque[Attempt]) -> int:
-        """Wait until the link is up and another attempt may be unresolved; expire what waits too long meanwhile."""
-        while not (self._link.up and (room := self._most_unresolved - len(self._open)) > 0):
-            async with self._room:
-                with suppress(TimeoutError):
-                    await asyncio.wait_for(self._room.wait(), _LONGEST_WAIT)
-            now = self._clock.now()
-            while waiting and waiting[0].parcel.order.message.valid_until <= now:
-                self._expire(waiting.popleft())
+    async def _wait_for_room(self, waiting: deque[Attempt], stalled: bool) -> int:
+        """Wait until the link is up and another attempt may be unresolved; end what waits too long meanwhile.
+
+        After a stall (an attempt had to be withheld) wait for a free slot too: intents that find none are only rows.
+        """
+        while True:
+            await self._end_unsent(waiting)
             if not waiting:
                 return 0
-        return room
+            async with self._settler.changed:
+                room = self._most_unresolved - self._settler.unresolved
+                patience = self._busy_until - self._clock.monotonic()
+                if self._link.up and room > 0 and patience <= 0 and (self._link.free or not stalled):
+                    return room
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(min(patience, _LONGEST_WAIT) if patience > 0 else _LONGEST_WAIT):
+                        await self._settler.changed.wait()
+
+    async def _end_unsent(self, waiting: deque[Attempt]) -> None:
+        """End what is overdue or erased, unless the ledger knows that it was begun earlier: then go on from there."""
+        now = self._clock.now()
+        ending = {}
+        for attempt in waiting:
+            end = attempt.ending(now)
+            if end is not None and (epoch := self._leases.epoch_of(attempt.parcel.lease_id)) is not None:
+                attempt.intend(epoch, self._link_name, milliseconds(now))
+                ending[attempt.key] = attempt, end
+        if not ending:
+            return
+        begun = await self._known([attempt for attempt, _ in ending.values()])
+        _keep(waiting, [attempt for attempt in waiting if attempt.key not in ending])
+        for key, (attempt, (kind, code)) in ending.items():
+            if key in begun:
+                waiting.extend(self._take_up(attempt, begun[key]))
+            else:
+                self._settler.end(attempt, kind, code)
+
+    async def _to_its_end(self, chunk: Coroutine[object, object, Sequence[Attempt]]) -> Sequence[Attempt]:
+        """Run what must not stop half way, even when whoever waits for it is cancelled."""
+        task = asyncio.create_task(chunk)
+        self._chunks.add(task)
+        task.add_done_callback(self._chunks.discard)
+        return await asyncio.shield(task)
 
     async def _submit_chunk(self, chunk: Sequence[Attempt]) -> Sequence[Attempt]:
         """Intents, then PDUs. Returns the attempts that must be made anew, as the next attempt."""
-        now = self._clock.now()
-        intents = []
-        for attempt in chunk:
-            epoch = self._leases.epoch_of(attempt.parcel.lease_id)
-            if epoch is None:
-                return chunk
-            attempt.link = self._link_name
-            intents.append(Intent(attempt.key, attempt.parcel.lease_id, epoch, self._link_name, now))
-        for attempt in chunk:
-            self._open[attempt.key] = now
-        known = await self._intend(intents)
+        known = await self._known(chunk, intend=True)
         acknowledged = self._clock.monotonic()
         again: list[Attempt] = []
+        withheld: list[Attempt] = []
         for attempt in chunk:
             if attempt.key in known:
-                again.extend(self._take_up(attempt, known[attempt.key], now))
+                again.extend(self._take_up(attempt, known[attempt.key]))
                 continue
             attempt.intended_at = acknowledged
             if not await self._write(attempt):
-                self._settle(attempt, OutcomeKind.WITHHELD)
-                again.append(attempt.next())
+                withheld.append(attempt)
+        if withheld:
+            again.extend(await self._withhold(withheld))
+        if again:
+            await self._settler.notify()
         return again
 
-    async def _intend(self, intents: Sequence[Intent]) -> dict[AttemptKey, Outcome | None]:
-        """Write intents, however long the store needs. An insert that may or may not have happened is ours anyway.
+    async def _known(self, attempts: Sequence[Attempt], *, intend: bool = False) -> Mapping[AttemptKey, Outcome | None]:
+        """What the ledger knows of attempts, and if so wished their intents, however long the store needs.
 
-        Rows that stand there after a failed insert of this very call were written by it: they are not replays.
+        An intent that may or may not have been written is written again.
         """
-        first = True
+        intents = [attempt.intent for attempt in attempts if attempt.intent is not None]
         while True:
             try:
-                known = dict(await self._ledger.intend(intents))
+                return await (self._ledger.intend(intents) if intend else self._ledger.standing(intents))
             except TryLater as error:
-                _log.warning("intents_not_written", operator=self._operator, code=error.code, count=len(intents))
-                first = False
-                await asyncio.sleep(_PAUSE_SECONDS)
-                continue
-            if first:
-                return known
-            return {key: outcome for key, outcome in known.items() if outcome is not None}
+                _log.warning("ledger_away", link=self._link_name, code=error.code, count=len(intents))
+                await asyncio.sleep(PAUSE_SECONDS)
 
-    def _take_up(self, attempt: Attempt, outcome: Outcome | None, now: datetime) -> Sequence[Attempt]:
+    def _take_up(self, attempt: Attempt, outcome: Outcome | None) -> Sequence[Attempt]:
         """A replay: go on from what the ledger says. An intent without outcome is unknown, and stays so here."""
-        if outcome is not None and outcome.kind is OutcomeKind.WITHHELD:
-            del self._open[attempt.key]
-            return (attempt.next(),)
-        durable = outcome is not None
         if outcome is None:
-            outcome = Outcome(attempt.key, OutcomeKind.UNKNOWN, now, self._link_name)
-        self._note(Settled(attempt, outcome, durable=durable))
+            self._settler.note(Settled(attempt, self._outcome(attempt, OutcomeKind.UNKNOWN)))
+            return ()
+        if outcome.kind in NOT_TAKEN:
+            self._settler.close(attempt)
+            return (attempt.next(),)
+        self._settler.note(Settled(attempt, outcome, durable=True))
         return ()
 
     async def _write(self, attempt: Attempt) -> bool:
@@ -216,89 +224,94 @@ class Submitter:
                     await self._link.slot()
             except (TimeoutError, NotBound):
                 return False
-        fresh = self._clock.monotonic() - attempt.intended_at < FRESH_SECONDS
-        if not fresh or self._leases.epoch_of(attempt.parcel.lease_id) is None:
+        if attempt.part.pdu is None or not self._may_write(attempt):
             return False
         try:
             bind.send(attempt.part.pdu, attempt, self._on_result)
-        except UnencodablePdu:
-            self._settle(attempt, OutcomeKind.REFUSED)
+        except UnencodablePdu as error:
+            _log.error("part_not_encodable", link=self._link_name, code=error.code, detail=error.detail)
+            self._settler.note(Settled(attempt, self._outcome(attempt, OutcomeKind.REFUSED)))
         except (NotBound, WindowFull):
             return False
         return True
 
+    def _may_write(self, attempt: Attempt) -> bool:
+        """The intent is fresh, its lease is ours in the same epoch, and the operator has not asked for patience."""
+        intent, now = attempt.intent, self._clock.monotonic()
+        return (
+            intent is not None
+            and now - attempt.intended_at < FRESH_SECONDS
+            and now >= self._busy_until
+            and self._leases.epoch_of(intent.lease) == intent.epoch
+        )
+
+    async def _withhold(self, attempts: Sequence[Attempt]) -> Sequence[Attempt]:
+        """Put on record that these were never written: only then may the next attempt begin."""
+        withheld = [self._outcome(attempt, OutcomeKind.WITHHELD) for attempt in attempts]
+        stood = await self._settler.record(withheld)
+        return [
+            again
+            for attempt, outcome in zip(attempts, withheld, strict=True)
+            for again in self._take_up(attempt, stood.get(outcome.row_id, outcome))
+        ]
+
+    def late(self, attempt: Attempt, result: SubmitResult) -> None:
+        """An answer after the attempt was called unknown: it closes what stands as unknown."""
+        if isinstance(result, Accepted | Refused):
+            self._settler.note(Settled(attempt, self._outcome_of(attempt, result, late=True), late=True))
+
     def _on_result(self, attempt: Attempt, result: SubmitResult) -> None:
         """The operator's answer, inside the read that brought it."""
+        if isinstance(result, Refused) and result.status in self._busy:
+            self._be_patient()
+            self._settler.note(Settled(attempt, self._outcome(attempt, OutcomeKind.DEFERRED, status=result.status)))
+            return
+        if isinstance(result, Accepted) and self._clock.monotonic() >= self._busy_until:
+            self._patience = 0.0
+        self._settler.note(Settled(attempt, self._outcome_of(attempt, result)))
+
+    def _outcome_of(self, attempt: Attempt, result: SubmitResult, *, late: bool = False) -> Outcome:
         if isinstance(result, Accepted):
-            operator_id = result.message_id.decode("latin-1")
-            self._memory.remember(self._link_name, operator_id, attempt)
-            self._settle(attempt, OutcomeKind.SUBMITTED, operator_id=operator_id)
-        elif isinstance(result, Refused):
-            self._settle(attempt, OutcomeKind.REFUSED, status=result.status)
-        else:
-            self._settle(attempt, OutcomeKind.UNKNOWN)
+            operator_id = result.message_id.decode("latin-1") or None
+            if operator_id is not None:
+                self._memory.remember(self._link_name, operator_id, attempt)
+            return self._outcome(attempt, OutcomeKind.SUBMITTED, operator_id=operator_id, late=late)
+        if isinstance(result, Refused):
+            return self._outcome(attempt, OutcomeKind.REFUSED, status=result.status, late=late)
+        return self._outcome(attempt, OutcomeKind.UNKNOWN)
 
-    def _settle(
-        self, attempt: Attempt, kind: OutcomeKind, *, operator_id: str | None = None, status: int | None = None
-    ) -> None:
-        outcome = Outcome(attempt.key, kind, self._clock.now(), self._link_name, operator_id, status)
-        self._note(Settled(attempt, outcome, durable=False))
+    def _outcome(
+        self,
+        attempt: Attempt,
+        kind: OutcomeKind,
+        *,
+        operator_id: str | None = None,
+        status: int | None = None,
+        late: bool = False,
+    ) -> Outcome:
+        at = milliseconds(self._clock.now())
+        return Outcome(attempt.key, kind, at, self._link_name, operator_id, status, late)
 
-    def _note(self, settled: Settled) -> None:
-        self._settled.append(settled)
-        self._changed.set()
+    def _be_patient(self) -> None:
+        """Write nothing for a while, longer each time it was not long enough."""
+        now = self._clock.monotonic()
+        if now >= self._busy_until:
+            self._patience = min(max(self._patience * 2, _FIRST_PATIENCE), _LONGEST_PATIENCE)
+            self._busy_until = now + self._patience
 
-    def end(self, parcel: Parcel, kind: FactKind, code: Reason, part: int = 0) -> None:
-        """A part of a parcel, or the whole (`part` 0), ends without an attempt at it."""
-        self._ended.append((parcel, self._facts.of_end(parcel, kind, code, self._clock.now(), part)))
-        self._changed.set()
+    def _defer(self, attempt: Attempt) -> None:
+        self._deferred.append(attempt)
+        self._came_back.set()
 
-    def _expire(self, attempt: Attempt) -> None:
-        self.end(attempt.parcel, FactKind.EXPIRED, Reason.VALIDITY_OVER, attempt.part.number)
-
-    async def _settle_all(self) -> None:
-        """Outcomes become durable, facts are told, records are finished: one batch after the other, for ever."""
+    async def _try_again(self) -> None:
+        """Submit what came back after its record's batch had been handed over, for ever."""
         while True:
-            await self._changed.wait()
-            self._changed.clear()
-            settled, self._settled = self._settled, []
-            ended, self._ended = self._ended, []
-            new = [one.outcome for one in settled if not one.durable]
-            while new:
-                try:
-                    await self._ledger.settle(new)
-                    break
-                except TryLater as error:
-                    _log.warning("outcomes_not_written", operator=self._operator, code=error.code, count=len(new))
-                    await asyncio.sleep(_PAUSE_SECONDS)
-            told = [one for one in settled if one.outcome.kind is not OutcomeKind.WITHHELD]
-            await self._tell(
-                [*(self._facts.of_outcome(one.attempt, one.outcome) for one in told), *(fact for _, fact in ended)]
-            )
-            for one in settled:
-                self._open.pop(one.attempt.key, None)
-                self._count(one)
-            for one in told:
-                one.attempt.parcel.part_done()
-            for parcel, _ in ended:
-                parcel.part_done()
-            async with self._room:
-                self._room.notify_all()
+            await self._came_back.wait()
+            self._came_back.clear()
+            deferred, self._deferred = self._deferred, []
+            await self.submit(attempt for attempt in deferred if self._leases.wants(attempt.parcel.lease_id))
 
-    async def _tell(self, outputs: Sequence[Output]) -> None:
-        """Facts, until the broker has them."""
-        while outputs:
-            try:
-                await self._sender.send(outputs)
-                return
-            except TryLater as error:
-                _log.warning("facts_not_told", operator=self._operator, code=error.code, count=len(outputs))
-                await asyncio.sleep(_PAUSE_SECONDS)
 
-    def _count(self, settled: Settled) -> None:
-        self._metrics.outcomes.labels(self._operator, settled.outcome.kind).inc()
-        if settled.outcome.kind is OutcomeKind.SUBMITTED:
-            message = settled.attempt.parcel.order.message
-            self._metrics.seconds_to_submit.labels(self._operator, message.lane).observe(
-                (settled.outcome.at - message.requested_at).total_seconds()
-            )
+def _keep(waiting: deque[Attempt], those: Sequence[Attempt]) -> None:
+    waiting.clear()
+    waiting.extend(those)

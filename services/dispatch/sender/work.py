@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime
 
-from services.dispatch.sender.ledger import AttemptKey, Outcome, attempt_key
+from services.dispatch.sender.ledger import AttemptKey, Intent, Outcome, attempt_key
 from services.dispatch.sender.parts import Part
+from shared.contracts.codes import Reason
 from shared.contracts.events import DispatchOrdered
+from shared.contracts.words import FactKind
 from shared.kafka.record import Received
 
 Finish = Callable[[Received[DispatchOrdered]], None]
@@ -38,19 +41,28 @@ class Parcel:
 class Attempt:
     """One attempt at one part. `intended_at` is monotonic seconds of the ledger's acknowledgement."""
 
-    __slots__ = ("intended_at", "link", "number", "parcel", "part")
+    __slots__ = ("intended_at", "intent", "key", "number", "parcel", "part")
 
     def __init__(self, parcel: Parcel, part: Part, number: int) -> None:
         self.parcel = parcel
         self.part = part
         self.number = number
-        self.link = ""
+        self.key: AttemptKey = attempt_key(parcel.order.message.message_id, part.number, number)
+        self.intent: Intent | None = None
         self.intended_at = 0.0
 
-    @property
-    def key(self) -> AttemptKey:
-        """Key of its ledger rows."""
-        return attempt_key(self.parcel.order.message.message_id, self.part.number, self.number)
+    def ending(self, now: datetime) -> tuple[FactKind, Reason] | None:
+        """How it ends if nothing of it was sent so far, or None when it may be sent."""
+        if self.part.pdu is None:
+            return FactKind.REJECTED, Reason.ERASED
+        if self.parcel.order.message.valid_until <= now:
+            return FactKind.EXPIRED, Reason.VALIDITY_OVER
+        return None
+
+    def intend(self, epoch: int, link: str, at: datetime) -> Intent:
+        """The intent to make it under a lease of this epoch."""
+        self.intent = Intent(self.key, self.parcel.lease_id, epoch, link, at)
+        return self.intent
 
     def next(self) -> Attempt:
         """The attempt after one that was withheld."""
@@ -58,11 +70,15 @@ class Attempt:
 
 
 class Settled:
-    """An attempt with its outcome. `durable` says that the ledger has it already."""
+    """An attempt with its outcome.
 
-    __slots__ = ("attempt", "durable", "outcome")
+    `durable` says that the ledger has it already, `late` that the record was finished with an earlier outcome.
+    """
 
-    def __init__(self, attempt: Attempt, outcome: Outcome, *, durable: bool) -> None:
+    __slots__ = ("attempt", "durable", "late", "outcome")
+
+    def __init__(self, attempt: Attempt, outcome: Outcome, *, durable: bool = False, late: bool = False) -> None:
         self.attempt = attempt
         self.outcome = outcome
         self.durable = durable
+        self.late = late
