@@ -6,11 +6,12 @@ import signal
 import subprocess
 import sys
 from collections.abc import Awaitable, Callable, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from shared.clock import SystemClock
+from shared.clock import ManualClock, SystemClock
 from shared.errors import BadSettings, Fatal, Refused, TryLater
 from shared.lifecycle import Component, Health, Process
 from tests.support import wait_until
@@ -54,10 +55,14 @@ async def test_components_start_in_order_and_stop_in_reverse(done: list[str]) ->
 
 
 async def test_each_may_use_half_of_what_is_left_of_the_deadline(done: list[str]) -> None:
-    quick, slow = Scripted("quick", done), Scripted("slow", done, stop=lambda: asyncio.sleep(0.1))
-    await run_until_ready(process(quick, slow, drain_seconds=5.0))
-    assert quick.deadlines[0] <= slow.deadlines[0] - 0.04
-    assert slow.deadlines[0] <= 2.5
+    clock = ManualClock(datetime(2026, 11, 22, tzinfo=UTC))
+
+    async def take_two_seconds() -> None:
+        clock.advance(2.0)
+
+    last, first = Scripted("last", done), Scripted("first", done, stop=take_two_seconds)
+    await run_until_ready(Process([last, first], clock, start_seconds=5.0, drain_seconds=5.0))
+    assert (first.deadlines, last.deadlines) == ([2.5], [1.5])
 
 
 async def test_a_dependency_that_is_not_up_yet_is_waited_for(done: list[str]) -> None:
