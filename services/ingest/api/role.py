@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from random import Random
 
 from services.ingest.accounts.store import DATABASE, AccountStore
 from services.ingest.accounts.view import AccountView
@@ -58,7 +59,7 @@ def build_api(context: Context) -> Sequence[Component]:
     view = AccountView(accounts.grant, context.clock)
     acceptance = Acceptance(
         gatherings,
-        TimeOrderedIds(context.random),
+        TimeOrderedIds(Random(context.random.getrandbits(128))),
         Sealer(FileKeyStore(settings.key_store), context.clock),
         Writer(SOURCE),
         context.clock,
