@@ -104,6 +104,7 @@ class AioProducer:
         # `stop` would wait for the cluster to take what is left, for ever if need be: end the parts one by one.
         await ended(producer._sender.close(), timeout)
         producer._message_accumulator.fail_all(errors.ProducerClosed())
+        _retrieve_failures(producer)
         await ended(producer.client.close(), timeout)
         producer._closed = True
 
@@ -112,13 +113,14 @@ class AioProducer:
         producer = self._producer
         for topic, partition in dict.fromkeys(place for place, _ in batches):
             await self._check(topic, partition)
-        acknowledged = [
-            await producer.send_batch(batch, place.topic, partition=place.partition) for place, batch in batches
-        ]
-        if len(acknowledged) == 1:
-            await acknowledged[0]
-        else:
-            await asyncio.gather(*acknowledged)
+        acknowledged: list[asyncio.Future[object]] = []
+        try:
+            for place, batch in batches:
+                acknowledged.append(await producer.send_batch(batch, place.topic, partition=place.partition))
+            await (acknowledged[0] if len(acknowledged) == 1 else asyncio.gather(*acknowledged))
+        finally:
+            for waiting in acknowledged:
+                waiting.cancel()
 
     async def _check(self, topic: str, partition: int) -> None:
         """Refuse a place that does not exist before anything is written: the library would retry it for long."""
@@ -149,7 +151,7 @@ class AioTransactionalProducer(AioProducer):
         batches = [batch for part in packed for batch in cast("AioPacked", part).batches]
         positions = {aiokafka.TopicPartition(*place): offset for place, offset in offsets.items()}
         with translated("write in a transaction", ProducerLost):
-            await asyncio.gather(self._producer.send_offsets_to_transaction(positions, group), self._written(batches))
+            await asyncio.gather(self._offsets(positions, group), self._written(batches))
 
     async def commit(self) -> None:
         """All or nothing."""
@@ -160,3 +162,16 @@ class AioTransactionalProducer(AioProducer):
         """Undo."""
         with translated("abort a transaction", ProducerLost):
             await self._producer.abort_transaction()
+
+    async def _offsets(self, positions: Mapping[aiokafka.TopicPartition, int], group: str) -> None:
+        if positions:
+            await self._producer.send_offsets_to_transaction(positions, group)
+
+
+def _retrieve_failures(producer: aiokafka.AIOKafkaProducer) -> None:
+    """Look at the errors that the library keeps for nobody: asyncio reports those that are never looked at."""
+    manager, accumulator = producer._txn_manager, producer._message_accumulator
+    waiting = [batch._drain_waiter for batches in accumulator._batches.values() for batch in batches]
+    for waiter in (manager._transaction_waiter, *waiting):
+        if waiter is not None and waiter.done() and not waiter.cancelled():
+            waiter.exception()

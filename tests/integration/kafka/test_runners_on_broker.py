@@ -1,0 +1,14 @@
+"""The stages on a real broker."""
+
+from __future__ import annotations
+
+from tests.unit.kafka.behaviour_at_least_once import AtLeastOnceBehaviour
+from tests.unit.kafka.behaviour_transactional import TransactionalBehaviour
+
+
+class TestTransactionalOnBroker(TransactionalBehaviour):
+    """All of it."""
+
+
+class TestAtLeastOnceOnBroker(AtLeastOnceBehaviour):
+    """All of it."""

@@ -1,0 +1,214 @@
+"""What the behaviour suites need of a cluster, in memory or real, and short ways to say it."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack
+from random import Random
+from typing import Any, Protocol, TypeVar
+
+from prometheus_client import CollectorRegistry
+
+from shared.clock import SystemClock
+from shared.errors import BadRecord
+from shared.kafka.at_least_once import AtLeastOnceRunner
+from shared.kafka.memory import MemoryCluster
+from shared.kafka.metrics import KafkaMetrics
+from shared.kafka.port import Cluster, TopicSpec
+from shared.kafka.record import Headers, Output, Received, Record
+from shared.kafka.sending import Sender
+from shared.kafka.settings import KafkaSettings
+from shared.kafka.transactional import TransactionalRunner
+from tests.support import wait_until
+
+Handler = Callable[[Sequence[Received[str]]], Awaitable[Sequence[Output]]]
+
+
+class Closable(Protocol):
+    """Any client of the port."""
+
+    async def close(self, timeout: float) -> None: ...
+
+
+C = TypeVar("C", bound=Closable)
+
+
+class Truth(Protocol):
+    """What the cluster holds, seen past the kit."""
+
+    async def records(self, topic: str) -> list[Record]:
+        """All committed records, partition by partition."""
+        ...
+
+    async def committed(self, group: str, topic: str, partition: int) -> int | None:
+        """A group's offset."""
+        ...
+
+    async def stable_end(self, topic: str, partition: int) -> int:
+        """What a reader can reach."""
+        ...
+
+
+class MemoryTruth:
+    """Looks into the cluster in memory."""
+
+    def __init__(self, cluster: MemoryCluster) -> None:
+        self._cluster = cluster
+
+    async def records(self, topic: str) -> list[Record]:
+        return self._cluster.records(topic)
+
+    async def committed(self, group: str, topic: str, partition: int) -> int | None:
+        return self._cluster.committed(group, topic, partition)
+
+    async def stable_end(self, topic: str, partition: int) -> int:
+        return self._cluster.stable_end(topic, partition)
+
+
+def text(record: Record) -> str:
+    """The decoder of these tests: UTF-8, where nothing and `poison` cannot be read."""
+    if not record.value or record.value == b"poison":
+        raise BadRecord("not_text", "value is empty or poisoned")
+    return record.value.decode()
+
+
+def dead_letter_topic(topic: str) -> str:
+    return f"{topic}.dlq"
+
+
+class Kit:
+    """One test's cluster: topics and groups of its own, and everything it started is stopped with it."""
+
+    def __init__(self, cluster: Cluster, settings: KafkaSettings, truth: Truth) -> None:
+        self.cluster = cluster
+        self.settings = settings
+        self.truth = truth
+        self.metrics = KafkaMetrics(CollectorRegistry())
+        self.name = f"t{uuid.uuid4().hex[:10]}"
+        self._stack = AsyncExitStack()
+        self._count = 0
+
+    async def close(self) -> None:
+        await self._stack.aclose()
+
+    async def topic(self, partitions: int = 1, *, dead_letter_partitions: int = 1, **config: str) -> str:
+        """A new topic and its dead-letter topic; `max_message_bytes=…` sets `max.message.bytes`."""
+        self._count += 1
+        name = f"{self.name}.{self._count}"
+        settings = {key.replace("_", "."): value for key, value in config.items()}
+        admin = self.keep(self.cluster.admin())
+        await admin.start()
+        await admin.create(
+            [TopicSpec(name, partitions, settings), TopicSpec(dead_letter_topic(name), dead_letter_partitions)]
+        )
+        return name
+
+    def group(self) -> str:
+        self._count += 1
+        return f"{self.name}.g{self._count}"
+
+    def keep(self, client: C) -> C:
+        """Close this client in the end, however the test ends."""
+        self._stack.push_async_callback(client.close, 5.0)
+        return client
+
+    async def sender(self) -> Sender:
+        sender = Sender(connection=self.settings, clock=SystemClock(), metrics=self.metrics, cluster=self.cluster)
+        await sender.start()
+        self._stack.push_async_callback(sender.stop, 1.0)
+        return sender
+
+    async def write(self, topic: str, *values: str | bytes | None, partition: int = 0, headers: Headers = ()) -> None:
+        """One record for each value, in one send."""
+        encoded = [value.encode() if isinstance(value, str) else value for value in values]
+        await (await self.sender()).send([Output(topic, partition, b"k", value, headers) for value in encoded])
+
+    async def write_transaction(self, topic: str, *values: str, partition: int = 0, commit: bool = True) -> None:
+        """The values in one transaction, whose markers and aborted records leave gaps in the offsets."""
+        producer = self.keep(self.cluster.transactional_producer(f"{self.name}.writer"))
+        await producer.start()
+        await producer.begin()
+        packed = producer.pack([Output(topic, partition, None, value.encode()) for value in values])
+        await producer.write([packed], {}, self.group())
+        await (producer.commit() if commit else producer.abort())
+
+    async def transactional(
+        self, topics: Sequence[str], handle: Handler, *, group: str | None = None, start: bool = True, **options: Any
+    ) -> TransactionalRunner[str]:
+        runner = TransactionalRunner(
+            connection=self.settings,
+            group=group or self.group(),
+            topics=topics,
+            decode=text,
+            handle=handle,
+            dead_letter_topic=dead_letter_topic,
+            clock=SystemClock(),
+            metrics=self.metrics,
+            cluster=self.cluster,
+            random=Random(1),
+            **options,
+        )
+        self._stack.push_async_callback(runner.stop, 5.0)
+        if start:
+            await runner.start()
+        return runner
+
+    async def at_least_once(
+        self, topics: Sequence[str], handle: Any, *, group: str | None = None, start: bool = True, **options: Any
+    ) -> AtLeastOnceRunner[str]:
+        runner = AtLeastOnceRunner(
+            connection=self.settings,
+            group=group or self.group(),
+            topics=topics,
+            decode=text,
+            handle=handle,
+            dead_letter_topic=dead_letter_topic,
+            clock=SystemClock(),
+            metrics=self.metrics,
+            cluster=self.cluster,
+            random=Random(1),
+            **options,
+        )
+        self._stack.push_async_callback(runner.stop, 5.0)
+        if start:
+            await runner.start()
+        return runner
+
+    async def values(self, topic: str) -> list[str]:
+        """The values of all committed records."""
+        return [(record.value or b"").decode() for record in await self.truth.records(topic)]
+
+    async def until_values(self, topic: str, expected: Sequence[str], deadline: float = 20.0) -> None:
+        """Wait until a topic holds these values, in any order between partitions; more than these fails at once."""
+
+        async def there() -> bool:
+            found = await self.values(topic)
+            assert len(found) <= len(expected), f"{len(found)} records, expected {len(expected)}"
+            return sorted(found) == sorted(expected)
+
+        await wait_until(there, deadline, waiting_for=f"{len(expected)} records on {topic}")
+
+    async def lag(self, group: str, topic: str, partition: int = 0) -> int:
+        """Offsets between the group's commit and the stable end; a group without commit is at 0."""
+        end = await self.truth.stable_end(topic, partition)
+        return end - (await self.truth.committed(group, topic, partition) or 0)
+
+    async def until_no_lag(self, group: str, topic: str, partitions: int = 1) -> None:
+        async def level() -> bool:
+            return [await self.lag(group, topic, partition) for partition in range(partitions)] == [0] * partitions
+
+        await wait_until(level, 20.0, waiting_for=f"no lag of {group}")
+
+
+def copies_to(topic: str) -> Handler:
+    """A handler that passes every record on."""
+
+    async def handle(batch: Sequence[Received[str]]) -> Sequence[Output]:
+        return [Output(topic, r.record.partition, r.record.key, r.event.encode(), r.record.headers) for r in batch]
+
+    return handle
+
+
+def header_values(record: Record) -> dict[str, str]:
+    return {name: value.decode() for name, value in record.headers}

@@ -1,0 +1,14 @@
+"""The stages on a cluster in memory."""
+
+from __future__ import annotations
+
+from tests.unit.kafka.behaviour_at_least_once import AtLeastOnceBehaviour
+from tests.unit.kafka.behaviour_transactional import TransactionalBehaviour
+
+
+class TestTransactionalInMemory(TransactionalBehaviour):
+    """All of it."""
+
+
+class TestAtLeastOnceInMemory(AtLeastOnceBehaviour):
+    """All of it."""
