@@ -1,6 +1,5 @@
 """Two published splitters agree with ours, but for their known wrong answers: U+001B and the empty text."""
 
-import pytest
 import smsutil
 from hypothesis import given
 
