@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import TypeAlias
 
 import msgspec
 
-from services.dlr.status.fold import Asked, fold
+from services.dlr.status.fold import fold
 from services.dlr.status.heard import Heard, Input, Orphan
-from services.dlr.status.message import Message, Move, Step, stub
+from services.dlr.status.message import Message, Move, Report, Step, stub
 from services.dlr.status.metrics import StatusMetrics
 from services.dlr.status.orphans import Adopter, key_of, message_of
+from services.dlr.status.recent import Recent
 from services.dlr.status.store import MessageStore
 from services.dlr.status.tell import EventWriter
 from shared.clock import Clock
@@ -29,6 +31,7 @@ Send: TypeAlias = Callable[[Sequence[Output]], Awaitable[None]]
 """Returns when all is acknowledged; raises `TryLater`."""
 
 _MOST_ROUNDS = 5
+_NOT_APPLIED = frozenset({Move.BACKWARDS, Move.UNPLACED})
 
 
 class Result(msgspec.Struct, frozen=True, gc=False):
@@ -57,7 +60,9 @@ class Status:
         metrics: StatusMetrics,
         clock: Clock,
         group: str,
+        recent: int,
     ) -> None:
+        """`recent` is the number of messages kept in memory."""
         self._store = store
         self._send = send
         self._events = events
@@ -65,6 +70,7 @@ class Status:
         self._metrics = metrics
         self._clock = clock
         self._group = group
+        self._recent = Recent(recent)
 
     async def __call__(self, batch: Sequence[Received[Input]], finish: Finish[Input]) -> None:
         """Handle a batch and finish all of it, or raise `TryLater` and finish none."""
@@ -81,8 +87,7 @@ class Status:
             outputs += await self._place(orphans)
             if outputs:
                 await self._send(outputs)
-        for result in results:
-            self._count(result)
+        self._count(results)
         for received in batch:
             finish(received)
 
@@ -92,23 +97,36 @@ class Status:
         A message whose request is in the batch is most likely new, so it is inserted without asking first.
         """
         settled: list[Result] = []
-        ask = {message_id for message_id, things in heard.items() if all(thing.order for thing in things)}
+        found = {message_id: known for message_id in heard if (known := self._recent.get(message_id)) is not None}
+        ask = {
+            message_id
+            for message_id, things in heard.items()
+            if message_id not in found and all(thing.order for thing in things)
+        }
         for _ in range(_MOST_ROUNDS):
-            found = await self._store.load(ask) if ask else {}
+            if ask:
+                found |= await self._store.load(ask)
             results = [_folded(found.get(message_id), message_id, things) for message_id, things in heard.items()]
-            lost = await self._store.save(
-                new=[result.message for result in results if not result.before and result.message.version],
-                known=[
-                    (result.before, result.message) for result in results if 0 < result.before < result.message.version
-                ],
-            )
+            lost = await self._write(results)
             settled += [result for result in results if result.message.id not in lost]
             if not lost:
                 return settled
             self._metrics.conflicts.inc(len(lost))
             heard = {message_id: things for message_id, things in heard.items() if message_id in lost}
-            ask = lost
+            found, ask = {}, lost
         raise TryLater("message_contended", "other members write the same messages all the time")
+
+    async def _write(self, results: Sequence[Result]) -> set[MessageId]:
+        """Write what changed; returns the ids that somebody else wrote meanwhile."""
+        changed = [result for result in results if result.message.version > result.before]
+        lost = await self._store.save(
+            new=[result.message for result in changed if not result.before],
+            known=[(result.before, result.message) for result in changed if result.before],
+        )
+        for result in changed:
+            self._recent.keep(result.message)
+        self._recent.forget(lost)
+        return lost
 
     async def _place(self, orphans: Sequence[Received[Input]]) -> list[Output]:
         """Orphan receipts under their message's key, or on the dead-letter topic."""
@@ -135,26 +153,40 @@ class Status:
         topic = dead_letters(record.topic)
         return dead_letter(record, error, topic=topic, partition=0, group=self._group, now_ms=now_ms)
 
-    def _count(self, result: Result) -> None:
-        request = result.message.request
-        for step in result.told:
-            self._metrics.events.labels("corrected" if step.receipt else step.state).inc()
-        for move, heard in result.moves:
-            self._metrics.moves.labels(move).inc()
-            if move in {Move.BACKWARDS, Move.UNPLACED} and not isinstance(heard.what, Asked):
-                self._metrics.backwards.labels(result.message.state, heard.what.state).inc()
-                _log.warning(
-                    "report_not_applied",
-                    move=move,
-                    message_id=result.message.id,
-                    fact=heard.what.fact,
-                    state=result.message.state,
-                    claimed=heard.what.state,
-                )
-        if request is not None and Move.REPLAYED not in {move for move, _ in result.moves}:
-            for step in result.told:
-                age = (step.at - request.requested_at).total_seconds()
-                self._metrics.age_seconds.labels(request.lane, step.state).observe(age)
+    def _count(self, results: Sequence[Result]) -> None:
+        """Count by batch: a metric's label look-up costs as much as a fold."""
+        states: Counter[str] = Counter()
+        moves: Counter[Move] = Counter()
+        ages: dict[tuple[str, str], list[float]] = {}
+        for result in results:
+            moves.update(move for move, _ in result.moves)
+            states.update("corrected" if step.receipt else step.state for step in result.told)
+            if (request := result.message.request) is not None:
+                for step in result.told:
+                    age = (step.at - request.requested_at).total_seconds()
+                    ages.setdefault((request.lane, step.state), []).append(age)
+            for move, heard in result.moves:
+                if move in _NOT_APPLIED and isinstance(heard.what, Report):
+                    self._note(result.message, heard.what, move)
+        for state, number in states.items():
+            self._metrics.events.labels(state).inc(number)
+        for move, number in moves.items():
+            self._metrics.moves.labels(move).inc(number)
+        for labels, samples in ages.items():
+            observe = self._metrics.age_seconds.labels(*labels).observe
+            for age in samples:
+                observe(age)
+
+    def _note(self, message: Message, report: Report, move: Move) -> None:
+        self._metrics.backwards.labels(message.state, report.state).inc()
+        _log.warning(
+            "report_not_applied",
+            move=move,
+            message_id=message.id,
+            fact=report.fact,
+            state=message.state,
+            claimed=report.state,
+        )
 
 
 def _folded(message: Message | None, message_id: MessageId, things: Iterable[Heard]) -> Result:

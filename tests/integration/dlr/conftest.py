@@ -72,6 +72,16 @@ def outbox() -> Outbox:
 
 @pytest.fixture
 def role(store: MessageStore, keys: FileKeyStore, sealer: Sealer, outbox: Outbox) -> Role:
+    return _role(store, keys, sealer, outbox)
+
+
+@pytest.fixture
+def rival(store: MessageStore, keys: FileKeyStore, sealer: Sealer, outbox: Outbox) -> Role:
+    """Another member of the group."""
+    return _role(store, keys, sealer, outbox)
+
+
+def _role(store: MessageStore, keys: FileKeyStore, sealer: Sealer, outbox: Outbox) -> Role:
     registry = CollectorRegistry()
     status = Status(
         store=store,
@@ -81,6 +91,7 @@ def role(store: MessageStore, keys: FileKeyStore, sealer: Sealer, outbox: Outbox
         metrics=StatusMetrics(registry),
         clock=ManualClock(START),
         group="dlr.status",
+        recent=100,
     )
     return Role(status, Ear(sealer, Pseudonyms(keys)), registry)
 
