@@ -39,7 +39,7 @@ check: ## format, lint, strict types, import rules
 	@$(VENV)/ruff format --check .
 	@$(VENV)/ruff check .
 	@$(VENV)/mypy
-	@$(VENV)/python -m deploy.local.import_rules
+	@$(VENV)/pytest -q tests/unit/test_import_rules.py
 
 format: ## write the files as `make check` wants them
 	@$(SETUP) dev

@@ -19,6 +19,8 @@ from shared.privacy.sealing import Sealed
 from shared.text.segments import Coding
 
 Utc = Annotated[datetime, msgspec.Meta(tz=True)]
+Message = Annotated[MessageId, msgspec.Meta(pattern=r"\A[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\Z")]
+Account = Annotated[AccountId, msgspec.Meta(pattern=r"\A[A-Za-z0-9][A-Za-z0-9_-]{0,63}\Z")]
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
@@ -38,8 +40,8 @@ class SendRequested(Event, frozen=True, kw_only=True):
     `content` seals a UTF-8 text. `lane` is also in the topic's name; the event carries it so that it can be moved.
     """
 
-    message_id: MessageId
-    account_id: AccountId
+    message_id: Message
+    account_id: Account
     to: Sealed
     sender: str
     content: Sealed
@@ -89,8 +91,8 @@ class PartFact(Event, frozen=True, kw_only=True):
     operator's SMPP command_status; `operator_id` its message id, normalised.
     """
 
-    message_id: MessageId
-    account_id: AccountId
+    message_id: Message
+    account_id: Account
     kind: FactKind
     at: Utc
     category: Category
@@ -127,8 +129,8 @@ class OperatorReceipt(Event, frozen=True, kw_only=True):
     done_at: Utc | None = None
     raw: Sealed | None = None
     source: Sealed | None = None
-    message_id: MessageId | None = None
-    account_id: AccountId | None = None
+    message_id: Message | None = None
+    account_id: Account | None = None
     part: int = 0
     attempt: int = 0
 
@@ -154,8 +156,8 @@ class ChargeBasis(Event, frozen=True, kw_only=True):
 class MessageStatusChanged(Event, frozen=True, kw_only=True):
     """A message moved to another state; made by `dlr.status` alone. `sequence` is the version of its document."""
 
-    message_id: MessageId
-    account_id: AccountId
+    message_id: Message
+    account_id: Account
     to: Sealed
     state: State
     sequence: int
@@ -175,8 +177,8 @@ class MessageStatusChanged(Event, frozen=True, kw_only=True):
 class MessageCorrected(Event, frozen=True, kw_only=True):
     """A receipt came after the final state. The state stays; billing may adjust."""
 
-    message_id: MessageId
-    account_id: AccountId
+    message_id: Message
+    account_id: Account
     state: State
     sequence: int
     at: Utc
