@@ -75,7 +75,9 @@ class Link:
         on_other: OnOther | None = None,
         on_late: OnLate | None = None,
         backoff: Backoff | None = None,
+        name: str = "",
     ) -> None:
+        """`name` is what the logs call it; see `connect` for the callbacks."""
         self._settings = binds
         self._on_deliver = on_deliver
         self._on_change = on_change
@@ -84,6 +86,7 @@ class Link:
         self._random = random
         self._clock = clock
         self._backoff = backoff or Backoff()
+        self._name = name
         self._binds: dict[int, Bind] = {}
         self._tasks: list[asyncio.Task[None]] = []
         self._stopping = asyncio.Event()
@@ -165,7 +168,7 @@ class Link:
                 )
             except TryLater as error:
                 status = error.status if isinstance(error, BindRefused) else None
-                _log.warning("smpp_bind_failed", bind=index, code=error.code, status=status)
+                _log.warning("smpp_bind_failed", link=self._name, bind=index, code=error.code, status=status)
                 self._on_change(LinkChange(index, self.up, error=error.code, status=status))
             else:
                 if await self._stand(index, bind):
@@ -177,7 +180,7 @@ class Link:
         """From up to down; whether it stood long enough to start the back-off anew."""
         since = self._clock.monotonic()
         self._binds[index] = bind
-        _log.info("smpp_bind_up", bind=index)
+        _log.info("smpp_bind_up", link=self._name, bind=index)
         self._on_change(LinkChange(index, self.up))
         self._wake()
         try:
@@ -185,7 +188,7 @@ class Link:
         finally:
             del self._binds[index]
             bind.abort()
-        _log.warning("smpp_bind_down", bind=index, ending=ending)
+        _log.warning("smpp_bind_down", link=self._name, bind=index, ending=ending)
         self._on_change(LinkChange(index, self.up, ending=ending))
         return self._clock.monotonic() - since >= self._backoff.steady
 

@@ -76,6 +76,7 @@ class Session(Connection):
         self._window = Window(settings.window)
         self._open = False
         self._unbinding = False
+        self._unbind_sent = False
         self._full = False
         self._writable_waiters: list[asyncio.Future[None]] = []
         self._idle: asyncio.Future[None] | None = None
@@ -97,6 +98,12 @@ class Session(Connection):
         """Called by the event loop."""
         super().pause_writing()
         self._full = True
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Called by the event loop. A peer may close instead of answering our unbind: that is a clean end."""
+        if self._unbind_sent:
+            self._end(Ending.UNBOUND)
+        super().connection_lost(exc)
 
     async def writable(self) -> None:
         """Return once `free` is above 0. Raises `NotBound` when that cannot come any more."""
@@ -124,6 +131,7 @@ class Session(Connection):
                     async with asyncio.timeout(deadline * 0.8):
                         await self._all_answered()
                 self._write(encode_header(UNBIND, ESME_ROK, self._window.sequence()))
+                self._unbind_sent = True
                 await asyncio.shield(self.closed)
         except TimeoutError:
             self.abort()

@@ -395,7 +395,7 @@ async def test_c29_a_peer_that_closes_on_our_unbind_is_a_clean_end(lines: Lines)
     peer.close()
     await unbinding
 
-    assert bind.closed.done()
+    assert await bind.closed is Ending.UNBOUND
 
 
 async def test_unbind_lets_open_submits_end_first(lines: Lines) -> None:
