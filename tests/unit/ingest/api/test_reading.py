@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import gc
+
 import httpx
 import pytest
 
 from services.ingest.accounts.account import Account
-from shared.ids import AccountId
+from services.ingest.api.drafting import draft
+from services.ingest.api.recent import Recent
+from shared.clock import ManualClock
+from shared.ids import AccountId, MessageId
 from shared.internal import HEADER, Scope, verify
-from tests.unit.ingest.api.door import SECRET, Door
+from shared.text.numbers import Number
+from tests.unit.ingest.api.door import SECRET, START, Door
 
 ID = "019a8f3c-5d7e-7c1a-9b2d-3e4f5a6b0002"
 
@@ -80,3 +86,25 @@ async def test_what_is_no_id_is_not_asked_for(door: Door, message_id: str) -> No
 
 async def test_a_read_needs_a_key(door: Door) -> None:
     assert (await door.client_with("x").get(f"/v1/messages/{ID}")).status_code == 401
+
+
+async def test_memory_is_bounded_by_count_too() -> None:
+    clock = ManualClock(START)
+    recent = Recent(clock, size=10)
+    drafted = draft(b'{"to":["99999999"],"text":"Hei"}', "Acme")
+    account = AccountId("acme")
+    ids = [MessageId(f"{number}") for number in range(30)]
+    for message_id in ids:
+        recent.add(account, drafted, [Number("+4799999999")], [message_id])
+    assert [recent.get(account, message_id) is not None for message_id in ids] == [False] * 20 + [True] * 10
+
+
+async def test_memory_holds_nothing_that_the_garbage_collector_follows() -> None:
+    recent = Recent(ManualClock(START))
+    drafted = draft(b'{"to":["99999999"],"text":"Hei"}', "Acme")
+    gc.collect()
+    before = len(gc.get_objects())
+    for number in range(5_000):
+        recent.add(AccountId("acme"), drafted, [Number(f"+47{number}")], [MessageId(f"{number}")])
+    gc.collect()
+    assert len(gc.get_objects()) - before < 500
