@@ -20,7 +20,8 @@ from shared.text.segments import Coding
 class _Taken(msgspec.Struct, frozen=True, gc=False):
     """One request. `until` is in monotonic seconds.
 
-    Nothing in it is followed by the garbage collector: 100,000 objects that are stop the process for 0.14 s, measured (these: 1 ms).
+    Nothing in it is followed by the garbage collector. Measured: a full collection over 100,000 requests takes 0.14 s
+    if they are, and 1 ms if not.
     """
 
     account_id: AccountId
