@@ -93,15 +93,18 @@ class Step(msgspec.Struct, frozen=True):
 
 
 class MessageNow(msgspec.Struct, frozen=True, rename={"sender": "from"}):
-    """Answer to `GET /v1/messages/{id}`, as far as the door itself can give it; the message log adds members."""
+    """Answer to `GET /v1/messages/{id}`, as far as the door itself can give it; the message log adds members.
+
+    `to` and `coding` are null once the message was erased.
+    """
 
     id: MessageId
-    to: str
+    to: str | None
     sender: str
     state: State
     final: bool
     parts: int
-    coding: Coding
+    coding: Coding | None
     history: list[Step]
     reference: str | None = None
 
