@@ -220,7 +220,7 @@ class Session(Connection):
     def _on_other_response(self, command_id: int, status: int, sequence: int) -> None:
         if command_id in _BIND_RESPONSES:
             self._on_bind_answer(status)
-        elif command_id == UNBIND_RESP:
+        elif command_id == UNBIND_RESP and self._unbind_sent:
             self._end(Ending.UNBOUND)
         elif command_id == GENERIC_NACK:
             if self.mode is None:

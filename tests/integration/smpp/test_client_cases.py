@@ -246,13 +246,14 @@ async def test_c14_c24_an_unknown_command_is_nacked_and_the_link_kept(lines: Lin
     assert await peer.answers_enquire_link()
 
 
-async def test_an_unknown_response_is_never_answered(lines: Lines) -> None:
+async def test_an_unknown_or_unasked_response_is_never_answered(lines: Lines) -> None:
     bind, peer = await lines.bound()
 
-    peer.send(pdu(0x800000FF, 9), pdu(SUBMIT_SM_RESP, 77), pdu(DELIVER_SM_RESP, 1), pdu(0x80000009, 1))
+    peer.send(*(pdu(command_id, 77) for command_id in (0x800000FF, SUBMIT_SM_RESP, DELIVER_SM_RESP, UNBIND_RESP)))
+    peer.send(pdu(0x80000009, 1))
 
     assert await peer.answers_enquire_link()
-    assert sum(bind.oddities.values()) == 4
+    assert sum(bind.oddities.values()) == 5
 
 
 async def test_an_answer_of_the_wrong_kind_settles_nothing(lines: Lines) -> None:
