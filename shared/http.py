@@ -89,6 +89,7 @@ class HttpServer:
             access_log=False,
             server_header=False,
             date_header=False,
+            proxy_headers=False,
             backlog=self._backlog,
             timeout_keep_alive=75,
         )
