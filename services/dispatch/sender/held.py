@@ -8,6 +8,7 @@ from contextlib import suppress
 from datetime import datetime
 
 from services.dispatch.sender.lease import LIFETIME, RENEWAL, Lease, LeaseStore
+from services.dispatch.sender.tasks import end
 from shared.clock import Clock
 from shared.errors import TryLater
 from shared.kafka.record import TopicPartition
@@ -44,8 +45,7 @@ class HeldLeases:
         """Release everything and end."""
         if self._task is None:
             return
-        self._task.cancel()
-        await asyncio.gather(self._task, return_exceptions=True)
+        await end(self._task)
         self._task = None
         await self._release(list(self._held))
 

@@ -13,6 +13,7 @@ import msgspec
 
 from services.dispatch.sender.facts import SOURCE
 from services.dispatch.sender.metrics import SenderMetrics
+from services.dispatch.sender.tasks import end
 from services.dispatch.sender.work import Attempt
 from shared.clock import Clock
 from shared.contracts import topics
@@ -135,8 +136,7 @@ class ReceiptRelay:
     async def stop(self) -> None:
         """End; what still waits stays unanswered, so the operator keeps it."""
         if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+            await end(self._task)
             self._task = None
 
     async def wait(self) -> None:

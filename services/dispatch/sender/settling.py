@@ -12,6 +12,7 @@ import msgspec
 from services.dispatch.sender.facts import FactWriter
 from services.dispatch.sender.ledger import ANSWERS, NOT_TAKEN, AttemptKey, Ledger, Outcome, OutcomeKind
 from services.dispatch.sender.metrics import SenderMetrics
+from services.dispatch.sender.tasks import end
 from services.dispatch.sender.work import Attempt, Parcel, Settled
 from shared.clock import Clock
 from shared.contracts.codes import Reason
@@ -78,8 +79,7 @@ class Settler:
         with suppress(TimeoutError):
             async with asyncio.timeout(deadline), self.changed:
                 await self.changed.wait_for(lambda: not self._open and not self._settled and not self._ended)
-        self._task.cancel()
-        await asyncio.gather(self._task, return_exceptions=True)
+        await end(self._task)
         self._task = None
 
     async def wait(self) -> None:

@@ -21,6 +21,7 @@ from services.dispatch.sender.held import HeldLeases
 from services.dispatch.sender.ledger import NOT_TAKEN, AttemptKey, Ledger, Outcome, OutcomeKind, milliseconds
 from services.dispatch.sender.receipts import SentMemory
 from services.dispatch.sender.settling import PAUSE_SECONDS, Settler
+from services.dispatch.sender.tasks import end
 from services.dispatch.sender.work import Attempt, Settled
 from shared.clock import Clock
 from shared.errors import TryLater
@@ -81,11 +82,8 @@ class Submitter:
 
     async def stop(self) -> None:
         """End; what is deferred is on record as such, and its records are not finished."""
-        tasks = [*self._chunks, *([self._task] if self._task is not None else [])]
+        await end(*self._chunks, *([self._task] if self._task is not None else []))
         self._task = None
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
 
     async def wait(self) -> None:
         """Return or raise when that ended by itself."""
