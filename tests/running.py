@@ -1,0 +1,98 @@
+"""`make run` as a child of a test: a data folder and ports of its own, gone with the test whatever happens."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+import msgspec
+
+from deploy.local.ports import free_port, is_free
+from deploy.local.process import POLL, Process, Stamp
+from deploy.local.settings import ROOT, Port
+
+START = 150.0
+"""Seconds until a run is ready; a quiet machine takes 10."""
+STOP = 90.0
+
+
+class Run:
+    """One `python -m deploy.local run`; `folder` holds its data (`var`) and what it says (`output`)."""
+
+    def __init__(self, folder: Path) -> None:
+        self.var = folder / "var"
+        self.output = folder / "output"
+        self.base = free_base()
+        self._process: Process | None = None
+
+    @property
+    def local_env(self) -> Path:
+        """There exactly while the run is ready."""
+        return self.var / "local.env"
+
+    def start(self) -> Process:
+        """Start, without waiting."""
+        self._process = Process(
+            "make run",
+            [sys.executable, "-m", "deploy.local", "run"],
+            log=self.output,
+            pid_file=self.output.with_suffix(".pid"),
+            environment=os.environ | {"VAR": str(self.var), "PORT_BASE": str(self.base)},
+            folder=ROOT,
+        )
+        self._process.start()
+        return self._process
+
+    def wait_ready(self, deadline: float = START) -> None:
+        """Wait until its own message is delivered; fails with all that it said."""
+        assert self._process is not None
+        until = time.monotonic() + deadline
+        while not self.said("ends everything"):
+            assert self._process.running, self.output.read_text()
+            assert time.monotonic() < until, f"not ready after {deadline:g} s:\n{self.output.read_text()}"
+            time.sleep(POLL)
+
+    def stop(self, deadline: float = STOP) -> int:
+        """Ask it to end as Ctrl-C does; its exit code. Killed after `deadline` seconds."""
+        assert self._process is not None
+        assert self._process.pid is not None
+        os.kill(self._process.pid, signal.SIGINT)
+        until = time.monotonic() + deadline
+        while self._process.running and time.monotonic() < until:
+            time.sleep(POLL)
+        self._process.kill()
+        assert self._process.exit_code is not None
+        return self._process.exit_code
+
+    def kill(self) -> None:
+        """End it at once; its children die with it."""
+        if self._process is not None:
+            self._process.kill()
+
+    def said(self, words: str) -> bool:
+        """Whether its output holds these words."""
+        return words in self.output.read_text()
+
+    def stamps(self) -> Mapping[str, Stamp]:
+        """The processes of its pid files, by name."""
+        files = self.var.glob("*/*.pid")
+        return {file.stem: msgspec.json.decode(file.read_bytes(), type=Stamp) for file in files}
+
+    def ports_are_free(self) -> bool:
+        """Whether nobody listens on any of its ports."""
+        return _all_free(self.base)
+
+
+def free_base() -> int:
+    """A PORT_BASE of which every port is free."""
+    while not _all_free(base := free_port()):
+        pass
+    return base
+
+
+def _all_free(base: int) -> bool:
+    return all(is_free(base + port) for port in Port)
