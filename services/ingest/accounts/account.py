@@ -21,13 +21,28 @@ class AccountState(StrEnum):
     SUSPENDED = "suspended"
 
 
+Rate = Annotated[int, msgspec.Meta(ge=1, le=1_000_000)]
+
+
+class Limits(msgspec.Struct, frozen=True):
+    """How fast an account may send: each pair is a token bucket, filled per second up to its burst."""
+
+    messages_per_second: Rate
+    messages_burst: Rate
+    parts_per_second: Rate
+    parts_burst: Rate
+
+
 class Account(msgspec.Struct, frozen=True):
-    """Somebody who sends. Without `default_sender` each request must name its own."""
+    """Somebody who sends. Without `default_sender` each request must name its own; without `limits` those of the
+    door's settings hold.
+    """
 
     account_id: AccountId
     name: str
     state: AccountState = AccountState.ACTIVE
     default_sender: str | None = None
+    limits: Limits | None = None
 
 
 class Key(msgspec.Struct, frozen=True):
