@@ -30,7 +30,9 @@ class StatusMetrics:
             registry=registry,
         )
         self.conflicts = Counter(
-            "budstikke_status_conflicts", "Messages folded again because another member wrote them", registry=registry
+            "budstikke_status_conflicts",
+            "Messages folded again because the store had another version than expected",
+            registry=registry,
         )
         self.orphans = Counter(
             "budstikke_status_orphans",
@@ -46,7 +48,7 @@ class StatusMetrics:
         )
         self.age_seconds = Histogram(
             "budstikke_status_age_seconds",
-            "From the request to a state",
+            "From the request to a state, replays included",
             ["lane", "state"],
             buckets=_AGES,
             registry=registry,
