@@ -62,18 +62,21 @@ class Customer:
         """Poll until the message is delivered."""
         return await self.until(message_id, State.DELIVERED, deadline=deadline)
 
-    async def settled(self, ids: Sequence[str], deadline: float = DELIVER) -> dict[str, str]:
-        """Poll until every message has a final state; the states by id."""
+    async def settled(
+        self, ids: Sequence[str], deadline: float = DELIVER, *, resting: State | None = None
+    ) -> dict[str, str]:
+        """Poll until every message has a final state, or the one that is as good; the states by id."""
+        ends = FINAL if resting is None else FINAL | {resting}
         states: dict[str, str] = dict.fromkeys(ids, State.ACCEPTED)
 
         async def look(message_id: str) -> None:
             states[message_id] = (await self.get(message_id))["state"]
 
         async def all_final() -> bool:
-            still_open = [message_id for message_id, state in states.items() if state not in FINAL]
+            still_open = [message_id for message_id, state in states.items() if state not in ends]
             for begin in range(0, len(still_open), 50):
                 await asyncio.gather(*(look(message_id) for message_id in still_open[begin : begin + 50]))
-            return FINAL.issuperset(states.values())
+            return ends.issuperset(states.values())
 
         try:
             await wait_until(all_final, deadline, waiting_for=f"{len(states)} messages to be final")
