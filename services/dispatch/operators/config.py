@@ -78,8 +78,13 @@ def parse(content: bytes) -> Operators:
     """Check the content of an operators file."""
     try:
         found = msgspec.yaml.decode(content, type=Operators)
-    except msgspec.MsgspecError as error:
+    except msgspec.ValidationError as error:
         raise BadSettings("bad_operators", f"BUDSTIKKE_OPERATORS: {error}") from None
+    except (msgspec.DecodeError, ValueError) as error:
+        # What YAML's own errors say quotes the file, which may hold what should not be in it.
+        mark = getattr(error.__cause__, "problem_mark", None)
+        place = f" - at line {mark.line + 1}" if mark is not None else ""
+        raise BadSettings("bad_operators", f"BUDSTIKKE_OPERATORS: not valid YAML in UTF-8{place}") from None
     if not found.operators:
         raise BadSettings("bad_operators", "BUDSTIKKE_OPERATORS: no operator - at `$.operators`")
     for position, route in enumerate(found.routes):
@@ -105,10 +110,14 @@ def password_of(link: Link, environment: Mapping[str, str]) -> str:
         if not password:
             raise BadSettings("no_password", f"{link.password_env}: the password of link {link.name} is not set")
         return password
-    path = Path(link.password_file or "")
     try:
-        return path.read_text().rstrip("\r\n")
+        password = Path(link.password_file or "").read_text().rstrip("\r\n")
     except OSError as error:
         raise BadSettings(
             "no_password", f"the password file of link {link.name} cannot be read ({error.strerror})"
         ) from None
+    except UnicodeDecodeError:
+        raise BadSettings("no_password", f"the password file of link {link.name} is not UTF-8") from None
+    if not password:
+        raise BadSettings("no_password", f"the password file of link {link.name} is empty")
+    return password
