@@ -19,7 +19,7 @@ def decide(request: SendRequested, number: str, text: str, now: datetime) -> Ver
     if request.valid_until <= now:
         return Expire()
     try:
-        senders.parse_sender(request.sender)
+        sender = senders.parse_sender(request.sender)
     except Refused:
         return Reject(Reason.INVALID_SENDER, "sender_shape")
     try:
@@ -32,4 +32,10 @@ def decide(request: SendRequested, number: str, text: str, now: datetime) -> Ver
         measure = segments.check(text, allow_unicode=request.allow_unicode, max_parts=request.max_parts)
     except Refused:
         return Reject(Reason.INVALID_TEXT, "text_size")
-    return Pass(coding=measure.coding, parts=measure.parts, country=recipient.country)
+    return Pass(
+        number=recipient.number,
+        sender=sender.value,
+        coding=measure.coding,
+        parts=measure.parts,
+        country=recipient.country,
+    )

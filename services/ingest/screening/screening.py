@@ -35,7 +35,8 @@ class Screening:
     """Decides on one lane's requests.
 
     A batch replayed after a crash decides the same but for the clock, and its outputs have the same ids. The sealed
-    number and text are passed on as they came: what they are bound to does not change.
+    text is passed on as it came, and so is the number unless it has to be written as E.164 first: what they are bound
+    to does not change.
     """
 
     def __init__(
@@ -82,12 +83,16 @@ class Screening:
 
     def _accept(self, received: Received[SendRequested], verdict: Pass, number: str, now: datetime) -> Output:
         request = received.event
+        fields = dict(zip(_FIELDS, _values(request), strict=True))
+        fields["sender"] = verdict.sender
+        if verdict.number != number:
+            fields["to"] = self._sealer.seal(request.account_id, request.message_id, "to", verdict.number, now)
         accepted = MessageAccepted(
-            **dict(zip(_FIELDS, _values(request), strict=True)),
+            **fields,
             coding=verdict.coding,
             parts=verdict.parts,
             country=verdict.country,
-            pseudonym=self._pseudonyms.of(request.account_id, number, request.requested_at),
+            pseudonym=self._pseudonyms.of(request.account_id, verdict.number, request.requested_at),
             accepted_at=now,
         )
         return self._write(

@@ -7,15 +7,21 @@ from typing import TypeAlias
 import msgspec
 
 from shared.contracts.codes import Reason
+from shared.text.numbers import Number
 from shared.text.segments import Coding
 
 
 class Pass(msgspec.Struct, frozen=True):
-    """The request becomes a message."""
+    """The request becomes a message, to this number in E.164 and from this sender as it is sent."""
 
+    number: Number
+    sender: str
     coding: Coding
     parts: int
     country: str
+
+    def __repr__(self) -> str:
+        return f"Pass(coding={self.coding}, parts={self.parts}, country={self.country})"
 
 
 class Reject(msgspec.Struct, frozen=True):
