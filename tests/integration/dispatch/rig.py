@@ -1,4 +1,4 @@
-"""One operator's sender without Kafka: the real ledger and leases, a real SMSC in this process, and a broker that obeys.
+"""One operator's sender without Kafka: the real ledger, a real SMSC in this process, a broker that obeys.
 
 `Life` is what one process would hold. It can die, and another can take over.
 """

@@ -66,7 +66,7 @@ async def test_a_receipt_is_stored_before_it_is_answered(live: Live, smsc: Smsc,
         await gate.wait()
         await send(outputs)  # type: ignore[arg-type]
 
-    life.broker.send = slow  # type: ignore[method-assign, assignment]
+    life.broker.send = slow  # type: ignore[method-assign]
     answer = smsc.session.deliver(receipt(b"7"))
     other = smsc.session.deliver(receipt(b"7", SmppState.ENROUTE))
     await wait_until(lambda: not life.relay._waiting)

@@ -5,13 +5,12 @@ from __future__ import annotations
 import asyncio
 from datetime import UTC, datetime, timedelta
 
-import pytest
-
 from services.dispatch.sender.ledger import Intent, Outcome, OutcomeKind, attempt_key, milliseconds
-from shared.kafka.record import Received
 from shared.contracts.events import DispatchOrdered
+from shared.kafka.record import Received
+from shared.privacy.keys import Quarter
 from tests.integration.dispatch.conftest import Live
-from tests.integration.dispatch.rig import Life, Smsc
+from tests.integration.dispatch.rig import Life, Smsc, partitions
 from tests.support import wait_until
 from tests.unit.dispatch.building import Letters, received
 
@@ -184,7 +183,7 @@ async def test_what_was_taken_is_not_rejected_when_its_key_is_destroyed_before_t
     await first.handle([order])
     await wait_until(lambda: first.broker.refused > 0)
     await first.die()
-    letters.keys.destroy(order.event.message.account_id, 100)  # type: ignore[arg-type]
+    letters.keys.destroy(order.event.message.account_id, Quarter(100))
 
     await second.start([order])
     await second.handle([order])
@@ -201,7 +200,7 @@ async def test_a_successor_calls_it_unknown_and_the_answer_closes_it(live: Live,
     await old.start([order])
     await old.handle([order])
     await wait_until(lambda: len(smsc.kept) == 1)
-    await old.leases.give_up({_partition(order)})
+    await old.leases.give_up(partitions([order]))
     await new.start([order])
     await new.handle([order])
     await new.until_finished(1)
@@ -275,9 +274,3 @@ async def _intended(life: Life, order: Order) -> None:
     handling.cancel()
     await asyncio.gather(handling, return_exceptions=True)
     assert await life.ledger.unresolved() == 1
-
-
-def _partition(order: Order) -> object:
-    from tests.integration.dispatch.rig import partitions  # noqa: PLC0415
-
-    return next(iter(partitions([order])))

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
+import msgspec
 import pytest
 
+from services.dispatch.sender import lane, parts
+from shared.contracts.events import DispatchOrdered
 from shared.contracts.words import FactKind, Lane
 from shared.errors import BadRecord
+from shared.privacy.keys import Quarter
 from shared.smpp.constants import ESME_RINVDSTADR, ESME_RMSGQFUL, ESME_RTHROTTLED
 from tests.integration.dispatch.conftest import Live
 from tests.integration.dispatch.rig import Smsc
@@ -181,7 +186,7 @@ async def test_three_lanes_share_one_link_and_its_bound(live: Live, smsc: Smsc, 
 async def test_an_erased_message_ends_as_rejected_and_is_not_sent(live: Live, smsc: Smsc, letters: Letters) -> None:
     life = live()
     gone = received(letters.order(LONG, requested_at=datetime(2025, 1, 2, tzinfo=UTC), valid_until=_later()))
-    letters.keys.destroy(gone.event.message.account_id, 100)
+    letters.keys.destroy(gone.event.message.account_id, Quarter(100))
     await life.start([gone])
 
     await life.handle([gone])
@@ -225,12 +230,9 @@ def _later() -> datetime:
 
 def _spoil(monkeypatch: pytest.MonkeyPatch) -> None:
     """Give the text "bad" an address that no PDU can carry."""
-    from services.dispatch.sender import lane, parts  # noqa: PLC0415
 
-    def plan(order: object, number: str, text: str) -> object:
-        import msgspec  # noqa: PLC0415
-
-        planned = parts.plan(order, number, text)  # type: ignore[arg-type]
+    def plan(order: DispatchOrdered, number: str, text: str) -> Sequence[parts.Part]:
+        planned = parts.plan(order, number, text)
         if text != "bad":
             return planned
         return [
