@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
@@ -16,7 +17,7 @@ from services.dispatch.sender.tasks import end
 from services.dispatch.sender.work import Attempt, Parcel, Settled
 from shared.clock import Clock
 from shared.contracts.codes import Reason
-from shared.contracts.words import FactKind
+from shared.contracts.words import FactKind, Lane
 from shared.errors import TryLater
 from shared.kafka.record import Output
 from shared.kafka.sending import Sender
@@ -51,7 +52,8 @@ class Settler:
         self._sender = sender
         self._facts = facts
         self._clock = clock
-        self._metrics = metrics
+        self._outcomes = {kind: metrics.outcomes.labels(operator, kind) for kind in OutcomeKind}
+        self._seconds = {lane: metrics.seconds_to_submit.labels(operator, lane) for lane in Lane}
         self._open: dict[AttemptKey, datetime] = {}
         self._settled: list[Settled] = []
         self._ended: list[tuple[Parcel, Output]] = []
@@ -132,8 +134,8 @@ class Settler:
             await self._tell(
                 [*(self._facts.of_outcome(one.attempt, one.outcome) for one in told), *(fact for _, fact in ended)]
             )
+            self._count(settled)
             for one in settled:
-                self._count(one)
                 if one.late:
                     continue
                 self._open.pop(one.attempt.key, None)
@@ -177,12 +179,12 @@ class Settler:
                 _log.warning("facts_not_told", operator=self._operator, code=error.code, count=len(outputs))
                 await asyncio.sleep(PAUSE_SECONDS)
 
-    def _count(self, settled: Settled) -> None:
-        if settled.durable:
-            return
-        self._metrics.outcomes.labels(self._operator, settled.outcome.kind).inc()
-        if settled.outcome.kind is OutcomeKind.SUBMITTED:
-            message = settled.attempt.parcel.order.message
-            self._metrics.seconds_to_submit.labels(self._operator, message.lane).observe(
-                (settled.outcome.at - message.requested_at).total_seconds()
-            )
+    def _count(self, settled: Sequence[Settled]) -> None:
+        """Count what is new; a replay was counted in its first life."""
+        new = [one for one in settled if not one.durable]
+        for kind, count in Counter(one.outcome.kind for one in new).items():
+            self._outcomes[kind].inc(count)
+        for one in new:
+            if one.outcome.kind is OutcomeKind.SUBMITTED:
+                message = one.attempt.parcel.order.message
+                self._seconds[message.lane].observe((one.outcome.at - message.requested_at).total_seconds())

@@ -16,6 +16,7 @@ import asyncio
 from collections import deque
 from collections.abc import Collection, Coroutine, Iterable, Mapping, Sequence
 from contextlib import suppress
+from datetime import datetime
 
 from services.dispatch.sender.held import HeldLeases
 from services.dispatch.sender.ledger import NOT_TAKEN, AttemptKey, Ledger, Outcome, OutcomeKind, milliseconds
@@ -98,17 +99,18 @@ class Submitter:
         not finished. Cancelled, it begins nothing more; what it has begun is taken to its end.
         """
         waiting = deque(attempts)
+        ends_at = min((attempt.ends_at for attempt in waiting), default=None)
         stalled = False
         while waiting:
-            chunk = await self._next_chunk(waiting, stalled)
+            chunk = await self._next_chunk(waiting, ends_at, stalled)
             if chunk:
                 again = await self._to_its_end(self._submit_chunk(chunk))
                 waiting.extendleft(reversed(again))
                 stalled = bool(again)
 
-    async def _next_chunk(self, waiting: deque[Attempt], stalled: bool) -> Sequence[Attempt]:
+    async def _next_chunk(self, waiting: deque[Attempt], ends_at: datetime | None, stalled: bool) -> Sequence[Attempt]:
         """As many attempts as may become unresolved now, counted as such, all of partitions whose lease is held."""
-        room = await self._wait_for_room(waiting, stalled)
+        room = await self._wait_for_room(waiting, ends_at, stalled)
         now = milliseconds(self._clock.now())
         chunk: list[Attempt] = []
         while waiting and len(chunk) < room:
@@ -124,19 +126,22 @@ class Submitter:
             chunk.append(attempt)
         return chunk
 
-    async def _wait_for_room(self, waiting: deque[Attempt], stalled: bool) -> int:
-        """Wait until the link is up and another attempt may be unresolved; end what waits too long meanwhile.
+    async def _wait_for_room(self, waiting: deque[Attempt], ends_at: datetime | None, stalled: bool) -> int:
+        """Wait until the link is up and enough attempts may be unresolved; end what waits too long meanwhile.
 
-        After a stall (an attempt had to be withheld) wait for a free slot too: intents that find none are only rows.
+        Enough is what waits, or a fourth of all, so that a crowd is not written row by row. After a stall (an attempt
+        had to be withheld) wait for a free slot too: intents that find none are only rows.
         """
         while True:
-            await self._end_unsent(waiting)
+            if ends_at is not None and ends_at <= self._clock.now():
+                await self._end_unsent(waiting)
             if not waiting:
                 return 0
+            enough = min(len(waiting), max(self._most_unresolved // 4, 1))
             async with self._settler.changed:
                 room = self._most_unresolved - self._settler.unresolved
                 patience = self._busy_until - self._clock.monotonic()
-                if self._link.up and room > 0 and patience <= 0 and (self._link.free or not stalled):
+                if self._link.up and room >= enough and patience <= 0 and (self._link.free or not stalled):
                     return room
                 with suppress(TimeoutError):
                     async with asyncio.timeout(min(patience, _LONGEST_WAIT) if patience > 0 else _LONGEST_WAIT):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import UTC, datetime
 
 from services.dispatch.sender.ledger import AttemptKey, Intent, Outcome, attempt_key
 from services.dispatch.sender.parts import Part
@@ -11,6 +11,8 @@ from shared.contracts.codes import Reason
 from shared.contracts.events import DispatchOrdered
 from shared.contracts.words import FactKind
 from shared.kafka.record import Received
+
+_AT_ONCE = datetime.min.replace(tzinfo=UTC)
 
 Finish = Callable[[Received[DispatchOrdered]], None]
 
@@ -51,11 +53,16 @@ class Attempt:
         self.intent: Intent | None = None
         self.intended_at = 0.0
 
+    @property
+    def ends_at(self) -> datetime:
+        """When it ends if nothing of it was sent until then; an erased one at once."""
+        return _AT_ONCE if self.part.pdu is None else self.parcel.order.message.valid_until
+
     def ending(self, now: datetime) -> tuple[FactKind, Reason] | None:
         """How it ends if nothing of it was sent so far, or None when it may be sent."""
         if self.part.pdu is None:
             return FactKind.REJECTED, Reason.ERASED
-        if self.parcel.order.message.valid_until <= now:
+        if self.ends_at <= now:
             return FactKind.EXPIRED, Reason.VALIDITY_OVER
         return None
 
