@@ -19,6 +19,9 @@ class ApiSettings(StoreRoleSettings):
 
     api_port: int = Field(ge=0, le=65535, description="port of the HTTP API; 0 takes a free one")
     dlr_api: str = Field(description="base URL of the role api of the service dlr, which owns the message log")
+    trusted_proxies: str = Field(
+        "", description="proxies whose X-Forwarded-For is believed: addresses or networks, with commas"
+    )
     internal_secret: Path = Field(description="file with the secret that signs internal tokens, 32 octets or more")
 
     @field_validator("dlr_api")

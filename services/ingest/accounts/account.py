@@ -1,52 +1,86 @@
-"""Accounts and their keys, as the rest of the service sees them."""
+"""Organisations, their accounts, and the accounts' keys, as the rest of the service sees them (R-20, R-90)."""
 
 from __future__ import annotations
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, NewType
 
 import msgspec
 
+from services.ingest.accounts.addresses import IpRange
 from services.ingest.accounts.keys import KeyId, Scope
+from shared.contracts.words import Lane
 from shared.ids import AccountId
+
+OrganisationId = NewType("OrganisationId", str)
 
 Utc = Annotated[datetime, msgspec.Meta(tz=True)]
 
 
 class AccountState(StrEnum):
-    """Only an active account gets in."""
+    """A suspended account reads and does not send; a closed one does nothing, and for ever."""
 
     ACTIVE = "active"
     SUSPENDED = "suspended"
+    CLOSED = "closed"
 
 
-Rate = Annotated[int, msgspec.Meta(ge=1, le=1_000_000)]
+class Organisation(msgspec.Struct, frozen=True):
+    """Who has accounts. Accounts of one organisation may know of each other, others never."""
+
+    organisation_id: OrganisationId
+    name: str
+    created_at: Utc | None = None
+
+
+class Stops(msgspec.Struct, frozen=True):
+    """What an active account may not do for the time being; sorted, without repeats."""
+
+    lanes: tuple[Lane, ...] = ()
+    senders: tuple[str, ...] = ()
+    premium: bool = False
 
 
 class Limits(msgspec.Struct, frozen=True):
-    """How fast an account may send: each pair is a token bucket, filled per second up to its burst."""
+    """The most that the account may ask for; None is the gateway's default."""
 
-    messages_per_second: Rate
-    messages_burst: Rate
-    parts_per_second: Rate
-    parts_burst: Rate
+    requests_per_second: int | None = None
+    messages_per_second: int | None = None
+    messages_per_month: int | None = None
+
+
+class Access(msgspec.Struct, frozen=True):
+    """How the account gets in beside its keys (R-101, R-102).
+
+    With `ranges` every key and password is good from these addresses alone, unless `address_suffices`: then the
+    addresses are a way in of their own, and keys and passwords are good from anywhere. `password` is a hash
+    (`passwords.make`).
+    """
+
+    ranges: tuple[IpRange, ...] = ()
+    address_suffices: bool = False
+    password: str | None = None
 
 
 class Account(msgspec.Struct, frozen=True):
-    """Somebody who sends. Without `default_sender` each request must name its own; without `limits` those of the
-    door's settings hold.
-    """
+    """Somebody who sends. Without `default_sender` each request must name its own. `version` counts changes."""
 
     account_id: AccountId
     name: str
     state: AccountState = AccountState.ACTIVE
     default_sender: str | None = None
-    limits: Limits | None = None
+    organisation_id: OrganisationId = OrganisationId("")
+    stops: Stops = Stops()
+    limits: Limits = Limits()
+    access: Access = Access()
+    version: int = 0
+    created_at: Utc | None = None
+    changed_at: Utc | None = None
 
 
 class Key(msgspec.Struct, frozen=True):
-    """A stored API key: the SHA-256 of its secret, never the secret."""
+    """A stored API key: the SHA-256 of its secret, never the secret. `last_used_on` is a UTC day, YYYY-MM-DD."""
 
     key_id: KeyId
     account_id: AccountId
@@ -54,10 +88,13 @@ class Key(msgspec.Struct, frozen=True):
     scopes: frozenset[Scope]
     created_at: Utc
     revoked_at: Utc | None = None
+    name: str = ""
+    expires_at: Utc | None = None
+    last_used_on: str | None = None
 
 
 class Grant(msgspec.Struct, frozen=True):
-    """A key that is not revoked, together with its active account."""
+    """A key that is good, together with its account, which is not closed."""
 
     key: Key
     account: Account

@@ -7,13 +7,19 @@ import secrets
 from pathlib import Path
 from typing import Final
 
-from services.ingest.accounts.account import Account, Key
+from services.ingest.accounts.account import Account, Key, Organisation, OrganisationId
 from services.ingest.accounts.keys import ALL_SCOPES, PresentedKey, make, matches, parse
 from services.ingest.accounts.store import AccountStore
 from shared.clock import Clock
 from shared.ids import AccountId
 
-DEMO: Final = Account(account_id=AccountId("demo"), name="Demo", default_sender="Budstikke")
+DEMO: Final = Account(
+    account_id=AccountId("demo"),
+    name="Demo",
+    default_sender="Budstikke",
+    organisation_id=OrganisationId("demo"),
+    version=1,
+)
 
 _MODE: Final = 0o600
 
@@ -25,6 +31,7 @@ async def provision_demo(store: AccountStore, key_file: Path, clock: Clock) -> b
     file, so a crash between the two leaves a key that nobody has.
     """
     await store.prepare()
+    await store.add_organisation(Organisation(DEMO.organisation_id, "Demo", clock.now()))
     await store.add_account(DEMO)
     if await _works(store, _presented(key_file)):
         return False

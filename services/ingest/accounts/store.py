@@ -1,29 +1,38 @@
-"""Queries of the collections `accounts` and `keys` (database `ingest`), and their indexes.
+"""What doors ask of the database `ingest`: keys, accounts and staff keys; and the indexes of those collections.
 
-accounts   _id account id, name, state, default_sender
-keys       _id key id, account_id, digest (SHA-256 of the secret), scopes, created_at, revoked_at
+organisations  _id organisation id, name, created_at
+accounts       _id account id, the members of `Account`; `unpublished` while its topic lacks this version
+keys           _id key id, the members of `Key`
+staff          _id key id, the members of `StaffKey`
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Collection
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 
-import msgspec
-from bson.binary import Binary
-from pymongo import ASCENDING, IndexModel
-from pymongo.errors import PyMongoError
+from pymongo import ASCENDING, DESCENDING, IndexModel
 
-from services.ingest.accounts.account import Account, AccountState, Grant, Key
+from services.ingest.accounts.account import Account, AccountState, Grant, Key, Organisation
 from services.ingest.accounts.keys import KeyId
-from shared.errors import TryLater
+from services.ingest.accounts.rows import from_row, to_row, translated
+from services.ingest.accounts.staff import StaffKey
+from shared.ids import AccountId
 from shared.stores.mongodb import MongoStore
 
 DATABASE: Final = "ingest"
 
-_KEY_INDEXES: Final = (IndexModel([("account_id", ASCENDING)], name="by_account"),)
+_ACCOUNT_INDEXES: Final = (
+    IndexModel([("organisation_id", ASCENDING), ("_id", ASCENDING)], name="by_organisation"),
+    IndexModel([("unpublished", ASCENDING)], name="unpublished", partialFilterExpression={"unpublished": True}),
+)
+_KEY_INDEXES: Final = (IndexModel([("account_id", ASCENDING), ("_id", ASCENDING)], name="by_account"),)
+_AUDIT_INDEXES: Final = (
+    IndexModel([("account_id", ASCENDING), ("_id", DESCENDING)], name="by_account"),
+    IndexModel([("organisation_id", ASCENDING), ("_id", DESCENDING)], name="by_organisation"),
+    IndexModel([("actor.key_id", ASCENDING), ("_id", DESCENDING)], name="by_actor"),
+)
 
 
 class AccountStore:
@@ -33,60 +42,64 @@ class AccountStore:
         self._store = store
 
     async def prepare(self) -> None:
-        """Make the indexes; a repeat is nothing."""
-        with _translated():
-            await self._store.database.keys.create_indexes(list(_KEY_INDEXES))
+        """Make the collections' indexes; a repeat is nothing."""
+        database = self._store.database
+        with translated():
+            await database.accounts.create_indexes(list(_ACCOUNT_INDEXES))
+            await database.keys.create_indexes(list(_KEY_INDEXES))
+            await database.audit.create_indexes(list(_AUDIT_INDEXES))
+
+    async def add_organisation(self, organisation: Organisation) -> None:
+        """Insert an organisation, unless one of that id exists: that one is left as it is."""
+        row = to_row(organisation)
+        with translated():
+            await self._store.database.organisations.update_one({"_id": row["_id"]}, {"$setOnInsert": row}, upsert=True)
 
     async def add_account(self, account: Account) -> None:
         """Insert an account, unless one of that id exists: that one is left as it is."""
-        row = msgspec.to_builtins(account)
-        row["_id"] = row.pop("account_id")
-        with _translated():
-            await self._store.database.accounts.update_one({"_id": row["_id"]}, {"$setOnInsert": row}, upsert=True)
+        row = to_row(account)
+        with translated():
+            await self._store.database.accounts.update_one(
+                {"_id": row["_id"]}, {"$setOnInsert": {**row, "unpublished": True}}, upsert=True
+            )
 
     async def add_key(self, key: Key) -> None:
         """Insert a key."""
-        row = {
-            "_id": key.key_id,
-            "account_id": key.account_id,
-            "digest": Binary(key.digest),
-            "scopes": sorted(key.scopes),
-            "created_at": key.created_at,
-            "revoked_at": key.revoked_at,
-        }
-        with _translated():
-            await self._store.database.keys.insert_one(row)
+        with translated():
+            await self._store.database.keys.insert_one(to_row(key))
 
     async def revoke_key(self, key_id: KeyId, at: datetime) -> None:
         """Revoke a key; a repeat keeps the first time."""
-        with _translated():
+        with translated():
             await self._store.database.keys.update_one(
                 {"_id": key_id, "revoked_at": None}, {"$set": {"revoked_at": at}}
             )
 
     async def grant(self, key_id: KeyId) -> Grant | None:
-        """The key and its account; None when the key is unknown or revoked, or the account not active."""
-        with _translated():
+        """The key and its account; None when the key is unknown or revoked, or the account closed."""
+        with translated():
             row = await self._store.database.keys.find_one({"_id": key_id, "revoked_at": None})
-            if row is None:
-                return None
-            owner = await self._store.database.accounts.find_one({"_id": row["account_id"]})
-        if owner is None:
+        account = await self.account(row["account_id"]) if row is not None else None
+        if row is None or account is None:
             return None
-        account = msgspec.convert(_named(owner, "account_id"), Account)
-        if account.state is not AccountState.ACTIVE:
-            return None
-        return Grant(key=msgspec.convert(_named(row, "key_id"), Key), account=account)
+        return Grant(key=from_row(row, Key), account=account)
 
+    async def account(self, account_id: AccountId) -> Account | None:
+        """The account; None when there is none, or it is closed."""
+        with translated():
+            row = await self._store.database.accounts.find_one({"_id": account_id})
+        account = from_row(row, Account) if row is not None else None
+        return account if account is not None and account.state is not AccountState.CLOSED else None
 
-def _named(row: dict[str, Any], name: str) -> dict[str, Any]:
-    """A document with its `_id` under the name it has in our structs."""
-    return {name: row["_id"], **row}
+    async def staff(self, key_id: KeyId) -> StaffKey | None:
+        """A person's key; None when it is unknown or revoked."""
+        with translated():
+            row = await self._store.database.staff.find_one({"_id": key_id, "revoked_at": None})
+        return from_row(row, StaffKey) if row is not None else None
 
-
-@contextmanager
-def _translated() -> Iterator[None]:
-    try:
-        yield
-    except PyMongoError as error:
-        raise TryLater("accounts_unavailable", f"the account store does not answer ({type(error).__name__})") from None
+    async def used(self, keys: Collection[KeyId], day: str) -> None:
+        """These keys were used on that UTC day (YYYY-MM-DD)."""
+        with translated():
+            await self._store.database.keys.update_many(
+                {"_id": {"$in": list(keys)}, "last_used_on": {"$ne": day}}, {"$set": {"last_used_on": day}}
+            )

@@ -1,38 +1,42 @@
-"""Who is calling: keys and accounts from a small memory, so that a request costs no database read."""
+"""Who is calling: what a key, a password or an address allows, from memory (`Remembered`)."""
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
 from typing import Final
 
-import msgspec
-
-from services.ingest.accounts.account import Grant
-from services.ingest.accounts.keys import KeyId, matches, parse
+from services.ingest.accounts.account import Account, AccountState, Grant, Key
+from services.ingest.accounts.addresses import within
+from services.ingest.accounts.failures import Failures
+from services.ingest.accounts.keys import ALL_SCOPES, KeyId, matches, parse
+from services.ingest.accounts.passwords import PasswordCheck
+from services.ingest.accounts.remembered import Remembered
 from shared.clock import Clock
-from shared.errors import TryLater
+from shared.ids import AccountId
 
 Find = Callable[[KeyId], Awaitable[Grant | None]]
-"""The store's answer for a key: None when it is unknown, revoked, or its account is not active."""
+"""The store's answer for a key: None when it is unknown or revoked, or its account closed."""
+FindAccount = Callable[[AccountId], Awaitable[Account | None]]
+"""The store's answer for an account: None when there is none that is open."""
 
-_MOST_STRANGERS: Final = 16
+PASSWORD: Final = KeyId("password")
+ADDRESS: Final = KeyId("address")
+"""What stands for the key's id when somebody got in by a password, or by an address alone."""
+
+_LONGEST_NAME: Final = 64
+_LONG_AGO: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-class _Entry(msgspec.Struct, frozen=True):
-    """An answer, and when the store was asked for it (monotonic seconds)."""
-
-    grant: Grant | None
-    asked_at: float
+async def _nobody(_: AccountId) -> Account | None:
+    return None
 
 
 class AccountView:
-    """Answers from memory for less than `ttl` seconds, counted from before the store was asked.
+    """What doors ask. A refusal never says why, and costs the caller's address one of its chances (`Failures`).
 
-    So a revoked key is refused within 2 s everywhere. An answer older than `fresh` seconds is still given, but asked
-    for again meanwhile: a key in use never waits for the store. One read at a time per key, however many wait for it;
-    at most 16 reads at a time for keys not seen before, so that guessing cannot starve those who are known. At most
-    `size` known keys and `size` unknown ones are remembered.
+    An address without chances is refused at once, but for a key that this process has seen at work and a password
+    that it has found right: guessing shuts out no customer who shares the guesser's address.
     """
 
     def __init__(
@@ -40,69 +44,70 @@ class AccountView:
         find: Find,
         clock: Clock,
         *,
+        find_account: FindAccount = _nobody,
+        failures: Failures | None = None,
         fresh: float = 0.5,
         ttl: float = 1.8,
         patience: float = 1.3,
         size: int = 10_000,
     ) -> None:
-        self._find = find
+        """Times in seconds, as `Remembered` has them."""
+        self._keys = Remembered(find, clock, fresh=fresh, ttl=ttl, patience=patience, size=size)
+        self._accounts = Remembered(find_account, clock, fresh=fresh, ttl=ttl, patience=patience, size=size)
+        self._check = PasswordCheck()
+        self._failures = failures or Failures(clock)
         self._clock = clock
-        self._fresh = fresh
-        self._ttl = ttl
-        self._patience = patience
-        self._size = size
-        self._known: dict[KeyId, _Entry] = {}
-        self._unknown: dict[KeyId, _Entry] = {}
-        self._reads: dict[KeyId, asyncio.Task[Grant | None]] = {}
+        self.used: set[KeyId] = set()
+        """Keys that were good since somebody last emptied the set."""
 
-    async def grant(self, text: str) -> Grant | None:
-        """What the presented key allows, or None, whatever the reason.
+    async def grant(self, text: str, address: str | None = None) -> Grant | None:
+        """What the presented key allows from an address, or None, whatever the reason.
 
-        Raises `TryLater`: `accounts_unavailable` when the store does not answer within `patience` seconds or too many
-        unknown keys are being looked up.
+        Raises `TryLater` (`accounts_unavailable`) when it cannot be looked up.
         """
         presented = parse(text)
-        if presented is None:
-            return None
-        entry = self._known.get(presented.key_id) or self._unknown.get(presented.key_id)
-        age = self._clock.monotonic() - entry.asked_at if entry is not None else self._ttl
-        if entry is None or age >= self._ttl:
-            grant = await asyncio.shield(self._read(presented.key_id))
+        if presented is not None and (not self._failures.too_many(address) or self._keys.knows(presented.key_id)):
+            grant = await self._keys.get(presented.key_id)
+            if grant is not None and matches(presented, grant.key.digest) and self._good(grant, address):
+                self.used.add(grant.key.key_id)
+                return grant
+        self._failures.add(address)
+        return None
+
+    async def login(self, user: str, password: str, address: str | None = None) -> Grant | None:
+        """What an account's own password allows, or without a password the address; None whatever the reason.
+
+        Raises `TryLater` (`accounts_unavailable`) when the account or the password cannot be checked now.
+        """
+        refused = self._failures.too_many(address)
+        account = None
+        if 0 < len(user) <= _LONGEST_NAME and (not refused or self._accounts.knows(AccountId(user))):
+            account = await self._accounts.get(AccountId(user))
+        stored = account.access.password if account is not None else None
+        if not password:
+            good, key_id = account is not None and _by_address(account, address), ADDRESS
         else:
-            grant = entry.grant
-            if age >= self._fresh and grant is not None:
-                self._read(presented.key_id)
-        if grant is None or not matches(presented, grant.key.digest):
+            known = self._check.known(password, stored)
+            good, key_id = known or (not refused and await self._check(password, stored)), PASSWORD
+            good = good and account is not None and _from_here(account, address)
+        if not good or account is None:
+            self._failures.add(address)
             return None
-        return grant
+        return Grant(Key(key_id, account.account_id, b"", ALL_SCOPES, _LONG_AGO), account)
 
-    def _read(self, key_id: KeyId) -> asyncio.Task[Grant | None]:
-        """Ask the store, or share the answer that somebody else asked for."""
-        read = self._reads.get(key_id)
-        if read is None:
-            if key_id not in self._known and len(self._reads) >= _MOST_STRANGERS:
-                raise TryLater("accounts_unavailable", "too many unknown keys are being looked up")
-            read = self._reads[key_id] = asyncio.create_task(self._ask(key_id))
-            read.add_done_callback(lambda done: self._read_ended(key_id, done))
-        return read
+    def _good(self, grant: Grant, address: str | None) -> bool:
+        key, account = grant.key, grant.account
+        if account.state is AccountState.CLOSED or not _from_here(account, address):
+            return False
+        return key.expires_at is None or self._clock.now() < key.expires_at
 
-    def _read_ended(self, key_id: KeyId, read: asyncio.Task[Grant | None]) -> None:
-        """Make room for the next read; an error is news to those who waited, who may all be gone."""
-        del self._reads[key_id]
-        if not read.cancelled():
-            read.exception()
 
-    async def _ask(self, key_id: KeyId) -> Grant | None:
-        asked_at = self._clock.monotonic()
-        try:
-            async with asyncio.timeout(self._patience):
-                grant = await self._find(key_id)
-        except TimeoutError:
-            raise TryLater("accounts_unavailable", "the account store does not answer in time") from None
-        self._known.pop(key_id, None)
-        self._unknown.pop(key_id, None)
-        entries = self._unknown if grant is None else self._known
-        if len(entries) >= self._size:
-            del entries[next(iter(entries))]
-        entries[key_id] = _Entry(grant, asked_at)
-        return grant
+def _from_here(account: Account, address: str | None) -> bool:
+    """Whether keys and passwords of the account are good from this address."""
+    access = account.access
+    return not access.ranges or access.address_suffices or within(access.ranges, address)
+
+
+def _by_address(account: Account, address: str | None) -> bool:
+    """Whether the address alone is enough."""
+    return account.access.address_suffices and within(account.access.ranges, address)

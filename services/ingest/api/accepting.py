@@ -10,6 +10,7 @@ from typing import Final
 import msgspec
 
 from services.ingest.accounts.account import Grant
+from services.ingest.accounts.keys import Scope
 from services.ingest.api.drafting import Draft
 from services.ingest.api.gathering import Flush, Gathering
 from shared.clock import Clock
@@ -100,7 +101,7 @@ class Acceptance:
                 allow_unicode=body.allow_unicode,
                 max_parts=body.max_parts,
                 flash=body.flash,
-                test=body.test,
+                test=body.test or Scope.TEST in order.grant.key.scopes,
                 consent_ref=body.consent_ref,
                 reference=body.reference,
                 callback_url=body.callback_url,

@@ -41,13 +41,13 @@ def front_door(view: AccountView, submit: Submit, reader: MessageReader, metrics
     """Everything that the role answers to the outside."""
 
     async def read(request: Request) -> Response:
-        grant = await authenticate(view, headers_of(request.scope), Scope.READ)
+        grant = await authenticate(view, request.scope, headers_of(request.scope), Scope.READ)
         body = await reader.read(grant.account.account_id, request.path_params["id"])
         return Response(body, media_type=_JSON)
 
     async def quote(request: Request) -> Response:
         headers = headers_of(request.scope)
-        await authenticate(view, headers, Scope.SEND)
+        await authenticate(view, request.scope, headers, Scope.SEND)
         wanted = quote_draft(await read_json(headers, request.receive))
         answer = Quote(
             parts=wanted.measure.parts,

@@ -71,14 +71,21 @@ def document(title: str, version: str) -> Json:
     return {
         "openapi": "3.1.0",
         "info": {"title": title, "version": version, "description": _DESCRIPTION},
-        "security": [{"key": []}],
+        "security": [{"key": []}, {"password": []}],
         "paths": {
             "/v1/messages": {"post": _submit()},
             "/v1/messages/{id}": {"get": _read()},
             "/v1/quotes": {"post": _quote()},
         },
         "components": {
-            "securitySchemes": {"key": {"type": "http", "scheme": "bearer", "description": "`bsk_…`, an API key."}},
+            "securitySchemes": {
+                "key": {"type": "http", "scheme": "bearer", "description": "`bsk_…`, an API key."},
+                "password": {
+                    "type": "http",
+                    "scheme": "basic",
+                    "description": "The account's id and its password; no password where its addresses suffice.",
+                },
+            },
             "schemas": _schemas(),
         },
     }
@@ -107,7 +114,15 @@ def _submit() -> Json:
         "requestBody": _body("SendBody", SEND_EXAMPLES),
         "responses": {
             "202": _json("A verdict on each recipient, in the order asked.", "Messages", _ACCEPTED_EXAMPLE),
-            **_problems(*_BODY_PROBLEMS, Code.NOT_AVAILABLE, Code.NO_VALID_RECIPIENT, *_KEY_PROBLEMS),
+            **_problems(
+                *_BODY_PROBLEMS,
+                Code.NOT_AVAILABLE,
+                Code.NO_VALID_RECIPIENT,
+                Code.ACCOUNT_SUSPENDED,
+                Code.LANE_SUSPENDED,
+                Code.SENDER_SUSPENDED,
+                *_KEY_PROBLEMS,
+            ),
         },
     }
 

@@ -20,6 +20,9 @@ class Code(StrEnum):
 
     UNAUTHORIZED = "unauthorized"
     SCOPE_MISSING = "scope_missing"
+    ACCOUNT_SUSPENDED = "account_suspended"
+    LANE_SUSPENDED = "lane_suspended"
+    SENDER_SUSPENDED = "sender_suspended"
     NOT_FOUND = "not_found"
     METHOD_NOT_ALLOWED = "method_not_allowed"
     BODY_TOO_LARGE = "body_too_large"
@@ -41,8 +44,13 @@ class Kind(msgspec.Struct, frozen=True):
 
 
 KINDS: Final[Mapping[Code, Kind]] = {
-    Code.UNAUTHORIZED: Kind(401, "Not authorized", "The API key is missing, wrong or revoked."),
+    Code.UNAUTHORIZED: Kind(
+        401, "Not authorized", "The key or password is missing, wrong, revoked, or not good from this address."
+    ),
     Code.SCOPE_MISSING: Kind(403, "Not allowed", "The API key is good, but not for this call."),
+    Code.ACCOUNT_SUSPENDED: Kind(403, "Account suspended", "The account may not send for now; it may still read."),
+    Code.LANE_SUSPENDED: Kind(403, "Lane suspended", "The account may not send on this lane for now."),
+    Code.SENDER_SUSPENDED: Kind(403, "Sender suspended", "The account may not send as this sender for now."),
     Code.NOT_FOUND: Kind(404, "Not found", "There is no such path, or no such message of this account."),
     Code.METHOD_NOT_ALLOWED: Kind(405, "Method not allowed", "`Allow` names the methods of this path."),
     Code.BODY_TOO_LARGE: Kind(413, "Body too large", "The body is larger than 1 MiB."),
@@ -74,6 +82,7 @@ class FieldCode(StrEnum):
     TOO_MANY_RECIPIENTS = "too_many_recipients"
     SENDER_MISSING = "sender_missing"
     INVALID_URL = "invalid_url"
+    SUSPENDED = "suspended"
     NOT_AVAILABLE = "not_available"
 
 

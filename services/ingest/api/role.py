@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from random import Random
 
+from services.ingest.accounts.key_use import KeyUse
 from services.ingest.accounts.store import DATABASE, AccountStore
 from services.ingest.accounts.view import AccountView
 from services.ingest.api.accepting import SOURCE, Acceptance
 from services.ingest.api.app import front_door
 from services.ingest.api.gathering import Gathering
 from services.ingest.api.metrics import ApiMetrics
+from services.ingest.api.proxies import Proxied, networks
 from services.ingest.api.reading import MessageReader
 from services.ingest.api.recent import Recent
 from services.ingest.api.submitting import Submit
@@ -56,7 +58,7 @@ def build_api(context: Context) -> Sequence[Component]:
     }
     recent = Recent(context.clock)
     accounts = AccountStore(store)
-    view = AccountView(accounts.grant, context.clock)
+    view = AccountView(accounts.grant, context.clock, find_account=accounts.account)
     acceptance = Acceptance(
         gatherings,
         TimeOrderedIds(Random(context.random.getrandbits(128))),
@@ -65,7 +67,9 @@ def build_api(context: Context) -> Sequence[Component]:
         context.clock,
     )
     reader = MessageReader(settings.dlr_api, read_secret(settings.internal_secret), recent, context.clock)
-    door = front_door(view, Submit(view, acceptance, recent, metrics), reader, metrics)
+    door = Proxied(
+        front_door(view, Submit(view, acceptance, recent, metrics), reader, metrics), networks(settings.trusted_proxies)
+    )
     server = HttpServer("http", door, settings.host, settings.api_port, setting="BUDSTIKKE_API_PORT")
     return [
         store,
@@ -73,5 +77,6 @@ def build_api(context: Context) -> Sequence[Component]:
         *(sender for sender in senders.values()),
         *gatherings.values(),
         reader,
+        KeyUse(view.used, accounts, context.clock),
         server,
     ]

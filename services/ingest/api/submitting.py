@@ -12,7 +12,7 @@ from starlette.types import Scope as Connection
 from services.ingest.accounts.keys import Scope
 from services.ingest.accounts.view import AccountView
 from services.ingest.api.accepting import CHUNK, Acceptance, Order
-from services.ingest.api.authentication import authenticate
+from services.ingest.api.authentication import authenticate, require_may_send
 from services.ingest.api.bodies import Headers, headers_of, read_json
 from services.ingest.api.drafting import draft
 from services.ingest.api.messages import Fault, Message, Messages
@@ -41,9 +41,10 @@ class Submit:
     async def __call__(self, scope: Connection, receive: Receive, send: Send) -> None:
         """Answer one request. Raises `Rejected` and `TryLater` before anything is answered."""
         headers = headers_of(scope)
-        grant = await authenticate(self._view, headers, Scope.SEND)
+        grant = await authenticate(self._view, scope, headers, Scope.SEND)
         dry_run = _options(scope["query_string"], headers)
         wanted = draft(await read_json(headers, receive), grant.account.default_sender)
+        require_may_send(grant.account, wanted.lane, wanted.sender)
         verdicts = await _verdicts(wanted.recipients)
         require_one(verdicts, listed=wanted.listed)
         numbers = [number for number in verdicts if not isinstance(number, Fault)]
