@@ -23,7 +23,7 @@ from shared.kafka.sending import Sender
 from shared.kafka.settings import KafkaSettings
 from shared.kafka.share import Bounds, Share
 from shared.kafka.tenure import Tenure
-from shared.kafka.workers import Workers
+from shared.kafka.workers import Workers, describe
 from shared.telemetry.logs import get_log
 
 _log = get_log()
@@ -34,6 +34,7 @@ PartitionsHook: TypeAlias = Callable[[frozenset[TopicPartition]], Awaitable[None
 Taken: TypeAlias = Sequence[tuple[Share, Sequence[Record]]]
 
 _LAST_COMMIT = 3.0
+_GIVE_UP = 5.0
 
 
 class AtLeastOnceRunner(Generic[E]):
@@ -54,8 +55,10 @@ class AtLeastOnceRunner(Generic[E]):
     that raises has kept none of the records it did not finish.
 
     `on_assigned` runs before the first record of an assignment is handed out, `on_revoked` when the last one has
-    finished or the deadline is over and the offsets are committed: the places to take and release leases. On
-    revocation the handler has two thirds of `rebalance_timeout` to return and to finish; then it is cancelled.
+    finished or the deadline is over and the offsets are committed: the places to take and release leases. It follows
+    every `on_assigned`, also one that raised or was cancelled, and has 5 s. Both may raise TryLater: the first is then
+    called again, the second is not. On revocation the handler has two thirds of `rebalance_timeout` to return and to
+    finish; then it is cancelled.
     """
 
     def __init__(
@@ -175,9 +178,10 @@ class AtLeastOnceRunner(Generic[E]):
         tenure.end()
         if self._on_revoked is not None:
             try:
-                await self._on_revoked(frozenset(share.partition for share in tenure.shares))
-            except TryLater as error:
-                _log.warning("kafka_release_failed", group=self._group, code=error.code)
+                async with asyncio.timeout(_GIVE_UP):
+                    await self._on_revoked(frozenset(share.partition for share in tenure.shares))
+            except (TryLater, TimeoutError) as error:
+                _log.warning("kafka_release_failed", group=self._group, error=describe(error))
 
     async def _begin(self, tenure: Tenure) -> None:
         """Take leases, find positions, start to work."""

@@ -18,7 +18,7 @@ from shared.kafka.record import TopicPartition
 from shared.kafka.settings import KafkaSettings
 from shared.kafka.share import Bounds, Share
 from shared.kafka.watchdog import Watchdog
-from shared.kafka.workers import Workers
+from shared.kafka.workers import Workers, describe
 from shared.telemetry.logs import get_log
 
 _log = get_log()
@@ -120,8 +120,16 @@ class Intake:
         self._polled_at = self._moved_at = self._clock.monotonic()
         consumer.subscribe(reading.topics, self)
         self._workers.start(self._poll(consumer))
-        watchdog = Watchdog(consumer, reading.group, reading.stall_after, self._clock, self._metrics)
-        self._workers.start(watchdog.run(lambda: self._shares.values()))
+        watchdog = Watchdog(
+            consumer,
+            reading.group,
+            canary=TopicPartition(reading.topics[0], 0),
+            stall_after=reading.stall_after,
+            join_within=reading.stall_after + self._connection.rebalance_timeout,
+            clock=self._clock,
+            metrics=self._metrics,
+        )
+        self._workers.start(watchdog.run(lambda: self._shares.values() if self._joined else None))
 
     async def stop(self, deadline: float) -> None:
         """Poll no more, let the stage end its work, leave the group; about `deadline` seconds in all. Repeatable."""
@@ -145,7 +153,7 @@ class Intake:
         if self._error is not None:
             return
         self._error = error
-        _log.error("kafka_stage_failed", group=self.reading.group, error=str(error), exc_info=error)
+        _log.error("kafka_stage_failed", group=self.reading.group, error=describe(error), exc_info=error)
         self._ended.set()
         for share in self._shares.values():
             share.close()
@@ -157,7 +165,7 @@ class Intake:
         waiting = [str(share.partition) for share in shares if not share.ready and share.pause is None]
         reason = ""
         if self._error is not None:
-            reason = str(self._error)
+            reason = describe(self._error)
         elif self._stopping or self._consumer is None:
             reason = "not running"
         elif not self._joined:

@@ -27,7 +27,7 @@ class OffsetTracker:
 
         Raises ValueError for an offset that was delivered before, or a position that does not follow.
         """
-        first, last = (offsets[0], offsets[-1]) if offsets else (self._position, position - 1)
+        first, last = (offsets[0], offsets[-1]) if offsets else (self._position, self._position - 1)
         if first < self._position or last >= position:
             raise ValueError(f"offsets {first}..{last} do not lie between {self._position} and {position}")
         self._delivered.extend(offsets)

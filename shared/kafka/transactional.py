@@ -32,7 +32,7 @@ TransactionalHandler: TypeAlias = Callable[[Sequence[Received[EventT]]], Awaitab
 
 _TRANSACTION = 20.0  # less than the cluster's own limit of 30 s
 _IDLE_COMMIT = 0.5
-_CLOSE = 5.0
+_CLOSE = 2.0
 _ABORT = 2.0
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 
 from shared.clock import Clock
 from shared.errors import Fatal, TryLater
@@ -18,35 +18,61 @@ _LOOKS = 6  # per `stall_after`
 class Watchdog:
     """Compares positions with the ends of the partitions, and keeps the lag metric.
 
-    A client may lose its fetches after a broker restart without any sign (aio-libs/aiokafka#1154, #712, #703). Only a
-    position that has not moved for `stall_after` seconds, with records behind it since before then, counts: an idle
-    topic does not, nor does a cluster that does not answer.
+    A client may lose its fetches or its group after a broker restart without any sign (aio-libs/aiokafka#1154, #712,
+    #703). A position counts as stuck when it has not moved for `stall_after` seconds with records behind it since
+    before then; the group, when a reader has been without it for `join_within` seconds. A cluster that does not
+    answer is no fault of the reader: every count begins anew.
     """
 
-    def __init__(self, consumer: Consumer, group: str, stall_after: float, clock: Clock, metrics: KafkaMetrics) -> None:
+    def __init__(
+        self,
+        consumer: Consumer,
+        group: str,
+        *,
+        canary: TopicPartition,
+        stall_after: float,
+        join_within: float,
+        clock: Clock,
+        metrics: KafkaMetrics,
+    ) -> None:
         self._consumer = consumer
         self._group = group
+        self._canary = canary
         self._stall_after = stall_after
+        self._join_within = join_within
         self._clock = clock
         self._metrics = metrics
         self._behind: dict[TopicPartition, tuple[int, float]] = {}
+        self._apart_since: float | None = None
 
-    async def run(self, shares: Callable[[], Collection[Share]]) -> None:
-        """Look now and then. Raises Fatal for a reader that stands still."""
+    async def run(self, shares: Callable[[], Collection[Share] | None]) -> None:
+        """Look now and then at the shares, None outside the group. Raises Fatal for a reader that stands still."""
         while True:
             await asyncio.sleep(self._stall_after / _LOOKS)
-            try:
-                await self.look([share for share in shares() if share.ready and not share.closed])
-            except TryLater:
-                self._behind.clear()
+            await self.look(shares())
 
-    async def look(self, shares: Collection[Share]) -> None:
-        """One look at these partitions."""
-        if not shares:
+    async def look(self, shares: Collection[Share] | None) -> None:
+        """One look."""
+        reading = [share for share in shares or () if share.ready and not share.closed]
+        try:
+            ends = await self._consumer.end([self._canary, *(share.partition for share in reading)])
+        except TryLater:
             self._behind.clear()
+            self._apart_since = None
             return
-        ends = await self._consumer.end([share.partition for share in shares])
         now = self._clock.monotonic()
+        self._judge_membership(shares is not None, now)
+        self._judge_positions(reading, ends, now)
+
+    def _judge_membership(self, member: bool, now: float) -> None:
+        if member:
+            self._apart_since = None
+        elif self._apart_since is None:
+            self._apart_since = now
+        elif now - self._apart_since >= self._join_within:
+            raise Fatal("kafka_group_lost", f"{self._group} has not been joined for {now - self._apart_since:.0f} s")
+
+    def _judge_positions(self, shares: Collection[Share], ends: Mapping[TopicPartition, int], now: float) -> None:
         behind = {}
         for share in shares:
             end = ends[share.partition]

@@ -5,6 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Coroutine
 
+from shared.errors import BudstikkeError
+
+
+def describe(error: BaseException) -> str:
+    """An error for logs and probes. Only ours are known to quote nothing; of others the type has to do."""
+    return str(error) if isinstance(error, BudstikkeError) else type(error).__name__
+
 
 class Workers:
     """Tasks that end together. An error in one of them is reported at once, and does not stop the others."""

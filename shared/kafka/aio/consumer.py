@@ -19,6 +19,8 @@ from shared.kafka.settings import KafkaSettings
 
 _ASSIGNORS = {"range": RangePartitionAssignor, "roundrobin": RoundRobinPartitionAssignor}
 _REBALANCE_GRACE = 0.5  # a poll in a rebalance blocks without limit; come back and look at the world
+_END_PART = 0.5
+_JOIN_GRACE = 5.0  # a request to join is answered when the slowest member has let go: wait at least that long for it
 
 
 class AioConsumer:
@@ -41,8 +43,9 @@ class AioConsumer:
     async def start(self) -> None:
         """Connect."""
         settings = self._settings
+        patience = max(settings.request_timeout, settings.rebalance_timeout + _JOIN_GRACE)
         consumer = aiokafka.AIOKafkaConsumer(
-            **options(settings),
+            **(options(settings) | {"request_timeout_ms": int(patience * 1000)}),
             group_id=self._group,
             group_instance_id=self._instance_id,
             partition_assignment_strategy=(_ASSIGNORS[self._assignor],),
@@ -127,13 +130,15 @@ class AioConsumer:
         """The first offset that still exists."""
         place = aiokafka.TopicPartition(*partition)
         with translated(f"find the beginning of {partition}"):
-            return int((await self._consumer.beginning_offsets([place]))[place])
+            async with asyncio.timeout(self._settings.request_timeout):
+                return int((await self._consumer.beginning_offsets([place]))[place])
 
     async def end(self, partitions: Sequence[TopicPartition]) -> Mapping[TopicPartition, int]:
         """The last stable offsets."""
         places = [aiokafka.TopicPartition(*place) for place in partitions]
         with translated("find the end of partitions"):
-            ends = await self._consumer.end_offsets(places)
+            async with asyncio.timeout(self._settings.request_timeout):
+                ends = await self._consumer.end_offsets(places)
         return {TopicPartition(*place): offset for place, offset in ends.items()}
 
     async def commit(self, offsets: Mapping[TopicPartition, int]) -> None:
@@ -150,12 +155,12 @@ class AioConsumer:
         if consumer is None or await ended(consumer.stop(), timeout):
             return
         # Cut off in the middle of leaving: end the parts that are still running.
+        if consumer._coordinator is not None:
+            await ended(consumer._coordinator._stop_heartbeat_task(), _END_PART)
+            await ended(consumer._coordinator._stop_commit_offsets_refresh_task(), _END_PART)
         for part in (consumer._fetcher, consumer._client):
             if part is not None:
-                await ended(part.close(), timeout)
-        if consumer._coordinator is not None:
-            await ended(consumer._coordinator._stop_heartbeat_task(), timeout)
-            await ended(consumer._coordinator._stop_commit_offsets_refresh_task(), timeout)
+                await ended(part.close(), _END_PART)
 
 
 class _Bridge(aiokafka.ConsumerRebalanceListener):  # type: ignore[misc]

@@ -102,10 +102,10 @@ class AioProducer:
         if producer is None:
             return
         # `stop` would wait for the cluster to take what is left, for ever if need be: end the parts one by one.
-        await ended(producer._sender.close(), timeout)
+        await ended(producer._sender.close(), timeout / 2)
         producer._message_accumulator.fail_all(errors.ProducerClosed())
         _retrieve_failures(producer)
-        await ended(producer.client.close(), timeout)
+        await ended(producer.client.close(), timeout / 2)
         producer._closed = True
 
     async def _written(self, batches: Sequence[tuple[TopicPartition, BatchBuilder]]) -> None:

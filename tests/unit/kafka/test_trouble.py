@@ -1,0 +1,177 @@
+"""Stages over a cluster that fails in ways a real one does only on bad days."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+import pytest
+
+from shared.errors import Fatal, TryLater
+from shared.kafka import transactional
+from shared.kafka.memory import MemoryCluster
+from shared.kafka.port import ProducerLost
+from shared.kafka.record import Output, Received
+from tests.support import wait_until
+from tests.unit.kafka.behaviour_transactional import numbers
+from tests.unit.kafka.kit import Kit, copies_to
+
+
+class Faults:
+    """Makes the n-th call of an operation fail, for some n."""
+
+    def __init__(self, operation: str, *calls: int, error: Exception | None = None) -> None:
+        self._operation = operation
+        self._calls = set(calls)
+        self._error = error or ProducerLost("kafka_unavailable", "connection lost")
+        self.count = 0
+
+    async def __call__(self, operation: str) -> None:
+        if operation == self._operation:
+            self.count += 1
+            if self.count in self._calls:
+                raise self._error
+
+
+@pytest.mark.parametrize("operation", ["init", "committed", "begin", "write", "commit"])
+async def test_a_failure_before_any_step_of_a_transaction_loses_and_repeats_nothing(
+    kit: Kit, memory: MemoryCluster, operation: str
+) -> None:
+    source, target, group = await kit.topic(), await kit.topic(), kit.group()
+    await kit.write(source, *numbers(100))
+    runner = await kit.transactional([source], copies_to(target), group=group, max_batch=10, start=False)
+    await runner.start()
+    memory.before = faults = Faults(operation, 1, 2, 4, 5)
+    await kit.until_values(target, numbers(100))
+    await kit.until_no_lag(group, source)
+    assert faults.count > 5 or operation in ("init", "committed")
+
+
+@pytest.mark.parametrize("operation", ["write", "commit"])
+async def test_an_outcome_that_is_not_known_loses_and_repeats_nothing(
+    kit: Kit, memory: MemoryCluster, operation: str
+) -> None:
+    source, target, group = await kit.topic(), await kit.topic(), kit.group()
+    await kit.write(source, *numbers(100))
+    memory.after = Faults(operation, 1, 3, 4)
+    await kit.transactional([source], copies_to(target), group=group, max_batch=10)
+    await kit.until_values(target, numbers(100))
+    await kit.until_no_lag(group, source)
+
+
+async def test_a_commit_that_gets_no_answer_ends_at_its_deadline(
+    kit: Kit, memory: MemoryCluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(transactional, "_TRANSACTION", 0.1)
+    source, target, group = await kit.topic(), await kit.topic(), kit.group()
+    await kit.write(source, *numbers(30))
+    silent = 2
+
+    async def silence(operation: str) -> None:
+        nonlocal silent
+        if operation == "commit" and silent:
+            silent -= 1
+            await asyncio.Event().wait()
+
+    memory.after = silence
+    await kit.transactional([source], copies_to(target), group=group, max_batch=10)
+    await kit.until_values(target, numbers(30))
+    await kit.until_no_lag(group, source)
+
+
+async def test_a_member_that_the_group_forgot_cannot_commit_what_its_successor_redoes(
+    kit: Kit, memory: MemoryCluster
+) -> None:
+    source, target, group = await kit.topic(), await kit.topic(), kit.group()
+    await kit.write(source, *numbers(20))
+    copy, wake = copies_to(target), asyncio.Event()
+    dozing: list[str] = []
+
+    async def doze(operation: str) -> None:
+        """The first commit and then the next word from the group, both the old member's, wait for `wake`."""
+        if (operation == "commit" and not dozing) or (operation == "join" and dozing == ["commit"]):
+            dozing.append(operation)
+            await wake.wait()
+
+    memory.before = doze
+    old = await kit.transactional([source], copy, group=group)
+    await wait_until(lambda: dozing == ["commit"])
+    memory.lose_member(group)
+    await wait_until(lambda: dozing == ["commit", "join"])
+    new = await kit.transactional([source], copy, group=group)
+    await kit.until_values(target, numbers(20))
+    wake.set()
+    await kit.write(source, *numbers(20, 20))
+    await kit.until_values(target, numbers(40))
+    await kit.until_no_lag(group, source)
+    assert old.health().live
+    assert new.health().live
+
+
+async def test_commits_that_fail_are_made_up_for_by_later_ones(kit: Kit, memory: MemoryCluster) -> None:
+    source, group = await kit.topic(), kit.group()
+
+    async def handle(batch: Sequence[Received[str]], finish: object) -> None:
+        for received in batch:
+            finish(received)  # type: ignore[operator]
+
+    memory.before = faults = Faults("commit_offsets", 1, 2, error=TryLater("kafka_unavailable", "coordinator away"))
+    runner = await kit.at_least_once([source], handle, group=group, commit_interval=0.02)
+    await kit.write(source, "a", "b")
+    await kit.until_no_lag(group, source)
+    assert faults.count == 3
+    assert runner.health().live
+
+
+async def test_polls_that_fail_for_long_end_the_stage(kit: Kit, memory: MemoryCluster) -> None:
+    source = await kit.topic()
+    runner = await kit.transactional([source], copies_to("x"), stall_after=0.3)
+    await wait_until(lambda: runner.health().ready)
+
+    async def fail(operation: str) -> None:
+        if operation == "poll":
+            raise TryLater("kafka_unavailable", "away")
+
+    memory.before = fail
+    with pytest.raises(Fatal, match="kafka_unreadable"):
+        await asyncio.wait_for(runner.wait(), 10.0)
+    assert not runner.health().live
+
+
+async def test_an_offset_that_retention_has_deleted_ends_the_stage(kit: Kit, memory: MemoryCluster) -> None:
+    source, target, group = await kit.topic(), await kit.topic(), kit.group()
+    await kit.write(source, *numbers(5))
+    first = await kit.transactional([source], copies_to(target), group=group)
+    await kit.until_no_lag(group, source)
+    await first.stop(5.0)
+    await kit.write(source, *numbers(5, 5))
+    memory.trim(source, 0, 8)
+    second = await kit.transactional([source], copies_to(target), group=group)
+    with pytest.raises(Fatal, match="offset_out_of_range"):
+        await asyncio.wait_for(second.wait(), 10.0)
+    assert await kit.values(target) == numbers(5)
+
+
+async def test_an_output_for_a_partition_that_does_not_exist_ends_the_stage(kit: Kit) -> None:
+    source, target = await kit.topic(), await kit.topic()
+
+    async def handle(batch: Sequence[Received[str]]) -> Sequence[Output]:
+        return [Output(target, 7, None, b"x") for _ in batch]
+
+    await kit.write(source, "a")
+    runner = await kit.transactional([source], handle)
+    with pytest.raises(Fatal, match="kafka_unknown_partition"):
+        await asyncio.wait_for(runner.wait(), 10.0)
+
+
+async def test_a_stage_can_be_started_again_after_it_was_stopped(kit: Kit) -> None:
+    source, target, group = await kit.topic(), await kit.topic(), kit.group()
+    runner = await kit.transactional([source], copies_to(target), group=group)
+    for value in ("a", "b"):
+        await kit.write(source, value)
+        await kit.until_no_lag(group, source)
+        await runner.stop(5.0)
+        assert not runner.health().ready
+        await runner.start()
+    await wait_until(lambda: runner.health().ready)
+    assert await kit.values(target) == ["a", "b"]
