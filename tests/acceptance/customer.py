@@ -63,10 +63,10 @@ class Customer:
         return await self.until(message_id, State.DELIVERED, deadline=deadline)
 
     async def settled(
-        self, ids: Sequence[str], deadline: float = DELIVER, *, resting: State | None = None
+        self, ids: Sequence[str], deadline: float = DELIVER, *, resting: frozenset[State] = frozenset()
     ) -> dict[str, str]:
-        """Poll until every message has a final state, or the one that is as good; the states by id."""
-        ends = FINAL if resting is None else FINAL | {resting}
+        """Poll until every message has a final state, or one of those that are as good; the states by id."""
+        ends = FINAL | resting
         states: dict[str, str] = dict.fromkeys(ids, State.ACCEPTED)
 
         async def look(message_id: str) -> None:
