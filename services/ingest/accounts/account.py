@@ -3,27 +3,18 @@
 from __future__ import annotations
 
 from datetime import datetime
-from enum import StrEnum
 from typing import Annotated, NewType
 
 import msgspec
 
 from services.ingest.accounts.addresses import IpRange
 from services.ingest.accounts.keys import KeyId, Scope
-from shared.contracts.words import Lane
+from shared.contracts.words import AccountState, Lane
 from shared.ids import AccountId
 
 OrganisationId = NewType("OrganisationId", str)
 
 Utc = Annotated[datetime, msgspec.Meta(tz=True)]
-
-
-class AccountState(StrEnum):
-    """A suspended account reads and does not send; a closed one does nothing, and for ever."""
-
-    ACTIVE = "active"
-    SUSPENDED = "suspended"
-    CLOSED = "closed"
 
 
 class Organisation(msgspec.Struct, frozen=True):
@@ -43,10 +34,16 @@ class Stops(msgspec.Struct, frozen=True):
 
 
 class Limits(msgspec.Struct, frozen=True):
-    """The most that the account may ask for; None is the gateway's default."""
+    """The most that the account may ask for; None is the gateway's default.
+
+    A burst is what may be asked for at once after a pause; the default is as many seconds' worth as the gateway's own.
+    """
 
     requests_per_second: int | None = None
     messages_per_second: int | None = None
+    messages_burst: int | None = None
+    parts_per_second: int | None = None
+    parts_burst: int | None = None
     messages_per_month: int | None = None
 
 
