@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -54,7 +53,7 @@ async def operator(parts: RestartableSystem) -> AsyncIterator[Smsc]:
 async def test_a_killed_service_that_starts_again_has_lost_nothing(
     parts: RestartableSystem, customer: Customer, operator: Smsc, numbers: Numbers, name: str
 ) -> None:
-    traffic = Traffic(customer, numbers, 200)
+    traffic = Traffic(customer, numbers)
     await _kill_under(traffic, parts, operator, name)
     states = await customer.settled(list(traffic.promised.values()), SETTLE)
     assert Counter(states.values()) == {"delivered": len(traffic.promised)}
@@ -66,7 +65,7 @@ async def test_a_killed_service_that_starts_again_has_lost_nothing(
 async def test_a_killed_sender_sends_nothing_twice_and_knows_what_it_does_not_know(
     parts: RestartableSystem, customer: Customer, operator: Smsc, numbers: Numbers
 ) -> None:
-    traffic = Traffic(customer, numbers, 200)
+    traffic = Traffic(customer, numbers)
     await _kill_under(traffic, parts, operator, SENDER)
     taken_or_unknown = frozenset({State.SUBMITTED, State.UNKNOWN})
     states = await customer.settled(list(traffic.promised.values()), SETTLE, resting=taken_or_unknown)
@@ -81,9 +80,8 @@ async def test_a_killed_sender_sends_nothing_twice_and_knows_what_it_does_not_kn
 async def test_services_asked_to_stop_finish_their_work_in_time_and_nothing_is_lost(
     parts: RestartableSystem, customer: Customer, operator: Smsc, numbers: Numbers
 ) -> None:
-    traffic = Traffic(customer, numbers, 500)
-    async with asyncio.TaskGroup() as tasks:
-        tasks.create_task(traffic.run())
+    traffic = Traffic(customer, numbers)
+    async with traffic.flowing(at_least=500):
         for name in reversed(SERVICE_NAMES):
             await _some_taken(operator, 40)
             process = parts.services[name].process
@@ -98,9 +96,8 @@ async def test_services_asked_to_stop_finish_their_work_in_time_and_nothing_is_l
 
 
 async def _kill_under(traffic: Traffic, parts: RestartableSystem, operator: Smsc, name: str) -> None:
-    """Let messages flow, kill a service in the middle of them, and start it again; all are posted in the end."""
-    async with asyncio.TaskGroup() as tasks:
-        tasks.create_task(traffic.run())
+    """Let messages flow, kill a service in the middle of them, and start it again."""
+    async with traffic.flowing(at_least=200):
         await _some_taken(operator, 40)
         parts.services[name].process.kill()
         await parts.restart(name)

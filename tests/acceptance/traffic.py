@@ -1,10 +1,11 @@
-"""Messages one after the other through a front door that may be away, and what was promised of them."""
+"""A steady flow of messages through a front door that may be away, and what was promised of them."""
 
 from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 
 import httpx
 
@@ -13,39 +14,43 @@ from tests.acceptance.numbers import Numbers
 from tests.acceptance.smsc import Smsc
 
 _CALLERS = 8
-_PAUSE = 0.02
+_PAUSE = 0.12
+"""Seconds between two requests of a caller: about sixty a second of all."""
 
 
 class Traffic:
-    """Posts until `count` messages were promised. Each goes to a number of its own; a number is tried once."""
+    """Each message goes to a number of its own; a number is tried once."""
 
-    def __init__(self, customer: Customer, numbers: Numbers, count: int) -> None:
+    def __init__(self, customer: Customer, numbers: Numbers) -> None:
         self.promised: dict[str, str] = {}
         """Ids of what was answered 202, by number."""
         self.tried: list[str] = []
         self._customer = customer
         self._numbers = numbers
-        self._count = count
+        self._flowing = True
 
-    async def run(self) -> None:
-        """Post, eight at a time."""
+    @asynccontextmanager
+    async def flowing(self, at_least: int) -> AsyncIterator[None]:
+        """Post while entered, and afterwards until so many were promised."""
         async with asyncio.TaskGroup() as callers:
             for _ in range(_CALLERS):
-                callers.create_task(self._call())
+                callers.create_task(self._call(at_least))
+            yield
+            self._flowing = False
 
-    async def _call(self) -> None:
-        while len(self.promised) + _CALLERS <= self._count:
+    async def _call(self, at_least: int) -> None:
+        while self._flowing or len(self.promised) < at_least:
             to = self._numbers.norwegian()
             self.tried.append(to)
             try:
                 answer = await self._customer.http.post("/v1/messages", json={"to": to, "text": "Hei"})
             except httpx.TransportError:
-                await asyncio.sleep(_PAUSE)  # the door is away: try another number in a moment
-                continue
-            if answer.status_code == httpx.codes.ACCEPTED:
-                self.promised[to] = answer.json()["messages"][0]["id"]
+                pass  # the door is away: nothing is promised, so try another number
             else:
-                assert answer.status_code == httpx.codes.SERVICE_UNAVAILABLE, answer.text
+                assert answer.status_code in {httpx.codes.ACCEPTED, httpx.codes.SERVICE_UNAVAILABLE}, answer.text
+                if answer.status_code == httpx.codes.ACCEPTED:
+                    self.promised[to] = answer.json()["messages"][0]["id"]
+            await asyncio.sleep(_PAUSE)
 
     async def times_taken(self, smsc: Smsc) -> Mapping[str, int]:
         """How often the operator took a message to each number that was tried."""
