@@ -6,6 +6,9 @@ keyed by message id, so everything about one message lies in the partition of th
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from datetime import datetime
+from hashlib import blake2b
 from random import Random
 from typing import NewType, Protocol
 
@@ -42,3 +45,20 @@ class TimeOrderedIds:
         slots = (0x10000 - partition + partitions - 1) // partitions
         tail = partition + self._random.randrange(slots) * partitions
         return MessageId(f"{str(uuid_utils.uuid7())[:-4]}{tail:04x}")
+
+
+def derived_ids(account_id: AccountId, key: str, claimed_at: datetime, first: int, count: int) -> Sequence[MessageId]:
+    """Ids of the recipients `first`, `first` + 1, … of one request: the same arguments give the same ids, for ever.
+
+    UUIDv8 (RFC 9562 §5.8). The last 16 bits are those of the request, so that all its messages fall into one
+    partition; 106 bits tell account, key, time (to the millisecond) and recipient from any other.
+    """
+    milliseconds = round(claimed_at.timestamp() * 1000)
+    request = blake2b(f"{account_id}|{milliseconds}|{key}".encode(), digest_size=32).digest()
+    tail = request[:2].hex()
+    ids = []
+    for index in range(first, first + count):
+        own = blake2b(index.to_bytes(4, "big"), key=request, digest_size=14).hexdigest()
+        variant = "89ab"[int(own[15], 16) & 3]
+        ids.append(MessageId(f"{own[:8]}-{own[8:12]}-8{own[12:15]}-{variant}{own[16:19]}-{own[19:27]}{tail}"))
+    return ids
