@@ -89,6 +89,10 @@ class Settler:
         if self._task is not None:
             await asyncio.shield(self._task)
 
+    def is_open(self, attempt: Attempt) -> bool:
+        """Whether an attempt of the same key is open: this one, or that of another copy of its record."""
+        return attempt.key in self._open
+
     def open(self, attempt: Attempt, at: datetime) -> None:
         """An intent is about to be written."""
         self._open[attempt.key] = at

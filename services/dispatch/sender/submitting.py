@@ -16,7 +16,7 @@ import asyncio
 from collections import deque
 from collections.abc import Collection, Coroutine, Iterable, Mapping, Sequence
 from contextlib import suppress
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 
 from services.dispatch.sender.held import HeldLeases
 from services.dispatch.sender.ledger import NOT_TAKEN, AttemptKey, Ledger, Outcome, OutcomeKind, milliseconds
@@ -25,6 +25,8 @@ from services.dispatch.sender.settling import PAUSE_SECONDS, Settler
 from services.dispatch.sender.tasks import end
 from services.dispatch.sender.work import Attempt, Settled
 from shared.clock import Clock
+from shared.contracts.codes import Reason
+from shared.contracts.words import FactKind
 from shared.errors import TryLater
 from shared.smpp.errors import NotBound, UnencodablePdu, WindowFull
 from shared.smpp.link import Link
@@ -37,6 +39,7 @@ FRESH_SECONDS = 2.0
 """An intent older than this is not acted on: it is withheld, and the part tried anew."""
 
 _LONGEST_WAIT = 1.0
+_MILLISECOND = timedelta(milliseconds=1)
 _FIRST_PATIENCE, _LONGEST_PATIENCE = 0.25, 8.0
 
 
@@ -69,6 +72,7 @@ class Submitter:
         self._clock = clock
         self._most_unresolved = most_unresolved
         self._busy = frozenset(busy)
+        self._latest = datetime.min.replace(tzinfo=UTC)
         self._patience = 0.0
         self._busy_until = 0.0
         self._chunks: set[asyncio.Task[Sequence[Attempt]]] = set()
@@ -109,11 +113,14 @@ class Submitter:
                 stalled = bool(again)
 
     async def _next_chunk(self, waiting: deque[Attempt], ends_at: datetime | None, stalled: bool) -> Sequence[Attempt]:
-        """As many attempts as may become unresolved now, counted as such, all of partitions whose lease is held."""
+        """As many attempts as may become unresolved now, counted as such, all of partitions whose lease is held.
+
+        A message that came twice waits until the first copy is settled, and then finds what the ledger has of it.
+        """
         room = await self._wait_for_room(waiting, ends_at, stalled)
-        now = milliseconds(self._clock.now())
+        now = self._next_time()
         chunk: list[Attempt] = []
-        while waiting and len(chunk) < room:
+        while waiting and len(chunk) < room and not self._settler.is_open(waiting[0]):
             lease_id = waiting[0].parcel.lease_id
             epoch = self._leases.epoch_of(lease_id)
             if epoch is None:
@@ -141,7 +148,8 @@ class Submitter:
             async with self._settler.changed:
                 room = self._most_unresolved - self._settler.unresolved
                 patience = self._busy_until - self._clock.monotonic()
-                if self._link.up and room >= enough and patience <= 0 and (self._link.free or not stalled):
+                free = self._link.up and (self._link.free or not stalled)
+                if free and room >= enough and patience <= 0 and not self._settler.is_open(waiting[0]):
                     return room
                 with suppress(TimeoutError):
                     async with asyncio.timeout(min(patience, _LONGEST_WAIT) if patience > 0 else _LONGEST_WAIT):
@@ -149,22 +157,31 @@ class Submitter:
 
     async def _end_unsent(self, waiting: deque[Attempt]) -> None:
         """End what is overdue or erased, unless the ledger knows that it was begun earlier: then go on from there."""
-        now = self._clock.now()
-        ending = {}
+        now, at = self._clock.now(), self._next_time()
+        ending: list[tuple[Attempt, tuple[FactKind, Reason]]] = []
+        left: list[Attempt] = []
         for attempt in waiting:
             end = attempt.ending(now)
-            if end is not None and (epoch := self._leases.epoch_of(attempt.parcel.lease_id)) is not None:
-                attempt.intend(epoch, self._link_name, milliseconds(now))
-                ending[attempt.key] = attempt, end
+            epoch = self._leases.epoch_of(attempt.parcel.lease_id)
+            if end is None or epoch is None or self._settler.is_open(attempt):
+                left.append(attempt)
+            else:
+                attempt.intend(epoch, self._link_name, at)
+                ending.append((attempt, end))
         if not ending:
             return
-        begun = await self._known([attempt for attempt, _ in ending.values()])
-        _keep(waiting, [attempt for attempt in waiting if attempt.key not in ending])
-        for key, (attempt, (kind, code)) in ending.items():
-            if key in begun:
-                waiting.extend(self._take_up(attempt, begun[key]))
+        begun = await self._known([attempt for attempt, _ in ending])
+        _keep(waiting, left)
+        for attempt, (kind, code) in ending:
+            if attempt.key in begun:
+                waiting.extend(self._take_up(attempt, begun[attempt.key]))
             else:
                 self._settler.end(attempt, kind, code)
+
+    def _next_time(self) -> datetime:
+        """Now, but later than any other answer: the time of an intent tells it from the others of its epoch."""
+        self._latest = max(milliseconds(self._clock.now()), self._latest + _MILLISECOND)
+        return self._latest
 
     async def _to_its_end(self, chunk: Coroutine[object, object, Sequence[Attempt]]) -> Sequence[Attempt]:
         """Run what must not stop half way, even when whoever waits for it is cancelled."""

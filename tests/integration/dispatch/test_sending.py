@@ -183,6 +183,52 @@ async def test_three_lanes_share_one_link_and_its_bound(live: Live, smsc: Smsc, 
     assert len(set(life.broker.ids())) == 60
 
 
+async def test_a_message_that_comes_twice_in_one_batch_is_sent_once(live: Live, smsc: Smsc, letters: Letters) -> None:
+    life = live()
+    event = letters.order(LONG)
+    twins = [received(event), received(event)]
+    await life.start(twins)
+
+    await life.handle(twins)
+    await life.until_finished(2)
+
+    assert len(smsc.submits) == 3
+    assert len(set(life.broker.ids())) == 3
+
+
+async def test_a_second_copy_waits_for_the_answer_to_the_first(live: Live, smsc: Smsc, letters: Letters) -> None:
+    life = live()
+    smsc.silent = True
+    event = letters.order()
+    first, second, other = received(event), received(event), received(letters.order("other"))
+    await life.start([first, other])
+    await life.handle([first])
+    handling = asyncio.create_task(life.handle([second]))
+    await life.handle([other])
+    await wait_until(lambda: len(smsc.kept) == 2)
+
+    smsc.answer_kept()
+    await handling
+    await life.until_finished(3)
+
+    assert sorted(smsc.texts) == ["hei", "other"]
+    assert life.broker.kinds() == ["1:1:submitted"] * 3
+    assert len(set(life.broker.ids())) == 2
+
+
+async def test_both_copies_of_an_overdue_message_end(live: Live, smsc: Smsc, letters: Letters) -> None:
+    life = live()
+    event = letters.order(valid_until=datetime.now(UTC))
+    twins = [received(event), received(event)]
+    await life.start(twins)
+
+    await life.handle(twins)
+    await life.until_finished(2)
+
+    assert smsc.submits == []
+    assert set(life.broker.kinds()) == {"1:1:expired"}
+
+
 async def test_an_erased_message_ends_as_rejected_and_is_not_sent(live: Live, smsc: Smsc, letters: Letters) -> None:
     life = live()
     gone = received(letters.order(LONG, requested_at=datetime(2025, 1, 2, tzinfo=UTC), valid_until=_later()))
