@@ -129,7 +129,7 @@ class Intake:
             clock=self._clock,
             metrics=self._metrics,
         )
-        self._workers.start(watchdog.run(lambda: self._shares.values() if self._joined else None))
+        self._workers.start(watchdog.run(lambda: self._positioned() if self._joined else None))
 
     async def stop(self, deadline: float) -> None:
         """Poll no more, let the stage end its work, leave the group; about `deadline` seconds in all. Repeatable."""
@@ -206,6 +206,10 @@ class Intake:
             await self._release(self._connection.rebalance_timeout * 2 / 3)
         except Exception as error:
             self.fail(error)
+
+    def _positioned(self) -> list[Share]:
+        """Shares whose positions mean something."""
+        return [share for share in self._shares.values() if share.ready]
 
     async def _release(self, deadline: float) -> None:
         """End the stage's work on everything it holds. A second caller waits for the first."""

@@ -57,7 +57,10 @@ class Listener(Protocol):
 
 
 class Consumer(Protocol):
-    """A member of a group, reading committed records only. Nothing is delivered before `seek` and `resume`."""
+    """Reads committed records only, as a member of a group (`subscribe`) or for itself (`assign`), never both.
+
+    Nothing is delivered before `seek`, nor, in a group, before `resume`.
+    """
 
     async def start(self) -> None:
         """Connect. Raises TryLater or Fatal."""
@@ -65,6 +68,10 @@ class Consumer(Protocol):
 
     def subscribe(self, topics: Sequence[str], listener: Listener) -> None:
         """Join the group, in the background."""
+        ...
+
+    def assign(self, partitions: Sequence[TopicPartition]) -> None:
+        """Read these, without a group."""
         ...
 
     async def poll(self, timeout: float, max_records: int) -> Mapping[TopicPartition, Fetched]:
@@ -213,6 +220,10 @@ class Cluster(Protocol):
 
     def consumer(self, group: str, *, assignor: Assignor, instance_id: str | None = None) -> Consumer:
         """A member of the group; with an instance id a static one, which keeps its partitions over a restart."""
+        ...
+
+    def reader(self) -> Consumer:
+        """A consumer without a group, for `assign`."""
         ...
 
     def producer(self) -> Producer:

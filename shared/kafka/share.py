@@ -45,6 +45,11 @@ class Share:
         return len(self._backlog)
 
     @property
+    def reading(self) -> bool:
+        """Whether it should be moving if there is anything to read."""
+        return self.ready and not self.closed and self.pause is None
+
+    @property
     def next_offset(self) -> int:
         """The offset behind everything taken: commit this when all of it is finished."""
         return self._backlog[0].offset if self._backlog else self.position

@@ -4,15 +4,41 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Collection, Mapping
+from typing import Protocol
 
 from shared.clock import Clock
 from shared.errors import Fatal, TryLater
 from shared.kafka.metrics import KafkaMetrics
 from shared.kafka.port import Consumer
 from shared.kafka.record import TopicPartition
-from shared.kafka.share import Share
 
 _LOOKS = 6  # per `stall_after`
+
+
+class Position(Protocol):
+    """A partition that is being read, as far as the watchdog cares. Its length is what was read and waits its turn."""
+
+    @property
+    def partition(self) -> TopicPartition:
+        """Which."""
+        ...
+
+    @property
+    def position(self) -> int:
+        """The next offset to be read."""
+        ...
+
+    @property
+    def committed(self) -> int:
+        """Where a successor would begin."""
+        ...
+
+    @property
+    def reading(self) -> bool:
+        """Whether it should be moving if there is anything to read."""
+        ...
+
+    def __len__(self) -> int: ...
 
 
 class Watchdog:
@@ -45,24 +71,24 @@ class Watchdog:
         self._behind: dict[TopicPartition, tuple[int, float]] = {}
         self._apart_since: float | None = None
 
-    async def run(self, shares: Callable[[], Collection[Share] | None]) -> None:
-        """Look now and then at the shares, None outside the group. Raises Fatal for a reader that stands still."""
+    async def run(self, positions: Callable[[], Collection[Position] | None]) -> None:
+        """Look now and then at the positions, None outside the group. Raises Fatal for a reader that stands still."""
         while True:
             await asyncio.sleep(self._stall_after / _LOOKS)
-            await self.look(shares())
+            await self.look(positions())
 
-    async def look(self, shares: Collection[Share] | None) -> None:
+    async def look(self, positions: Collection[Position] | None) -> None:
         """One look."""
-        reading = [share for share in shares or () if share.ready and not share.closed]
+        known = list(positions or ())
         try:
-            ends = await self._consumer.end([self._canary, *(share.partition for share in reading)])
+            ends = await self._consumer.end([self._canary, *(each.partition for each in known)])
         except TryLater:
             self._behind.clear()
             self._apart_since = None
             return
         now = self._clock.monotonic()
-        self._judge_membership(shares is not None, now)
-        self._judge_positions(reading, ends, now)
+        self._judge_membership(positions is not None, now)
+        self._judge_positions(known, ends, now)
 
     def _judge_membership(self, member: bool, now: float) -> None:
         if member:
@@ -72,14 +98,14 @@ class Watchdog:
         elif now - self._apart_since >= self._join_within:
             raise Fatal("kafka_group_lost", f"{self._group} has not been joined for {now - self._apart_since:.0f} s")
 
-    def _judge_positions(self, shares: Collection[Share], ends: Mapping[TopicPartition, int], now: float) -> None:
+    def _judge_positions(self, known: Collection[Position], ends: Mapping[TopicPartition, int], now: float) -> None:
         behind = {}
-        for share in shares:
-            end = ends[share.partition]
-            self._metrics.lag.labels(self._group, *share.partition).set(max(end - share.committed, 0))
-            if share.pause is None and not len(share) and end > share.position:
-                position, since = self._behind.get(share.partition, (-1, now))
-                behind[share.partition] = (share.position, since if position == share.position else now)
+        for each in known:
+            end = ends[each.partition]
+            self._metrics.lag.labels(self._group, *each.partition).set(max(end - each.committed, 0))
+            if each.reading and not len(each) and end > each.position:
+                position, since = self._behind.get(each.partition, (-1, now))
+                behind[each.partition] = (each.position, since if position == each.position else now)
         self._behind = behind
         for partition, (position, since) in behind.items():
             if now - since >= self._stall_after:

@@ -19,6 +19,10 @@ class AioCluster:
         """A member of the group; with an instance id a static one, which keeps its partitions over a restart."""
         return AioConsumer(self._settings, group, assignor, instance_id)
 
+    def reader(self) -> AioConsumer:
+        """A consumer without a group."""
+        return AioConsumer(self._settings, None, "roundrobin", None)
+
     def producer(self) -> AioProducer:
         """A plain idempotent producer."""
         return AioProducer(self._settings)

@@ -1,4 +1,4 @@
-"""A consumer on aiokafka: committed records of a group's partitions."""
+"""A consumer on aiokafka: committed records of a group's partitions, or of chosen ones."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ _JOIN_GRACE = 5.0  # a request to join is answered when the slowest member has l
 
 
 class AioConsumer:
-    """A member of a group."""
+    """A member of a group, or a reader without one."""
 
-    def __init__(self, settings: KafkaSettings, group: str, assignor: Assignor, instance_id: str | None) -> None:
+    def __init__(self, settings: KafkaSettings, group: str | None, assignor: Assignor, instance_id: str | None) -> None:
         self._settings = settings
         self._group = group
         self._assignor = assignor
@@ -69,6 +69,10 @@ class AioConsumer:
     def subscribe(self, topics: Sequence[str], listener: Listener) -> None:
         """Join the group, in the background."""
         self._consumer.subscribe(list(topics), listener=_Bridge(self, listener))
+
+    def assign(self, partitions: Sequence[TopicPartition]) -> None:
+        """Read these, without a group."""
+        self._consumer.assign([aiokafka.TopicPartition(*place) for place in partitions])
 
     async def poll(self, timeout: float, max_records: int) -> Mapping[TopicPartition, Fetched]:
         """What is there, waiting at most `timeout` seconds for it, somewhat longer in a rebalance."""

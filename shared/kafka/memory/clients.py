@@ -50,6 +50,10 @@ class MemoryConsumer:
         self.topics = tuple(topics)
         self._membership = asyncio.create_task(self._belong(listener))
 
+    def assign(self, partitions: Sequence[TopicPartition]) -> None:
+        """Read these, without a group."""
+        self._assignment = frozenset(partitions)
+
     async def poll(self, timeout: float, max_records: int) -> Mapping[TopicPartition, Fetched]:
         """What is there, waiting at most `timeout` seconds for it."""
         await self._cluster.before("poll")

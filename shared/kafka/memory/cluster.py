@@ -40,6 +40,10 @@ class MemoryCluster:
         del instance_id
         return MemoryConsumer(self, self._groups.setdefault(group, Group(group)), assignor)
 
+    def reader(self) -> MemoryConsumer:
+        """A consumer without a group."""
+        return MemoryConsumer(self, Group(""), "roundrobin")
+
     def producer(self) -> MemoryProducer:
         """A plain producer."""
         return MemoryProducer(self)

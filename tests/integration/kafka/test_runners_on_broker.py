@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tests.unit.kafka.behaviour_at_least_once import AtLeastOnceBehaviour
 from tests.unit.kafka.behaviour_transactional import TransactionalBehaviour
+from tests.unit.kafka.behaviour_whole import WholeBehaviour
 
 
 class TestTransactionalOnBroker(TransactionalBehaviour):
@@ -11,4 +12,8 @@ class TestTransactionalOnBroker(TransactionalBehaviour):
 
 
 class TestAtLeastOnceOnBroker(AtLeastOnceBehaviour):
+    """All of it."""
+
+
+class TestWholeOnBroker(WholeBehaviour):
     """All of it."""

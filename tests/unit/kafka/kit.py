@@ -113,6 +113,10 @@ class Kit:
         self._stack.push_async_callback(client.close, 5.0)
         return client
 
+    def on_close(self, stop: Callable[[float], Awaitable[None]], deadline: float) -> None:
+        """Stop this in the end."""
+        self._stack.push_async_callback(stop, deadline)
+
     async def sender(self) -> Sender:
         sender = Sender(connection=self.settings, clock=SystemClock(), metrics=self.metrics, cluster=self.cluster)
         await sender.start()
