@@ -10,7 +10,7 @@ from typing import Final, TypeVar
 
 import msgspec
 
-from shared.contracts import events
+from shared.contracts import accounts, events
 from shared.contracts.envelope import TYPE, fixed_headers, header, headers_of
 from shared.contracts.events import Event
 from shared.errors import BadRecord
@@ -26,6 +26,7 @@ TYPES: Final[dict[str, type[Event]]] = {
     "no.budstikke.sms.operator-receipt.v1": events.OperatorReceipt,
     "no.budstikke.sms.message-status-changed.v1": events.MessageStatusChanged,
     "no.budstikke.sms.message-corrected.v1": events.MessageCorrected,
+    "no.budstikke.config.account-changed.v1": accounts.AccountChanged,
 }
 """Every event type that may stand in a `ce_type`, with its struct. A released version never changes."""
 

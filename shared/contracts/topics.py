@@ -21,6 +21,7 @@ class KeyedBy(StrEnum):
     """What the record key is; `MESSAGE` also decides the partition (`shared.ids.partition_of`)."""
 
     MESSAGE = "message id"
+    ACCOUNT = "account id"
     MESSAGE_OR_OPERATOR_ID = "message id, else operator and its id"
     SOURCE = "as in the source topic"
 
@@ -29,6 +30,7 @@ class Kept(StrEnum):
     """Retention class, with the broker settings behind it (`settings_of`)."""
 
     FLOW = "flow"
+    COMPACTED = "compacted"
 
 
 class Personal(StrEnum):
@@ -65,13 +67,20 @@ class Topic(msgspec.Struct, frozen=True):
 
     def spec(self, profile: Profile) -> TopicSpec:
         """What the broker is told to create."""
-        by_message = self.keyed_by in {KeyedBy.MESSAGE, KeyedBy.MESSAGE_OR_OPERATOR_ID}
         return TopicSpec(
             name=self.name,
-            partitions=profile.message_partitions if by_message else profile.other_partitions,
+            partitions=self._partitions(profile),
             replication=profile.replication,
             config=settings_of(self.kept, profile),
         )
+
+    def _partitions(self, profile: Profile) -> int:
+        """One for a compacted topic: every instance reads it whole, in one order."""
+        if self.kept is Kept.COMPACTED:
+            return 1
+        if self.keyed_by in {KeyedBy.MESSAGE, KeyedBy.MESSAGE_OR_OPERATOR_ID}:
+            return profile.message_partitions
+        return profile.other_partitions
 
 
 _SETTINGS: dict[Kept, dict[str, str]] = {
@@ -79,6 +88,13 @@ _SETTINGS: dict[Kept, dict[str, str]] = {
         "cleanup.policy": "delete",
         "retention.ms": str(7 * _DAY_MS),
         "segment.ms": str(_DAY_MS),
+        "message.timestamp.type": "LogAppendTime",
+    },
+    Kept.COMPACTED: {
+        "cleanup.policy": "compact",
+        "max.compaction.lag.ms": str(_DAY_MS),
+        "min.cleanable.dirty.ratio": "0.1",
+        "delete.retention.ms": str(7 * _DAY_MS),
         "message.timestamp.type": "LogAppendTime",
     },
 }
@@ -89,6 +105,9 @@ def settings_of(kept: Kept, profile: Profile) -> dict[str, str]:
 
     `flow`: seven days with segments of one day and broker time, so a record is gone in eight days whatever a
     producer's clock says; the broker judges age by whole segments.
+
+    `compacted`: the last record of each key stays; an older one is gone a day later (the lag also rolls the segment),
+    and a tombstone after seven more, time enough for a reader that was away.
     """
     return {**_SETTINGS[kept], "min.insync.replicas": str(profile.min_insync)}
 
@@ -114,6 +133,7 @@ LINGER: dict[Lane, float] = {Lane.EXPRESS: 0.0, Lane.STANDARD: 0.005, Lane.BULK:
 FACTS = "sms.facts"
 RECEIPTS = "sms.receipts"
 EVENTS = "sms.events"
+ACCOUNTS = "config.accounts"
 
 
 def dead_letters(topic: str) -> str:
@@ -174,9 +194,20 @@ def _message_path(operators: Sequence[str]) -> Iterator[Topic]:
     )
 
 
+def _config() -> Iterator[Topic]:
+    yield Topic(
+        name=ACCOUNTS,
+        keyed_by=KeyedBy.ACCOUNT,
+        kept=Kept.COMPACTED,
+        personal=Personal.NONE,
+        producers=("ingest.api",),
+        consumers=(),
+    )
+
+
 def catalogue(operators: Sequence[str]) -> tuple[Topic, ...]:
     """Every topic of a system with these operators, dead-letter topics included."""
-    topics = tuple(_message_path(operators))
+    topics = (*_message_path(operators), *_config())
     dead = tuple(
         Topic(
             name=dead_letters(topic.name),

@@ -31,6 +31,14 @@ LANE_OF: dict[Category, Lane] = {
 """The lane of a message that names none."""
 
 
+class AccountState(StrEnum):
+    """A suspended account reads and does not send; a closed one does nothing, and for ever."""
+
+    ACTIVE = "active"
+    SUSPENDED = "suspended"
+    CLOSED = "closed"
+
+
 class Door(StrEnum):
     """The way a send request came in."""
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from services.ingest.accounts.account import Account, AccountState
-from shared.contracts.words import Lane
+from services.ingest.accounts.account import Account
+from shared.contracts.words import AccountState, Lane
 
 
 class Stopped(StrEnum):

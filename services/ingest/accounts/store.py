@@ -14,10 +14,11 @@ from typing import Final
 
 from pymongo import ASCENDING, DESCENDING, IndexModel
 
-from services.ingest.accounts.account import Account, AccountState, Grant, Key, Organisation
+from services.ingest.accounts.account import Account, Grant, Key, Organisation
 from services.ingest.accounts.keys import KeyId
 from services.ingest.accounts.rows import from_row, to_row, translated
 from services.ingest.accounts.staff import StaffKey
+from shared.contracts.words import AccountState
 from shared.ids import AccountId
 from shared.stores.mongodb import MongoStore
 

@@ -6,13 +6,14 @@ from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from typing import Final
 
-from services.ingest.accounts.account import Account, AccountState, Grant, Key
+from services.ingest.accounts.account import Account, Grant, Key
 from services.ingest.accounts.addresses import within
 from services.ingest.accounts.failures import Failures
 from services.ingest.accounts.keys import ALL_SCOPES, KeyId, matches, parse
 from services.ingest.accounts.passwords import PasswordCheck
 from services.ingest.accounts.remembered import Remembered
 from shared.clock import Clock
+from shared.contracts.words import AccountState
 from shared.ids import AccountId
 
 Find = Callable[[KeyId], Awaitable[Grant | None]]

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from shared.contracts import topics
-from shared.contracts.topics import LOCAL, PRODUCTION, KeyedBy, Personal, Profile, catalogue, specs
+from shared.contracts.topics import LOCAL, PRODUCTION, Kept, KeyedBy, Personal, Profile, catalogue, specs
 from shared.contracts.words import Lane
 
 OPERATORS = ("nordic", "western")
@@ -34,6 +34,7 @@ def test_the_catalogue_names_the_topics_of_the_message_path() -> None:
         "sms.facts",
         "sms.receipts",
         "sms.events",
+        "config.accounts",
     }
 
 
@@ -62,7 +63,21 @@ def test_every_topic_that_is_read_has_a_dead_letter_topic_that_its_readers_write
         assert dead.keyed_by is KeyedBy.SOURCE
 
 
-@pytest.mark.parametrize("topic", ALL, ids=lambda topic: topic.name)
+FLOWING = [topic for topic in ALL if topic.kept is Kept.FLOW]
+COMPACTED = [topic for topic in ALL if topic.kept is Kept.COMPACTED]
+
+
+@pytest.mark.parametrize("topic", COMPACTED, ids=lambda topic: topic.name)
+def test_of_a_compacted_topic_only_the_last_record_of_a_key_stays_longer_than_a_day(topic: topics.Topic) -> None:
+    config = topic.spec(PRODUCTION).config
+    assert config["cleanup.policy"] == "compact"
+    assert int(config["max.compaction.lag.ms"]) == DAY
+    assert int(config["delete.retention.ms"]) == 7 * DAY
+    assert topic.spec(PRODUCTION).partitions == 1
+    assert topic.personal is Personal.NONE
+
+
+@pytest.mark.parametrize("topic", FLOWING, ids=lambda topic: topic.name)
 def test_a_record_is_gone_eight_days_after_the_broker_took_it(topic: topics.Topic) -> None:
     config = topic.spec(PRODUCTION).config
     assert config["cleanup.policy"] == "delete"
@@ -79,7 +94,7 @@ def test_production_survives_the_loss_of_a_broker() -> None:
 def test_one_machine_has_one_replica_and_few_partitions() -> None:
     for spec in specs(OPERATORS, LOCAL):
         assert (spec.replication, spec.config["min.insync.replicas"]) == (1, "1")
-        assert spec.partitions == (1 if spec.name.endswith(".dlq") else 4)
+        assert spec.partitions == (1 if spec.name.endswith(".dlq") or spec.name.startswith("config.") else 4)
 
 
 @pytest.mark.parametrize("topic", ALL, ids=lambda topic: topic.name)
