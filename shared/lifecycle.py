@@ -18,6 +18,7 @@ import msgspec
 
 from shared.clock import Clock
 from shared.errors import BadSettings, BudstikkeError, Disposition, Fatal
+from shared.tasks import end
 from shared.telemetry.logs import get_log
 
 _log = get_log()
@@ -150,9 +151,7 @@ class Process:
         try:
             done, _ = await asyncio.wait({starting, asked}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            starting.cancel()
-            asked.cancel()
-            await asyncio.gather(starting, asked, return_exceptions=True)
+            await end(starting, asked)
         if starting in done:
             starting.result()
         elif not done:
@@ -179,9 +178,7 @@ class Process:
                 )
             return code
         finally:
-            for pending in (asked, *ends):
-                pending.cancel()
-            await asyncio.gather(asked, *ends, return_exceptions=True)
+            await end(asked, *ends)
 
     async def _stop_all(self) -> None:
         """Stop what was started, in reverse. Each may use half of what is left of the one deadline: one that cannot
@@ -238,6 +235,4 @@ async def first_end(*waits: Coroutine[None, None, None]) -> None:
         for task in done:
             task.result()
     finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await end(*tasks)

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable, Coroutine
 
 from shared.errors import BudstikkeError
+from shared.tasks import end
 
 
 def describe(error: BaseException) -> str:
@@ -32,9 +33,7 @@ class Workers:
         if not tasks:
             return
         _, late = await asyncio.wait(tasks, timeout=max(deadline, 0.0))
-        for task in late:
-            task.cancel()
-        await asyncio.gather(*late, return_exceptions=True)
+        await end(*late)
 
     async def _watch(self, work: Coroutine[object, object, None]) -> None:
         try:

@@ -8,10 +8,10 @@ from contextlib import suppress
 from datetime import datetime
 
 from services.dispatch.sender.lease import LIFETIME, RENEWAL, Lease, LeaseStore
-from services.dispatch.sender.tasks import end
 from shared.clock import Clock
 from shared.errors import TryLater
 from shared.kafka.record import TopicPartition
+from shared.tasks import end
 from shared.telemetry.logs import get_log
 
 _log = get_log()

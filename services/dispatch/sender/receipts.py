@@ -13,7 +13,6 @@ import msgspec
 
 from services.dispatch.sender.facts import SOURCE
 from services.dispatch.sender.metrics import SenderMetrics
-from services.dispatch.sender.tasks import end
 from services.dispatch.sender.work import Attempt
 from shared.clock import Clock
 from shared.contracts import topics
@@ -30,6 +29,7 @@ from shared.smpp.pdu import DeliverSm
 from shared.smpp.receipts import Receipt, id_candidates, parse
 from shared.smpp.receipts import ReceiptState as SmppState
 from shared.smpp.session import Reply
+from shared.tasks import end
 from shared.telemetry.logs import get_log
 
 _log = get_log()

@@ -13,7 +13,6 @@ import msgspec
 from services.dispatch.sender.facts import FactWriter
 from services.dispatch.sender.ledger import ANSWERS, NOT_TAKEN, AttemptKey, Ledger, Outcome, OutcomeKind
 from services.dispatch.sender.metrics import SenderMetrics
-from services.dispatch.sender.tasks import end
 from services.dispatch.sender.work import Attempt, Parcel, Settled
 from shared.clock import Clock
 from shared.contracts.codes import Reason
@@ -21,6 +20,7 @@ from shared.contracts.words import FactKind, Lane
 from shared.errors import TryLater
 from shared.kafka.record import Output
 from shared.kafka.sending import Sender
+from shared.tasks import end
 from shared.telemetry.logs import get_log
 
 _log = get_log()

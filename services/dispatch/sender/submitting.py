@@ -22,7 +22,6 @@ from services.dispatch.sender.held import HeldLeases
 from services.dispatch.sender.ledger import NOT_TAKEN, AttemptKey, Ledger, Outcome, OutcomeKind, milliseconds
 from services.dispatch.sender.receipts import SentMemory
 from services.dispatch.sender.settling import PAUSE_SECONDS, Settler
-from services.dispatch.sender.tasks import end
 from services.dispatch.sender.work import Attempt, Settled
 from shared.clock import Clock
 from shared.contracts.codes import Reason
@@ -31,6 +30,7 @@ from shared.errors import TryLater
 from shared.smpp.errors import NotBound, UnencodablePdu, WindowFull
 from shared.smpp.link import Link
 from shared.smpp.results import Accepted, Refused, SubmitResult
+from shared.tasks import end
 from shared.telemetry.logs import get_log
 
 _log = get_log()

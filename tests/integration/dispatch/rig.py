@@ -24,7 +24,7 @@ from services.dispatch.sender.operator import OperatorLink, bind_settings
 from services.dispatch.sender.receipts import ReceiptRelay, SentMemory
 from services.dispatch.sender.settling import Settler
 from services.dispatch.sender.submitting import Submitter
-from services.dispatch.sender.tasks import end
+from shared.tasks import end
 from shared.clock import SystemClock
 from shared.contracts import codec
 from shared.contracts.events import DispatchOrdered, OperatorReceipt, PartFact
