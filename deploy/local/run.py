@@ -94,6 +94,7 @@ def _servers(settings: LocalSettings, terminal: Terminal) -> tuple[Kafka, MongoD
             log=settings.logs / "kafka.log",
             port=settings.port(Port.KAFKA),
             controller_port=settings.port(Port.KAFKA_CONTROLLER),
+            clients_port=settings.port(Port.KAFKA_CLIENTS),
             jars=files,
         ),
         MongoDB(data=settings.data / "mongodb", log=settings.logs / "mongodb.log", port=settings.port(Port.MONGODB)),

@@ -21,6 +21,7 @@ class Port(IntEnum):
     DLR_API = 1
     KAFKA = 20
     KAFKA_CONTROLLER = 21
+    KAFKA_CLIENTS = 22
     MONGODB = 30
     VALKEY = 40
     API_HEALTH = 50
