@@ -15,9 +15,14 @@ from services.dlr.status.orphans import Adopter
 from services.dlr.status.status import Status
 from services.dlr.status.store import MessageStore
 from services.dlr.status.tell import SOURCE, EventWriter
-from shared.clock import ManualClock
+from shared.clock import ManualClock, SystemClock
+from shared.contracts.topics import LOCAL, specs
 from shared.errors import TryLater
+from shared.kafka.metrics import KafkaMetrics
 from shared.kafka.record import Output
+from shared.kafka.sending import Sender
+from shared.kafka.settings import KafkaSettings
+from shared.kafka.topics import create
 from shared.privacy.keys import FileKeyStore
 from shared.privacy.pseudonyms import Pseudonyms
 from shared.privacy.sealing import Sealer
@@ -99,3 +104,32 @@ def _role(store: MessageStore, keys: FileKeyStore, sealer: Sealer, outbox: Outbo
 @pytest.fixture
 def door(sealer: Sealer) -> Door:
     return Door(sealer)
+
+
+@pytest.fixture(scope="session")
+def key_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One for all tests on the broker: what one of them leaves on a topic must open for the next."""
+    return tmp_path_factory.mktemp("dlr") / "keys"
+
+
+@pytest.fixture
+def environment(kafka: str, mongodb: str, key_store: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Settings of the role `status`; returns the key store."""
+    for name, value in {
+        "HEALTH_PORT": "0",
+        "KAFKA": kafka,
+        "MONGODB": mongodb,
+        "KEY_STORE": str(key_store),
+    }.items():
+        monkeypatch.setenv(f"BUDSTIKKE_{name}", value)
+    return key_store
+
+
+@pytest.fixture
+async def producer(kafka: str) -> AsyncIterator[Sender]:
+    connection = KafkaSettings(bootstrap=kafka)
+    await create(connection, specs(["fjord"], LOCAL))
+    sender = Sender(connection=connection, clock=SystemClock(), metrics=KafkaMetrics(CollectorRegistry()))
+    await sender.start()
+    yield sender
+    await sender.stop(5.0)

@@ -76,9 +76,9 @@ class Role:
         return self._registry.get_sample_value(name, labels) or 0.0
 
 
-def message_ids(count: int) -> list[MessageId]:
+def message_ids(count: int, first: int = 0) -> list[MessageId]:
     """Ids in order."""
-    return [MessageId(f"018f3c1a-7b2e-7d4f-8a6b-{number:012x}") for number in range(count)]
+    return [MessageId(f"018f3c1a-7b2e-7d4f-8a6b-{number:012x}") for number in range(first, first + count)]
 
 
 def fact(event: PartFact) -> Record:
@@ -110,6 +110,11 @@ def landed(output: Output) -> Record:
         value=output.value,
         headers=output.headers,
     )
+
+
+def as_output(record: Record) -> Output:
+    """A record as its writer sends it."""
+    return Output(record.topic, record.partition, record.key, record.value, record.headers)
 
 
 def events(outputs: Iterable[Output]) -> list[tuple[str, MessageStatusChanged | MessageCorrected]]:

@@ -3,53 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from pathlib import Path
 from random import SystemRandom
 
-import pytest
 from aiokafka import AIOKafkaConsumer
 from prometheus_client import CollectorRegistry
 
 from services.dlr.status.role import build_status
 from shared.clock import ManualClock, SystemClock
 from shared.contracts import topics
-from shared.contracts.topics import LOCAL, specs
 from shared.contracts.words import FactKind, ReceiptState
 from shared.kafka.metrics import KafkaMetrics
-from shared.kafka.record import Output, Record
 from shared.kafka.sending import Sender
-from shared.kafka.settings import KafkaSettings
-from shared.kafka.topics import create
 from shared.lifecycle import Component
 from shared.privacy.keys import FileKeyStore
 from shared.privacy.sealing import Sealer
 from shared.service import Context
-from tests.integration.dlr.driving import Door, message_ids, receipt
+from tests.integration.dlr.driving import Door, as_output, message_ids, receipt
 from tests.support import wait_until
 from tests.unit.dlr.building import START, operator_receipt, part_fact
-
-
-@pytest.fixture
-def environment(kafka: str, mongodb: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    for name, value in {
-        "HEALTH_PORT": "0",
-        "KAFKA": kafka,
-        "MONGODB": mongodb,
-        "KEY_STORE": str(tmp_path / "keys"),
-    }.items():
-        monkeypatch.setenv(f"BUDSTIKKE_{name}", value)
-    return tmp_path / "keys"
-
-
-@pytest.fixture
-async def producer(kafka: str) -> AsyncIterator[Sender]:
-    connection = KafkaSettings(bootstrap=kafka)
-    await create(connection, specs(["fjord"], LOCAL))
-    sender = Sender(connection=connection, clock=SystemClock(), metrics=KafkaMetrics(CollectorRegistry()))
-    await sender.start()
-    yield sender
-    await sender.stop(5.0)
 
 
 class Running:
@@ -88,15 +60,11 @@ async def test_messages_are_told_from_request_to_receipt(environment: Path, kafk
 
     async with AIOKafkaConsumer(topics.EVENTS, bootstrap_servers=kafka, auto_offset_reset="earliest") as events:
         async with Running():
-            await producer.send([_output(record) for record in (*queued, *requests)])
+            await producer.send([as_output(record) for record in (*queued, *requests)])
             await wait_for(2 * len(ids))
-            await producer.send([_output(record) for record in submitted])
+            await producer.send([as_output(record) for record in submitted])
             await wait_for(3 * len(ids))
         async with Running():
-            await producer.send([_output(record) for record in (*receipts[1:], orphan)])
+            await producer.send([as_output(record) for record in (*receipts[1:], orphan)])
             await wait_for(4 * len(ids))
     assert {len(event_ids) for event_ids in told.values()} == {4}
-
-
-def _output(record: Record) -> Output:
-    return Output(record.topic, record.partition, record.key, record.value, record.headers)
