@@ -12,6 +12,7 @@ from enum import StrEnum
 import msgspec
 
 from shared.contracts.words import Lane
+from shared.ids import AccountId
 from shared.kafka.topics import TopicSpec
 
 _DAY_MS = 24 * 3_600_000
@@ -24,6 +25,8 @@ class KeyedBy(StrEnum):
     ACCOUNT = "account id"
     MESSAGE_OR_OPERATOR_ID = "message id, else operator and its id"
     SOURCE = "as in the source topic"
+    CLIENT = "the client system's own"
+    ANSWERED = "message id, or id of the refused request"
 
 
 class Kept(StrEnum):
@@ -38,6 +41,7 @@ class Personal(StrEnum):
 
     SEALED = "sealed"
     SEALED_NUMBER = "sealed number"
+    CLEAR = "number and text in clear, the account's own"
     NONE = "none"
 
 
@@ -75,8 +79,10 @@ class Topic(msgspec.Struct, frozen=True):
         )
 
     def _partitions(self, profile: Profile) -> int:
-        """One for a compacted topic: every instance reads it whole, in one order."""
-        if self.kept is Kept.COMPACTED:
+        """One for a compacted topic: every instance reads it whole, in one order. One for a client system's, of which
+        there are two per account; more may be added to a busy one.
+        """
+        if self.kept is Kept.COMPACTED or self.keyed_by in {KeyedBy.CLIENT, KeyedBy.ANSWERED}:
             return 1
         if self.keyed_by in {KeyedBy.MESSAGE, KeyedBy.MESSAGE_OR_OPERATOR_ID}:
             return profile.message_partitions
@@ -136,6 +142,38 @@ EVENTS = "sms.events"
 ACCOUNTS = "config.accounts"
 
 
+def client_requests(account_id: AccountId) -> str:
+    """What the account's own systems ask to be sent: bodies of `POST /v1/messages`."""
+    return f"clients.{account_id}.requests"
+
+
+def client_events(account_id: AccountId) -> str:
+    """What the account's own systems are told: statuses as in a webhook, and refused requests."""
+    return f"clients.{account_id}.events"
+
+
+def client_pair(account_id: AccountId) -> tuple[Topic, Topic]:
+    """An account's topics for its own systems, made when it is provisioned: no other account has a part in them."""
+    return (
+        Topic(
+            name=client_requests(account_id),
+            keyed_by=KeyedBy.CLIENT,
+            kept=Kept.FLOW,
+            personal=Personal.CLEAR,
+            producers=(f"client-{account_id}",),
+            consumers=("ingest.clients",),
+        ),
+        Topic(
+            name=client_events(account_id),
+            keyed_by=KeyedBy.ANSWERED,
+            kept=Kept.FLOW,
+            personal=Personal.CLEAR,
+            producers=("ingest.clients", "dlr.relay"),
+            consumers=(f"client-{account_id}",),
+        ),
+    )
+
+
 def dead_letters(topic: str) -> str:
     """Where records of a topic go that no attempt will ever handle."""
     return f"{topic}.dlq"
@@ -148,7 +186,7 @@ def _message_path(operators: Sequence[str]) -> Iterator[Topic]:
             keyed_by=KeyedBy.MESSAGE,
             kept=Kept.FLOW,
             personal=Personal.SEALED,
-            producers=("ingest.api",),
+            producers=("ingest.api", "ingest.clients"),
             consumers=("ingest.screening", "dlr.status"),
         )
         yield Topic(

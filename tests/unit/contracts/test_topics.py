@@ -7,6 +7,7 @@ import pytest
 from shared.contracts import topics
 from shared.contracts.topics import LOCAL, PRODUCTION, Kept, KeyedBy, Personal, Profile, catalogue, specs
 from shared.contracts.words import Lane
+from shared.ids import AccountId
 
 OPERATORS = ("nordic", "western")
 ALL = catalogue(OPERATORS)
@@ -16,7 +17,7 @@ ROLES = {
     for service, roles in {
         "ingest": "api smpp mail clients screening signals desk scheduler",
         "dispatch": "router sender sweeper strex",
-        "dlr": "status webhooks inbound api",
+        "dlr": "status webhooks relay inbound api",
         "billing": "usage invoicing premium api",
         "retention": "orders proof api",
     }.items()
@@ -113,3 +114,14 @@ def test_topics_that_carry_numbers_or_texts_say_so() -> None:
     assert declared[topics.EVENTS] is Personal.SEALED_NUMBER
     assert declared[topics.FACTS] is Personal.NONE
     assert all(declared[f"{name}.dlq"] is declared[name] for name in declared if f"{name}.dlq" in declared)
+
+
+def test_an_account_has_a_pair_of_topics_for_its_own_systems_and_nobody_elses() -> None:
+    asked, told = topics.client_pair(AccountId("acme"))
+    assert (asked.name, told.name) == ("clients.acme.requests", "clients.acme.events")
+    assert (asked.producers, told.consumers) == (("client-acme",), ("client-acme",))
+    assert {asked.personal, told.personal} == {Personal.CLEAR}
+    for topic in (asked, told):
+        assert topic.spec(PRODUCTION).partitions == 1
+        assert topic.spec(PRODUCTION).replication == 3
+        assert topic.spec(PRODUCTION).config["message.timestamp.type"] == "LogAppendTime"
