@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import uuid
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -99,6 +100,13 @@ def test_a_half_formatted_kafka_is_formatted_again(new_kafka: Callable[[], Kafka
     (tmp_path / "data/log").mkdir(parents=True)
     (tmp_path / "data/log/meta.properties").write_text("version=1\n")
     (tmp_path / "data.new/log").mkdir(parents=True)
+    broker = new_kafka()
+    broker.start()
+    broker.wait_ready()
+
+
+def test_a_cluster_id_may_begin_with_a_dash(new_kafka: Callable[[], Kafka], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("deploy.local.kafka.uuid.uuid4", lambda: uuid.UUID(int=0xFB << 120))
     broker = new_kafka()
     broker.start()
     broker.wait_ready()
