@@ -11,9 +11,16 @@ from typing import Generic, TypeAlias
 from shared.clock import Clock
 from shared.errors import TryLater
 from shared.kafka.aio import AioCluster
-from shared.kafka.attempts import Attempt
+from shared.kafka.attempts import Attempt, Poison
 from shared.kafka.backoff import Backoff
-from shared.kafka.dead_letters import DEAD_LETTER_BYTES, DEFAULT_LIMIT, DeadLetterCount, DeadLetterLimit, DeadLetters
+from shared.kafka.dead_letters import (
+    DEAD_LETTER_BYTES,
+    DEFAULT_LIMIT,
+    QUARANTINE_AFTER,
+    DeadLetterCount,
+    DeadLetterLimit,
+    DeadLetters,
+)
 from shared.kafka.health import Health, Pause
 from shared.kafka.intake import Intake, Reading
 from shared.kafka.metrics import KafkaMetrics
@@ -51,8 +58,9 @@ class AtLeastOnceRunner(Generic[E]):
 
     The handler raises TryLater to be called again, after a pause, with what is not finished of the batch; Refused or
     BadRecord when a record can never be handled: the batch is halved down to that record, which goes to its
-    dead-letter topic and then counts as finished. Any other error, pinned on one record, ends the stage. A handler
-    that raises has kept none of the records it did not finish.
+    dead-letter topic and then counts as finished. Any other error, pinned on one record, ends the stage; a record
+    that has done so `quarantine_after` times, over restarts and whoever owned the partition, becomes a dead letter
+    too, with an alarm. A handler that raises has kept none of the records it did not finish.
 
     `on_assigned` runs before the first record of an assignment is handed out, `on_revoked` when the last one has
     finished or the deadline is over and the offsets are committed: the places to take and release leases. It follows
@@ -80,6 +88,7 @@ class AtLeastOnceRunner(Generic[E]):
         on_assigned: PartitionsHook | None = None,
         on_revoked: PartitionsHook | None = None,
         dead_letter_limit: DeadLetterLimit = DEFAULT_LIMIT,
+        quarantine_after: int = QUARANTINE_AFTER,
         requires: Mapping[str, int] | None = None,
         partition_assignment: Assignor = "roundrobin",
         group_instance_id: str | None = None,
@@ -101,8 +110,8 @@ class AtLeastOnceRunner(Generic[E]):
         self._on_revoked = on_revoked
         self._random = random or Random()
         cluster = cluster or AioCluster(connection)
-        self._dead_letters = DeadLetters(group, dead_letter_topic, clock, metrics)
         self._dead_letter_limit = dead_letter_limit
+        self._quarantine_after = quarantine_after
         self._verdicts: dict[TopicPartition, DeadLetterCount] = {}
         self._sender = Sender(connection=connection, clock=clock, metrics=metrics, cluster=cluster)
         arrived = asyncio.Event()
@@ -124,6 +133,7 @@ class AtLeastOnceRunner(Generic[E]):
             clock=clock,
             metrics=metrics,
         )
+        self._dead_letters = DeadLetters(group, dead_letter_topic, self._intake.partition_count, clock, metrics)
         self._workers = Workers(self._intake.fail)
         self._committer = Workers(self._intake.fail)
         self._tenure = Tenure((), 0)
@@ -248,7 +258,22 @@ class AtLeastOnceRunner(Generic[E]):
             if part:
                 await self._handle(part, tenure.finish)
 
-        return await self._patiently(lambda: attempt.run(handle), shares)
+        while True:
+            try:
+                return await self._patiently(lambda: attempt.run(handle), shares)
+            except Poison as poison:
+                self._strike(attempt, poison, shares)
+
+    def _strike(self, attempt: Attempt[E, None], poison: Poison, shares: Sequence[Share]) -> None:
+        """End the process, and have it remembered with the last commit; or quarantine the record."""
+        record = poison.record
+        (share,) = (each for each in shares if each.partition == (record.topic, record.partition))
+        strikes = share.strike(record.offset)
+        if strikes < self._quarantine_after:
+            raise poison
+        attempt.quarantine(record, strikes)
+        self._metrics.quarantined.labels(self._group, *share.partition).inc()
+        _log.error("kafka_record_quarantined", place=f"{share.partition} offset {record.offset}", detail=poison.detail)
 
     async def _bury(self, taken: Taken, attempt: Attempt[E, None], tenure: Tenure) -> None:
         """Move rejected records to their dead-letter topics, unless there are too many of them."""
@@ -261,7 +286,7 @@ class AtLeastOnceRunner(Generic[E]):
                 tenure.abandon(share)
                 _log.error("kafka_too_many_dead_letters", group=self._group, partition=str(share.partition))
         burying = [each for each in attempt.rejected if tenure.unfinished(each.record)]
-        letters = self._dead_letters.outputs(burying, self._intake.partition_counts)
+        letters = self._dead_letters.outputs(burying)
         shares = [share for share, _ in taken]
         if await self._patiently(lambda: self._sender.send(letters, limit=DEAD_LETTER_BYTES), shares):
             for each in burying:
@@ -294,14 +319,14 @@ class AtLeastOnceRunner(Generic[E]):
 
     async def _commit(self, tenure: Tenure) -> None:
         """Commit what is ahead. A failure is left to the next time: until then a crash repeats more."""
-        offsets = tenure.committable()
-        if not offsets:
+        marks = tenure.committable()
+        if not marks:
             return
         try:
-            await self._intake.consumer.commit(offsets)
+            await self._intake.consumer.commit(marks)
         except TryLater as error:
             self._metrics.commit_failures.labels(self._group).inc()
             _log.warning("kafka_commit_failed", group=self._group, detail=error.detail)
             return
         for share in tenure.shares:
-            share.committed = offsets.get(share.partition, share.committed)
+            share.mark = marks.get(share.partition, share.mark)

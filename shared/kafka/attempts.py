@@ -20,6 +20,15 @@ class Rejected(msgspec.Struct, frozen=True, gc=False):
     error: Refused
 
 
+class Poison(Fatal):
+    """A record that makes the handler raise what it should not raise."""
+
+    def __init__(self, record: Record, error: Exception) -> None:
+        place = f"{record.topic}[{record.partition}] offset {record.offset}"
+        super().__init__("kafka_handler_failed", f"{place}: {type(error).__name__}")
+        self.record = record
+
+
 class Attempt(Generic[E, T]):
     """One batch on its way through decoding and handling.
 
@@ -36,18 +45,25 @@ class Attempt(Generic[E, T]):
                 self.received.append(Received(record, decode(record)))
             except BadRecord as error:
                 self.rejected.append(Rejected(record, error))
-        self._unreadable = len(self.rejected)
+        self._settled = len(self.rejected)
 
     async def run(self, handle: Callable[[Sequence[Received[E]]], Awaitable[T]]) -> None:
         """Handle what could be decoded, halving whatever fails down to the single record that does.
 
         A record that is refused joins `rejected`. Raises TryLater and Fatal as they come; any other error, once it
-        is pinned on a record, as Fatal naming that record's place.
+        is pinned on a record, as Poison.
         """
         self.results.clear()
-        del self.rejected[self._unreadable :]
+        del self.rejected[self._settled :]
         if self.received:
             await self._halve(self.received, handle)
+
+    def quarantine(self, record: Record, strikes: int) -> None:
+        """Handle this record no more: it has ended the process too often."""
+        self.received = [received for received in self.received if received.record is not record]
+        reason = Refused("quarantined", f"ended the process {strikes} times")
+        self.rejected.insert(self._settled, Rejected(record, reason))
+        self._settled += 1
 
     def dead_offsets(self, partition: TopicPartition) -> frozenset[int]:
         """Offsets of that partition's rejected records."""
@@ -72,6 +88,5 @@ class Attempt(Generic[E, T]):
 
     def _blame(self, record: Record, error: Exception) -> None:
         if not isinstance(error, Refused):
-            place = f"{record.topic}[{record.partition}] offset {record.offset}"
-            raise Fatal("kafka_handler_failed", f"{place}: {type(error).__name__}") from error
+            raise Poison(record, error) from error
         self.rejected.append(Rejected(record, error))

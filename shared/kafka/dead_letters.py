@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 
 import msgspec
 
@@ -13,6 +13,8 @@ from shared.kafka.attempts import Rejected
 from shared.kafka.metrics import KafkaMetrics
 from shared.kafka.record import Output, Record
 
+QUARANTINE_AFTER = 3
+"""How often a record may end the process before it becomes a dead letter."""
 MESSAGE_BYTES = 1024
 DEAD_LETTER_BYTES = 1_040_000
 """Most that a dead letter may take: a largest record and its new headers, still within a broker's default."""
@@ -101,19 +103,27 @@ def dead_letter(record: Record, error: Refused, *, topic: str, partition: int, g
 class DeadLetters:
     """Writes one group's dead letters: each goes to the partition of its own number, as far as there is one."""
 
-    def __init__(self, group: str, topic_of: Callable[[str], str], clock: Clock, metrics: KafkaMetrics) -> None:
+    def __init__(
+        self,
+        group: str,
+        topic_of: Callable[[str], str],
+        partition_count: Callable[[str], int],
+        clock: Clock,
+        metrics: KafkaMetrics,
+    ) -> None:
         self._group = group
         self._topic_of = topic_of
+        self._partition_count = partition_count
         self._clock = clock
         self._metrics = metrics
 
-    def outputs(self, rejected: Iterable[Rejected], partition_counts: Mapping[str, int]) -> list[Output]:
-        """The rejected records as they go out; `partition_counts` has the dead-letter topics."""
+    def outputs(self, rejected: Iterable[Rejected]) -> list[Output]:
+        """The rejected records as they go out."""
         now_ms = int(self._clock.now().timestamp() * 1000)
         outputs = []
         for record, error in ((each.record, each.error) for each in rejected):
             topic = self._topic_of(record.topic)
-            partition = record.partition % partition_counts[topic]
+            partition = record.partition % self._partition_count(topic)
             outputs.append(
                 dead_letter(record, error, topic=topic, partition=partition, group=self._group, now_ms=now_ms)
             )

@@ -76,7 +76,7 @@ class Intake:
         metrics: KafkaMetrics,
     ) -> None:
         self.reading = reading
-        self.partition_counts: Mapping[str, int] = {}
+        self._partition_counts: Mapping[str, int] = {}
         self._connection = connection
         self._cluster = cluster
         self._stage = stage
@@ -93,6 +93,10 @@ class Intake:
         self._moved_at = clock.monotonic()
         self._ended = asyncio.Event()
         self._error: Exception | None = None
+
+    def partition_count(self, topic: str) -> int:
+        """Partitions of one of the topics in `needs`, as they were at the start."""
+        return self._partition_counts[topic]
 
     @property
     def consumer(self) -> Consumer:
@@ -112,7 +116,7 @@ class Intake:
             reading.group, assignor=reading.partition_assignment, instance_id=reading.group_instance_id
         )
         await consumer.start()
-        self.partition_counts = counts
+        self._partition_counts = counts
         self._consumer = consumer
         self._stopping = self._joined = False
         self._error = None

@@ -44,6 +44,13 @@ class Fetched(msgspec.Struct, frozen=True, gc=False):
     position: int
 
 
+class Mark(msgspec.Struct, frozen=True, gc=False):
+    """A group's committed offset: where a successor begins. The note is for that successor."""
+
+    offset: int
+    note: str = ""
+
+
 class Listener(Protocol):
     """Told of rebalances, one call at a time. An error in a call is the listener's to keep: the client drops it."""
 
@@ -93,7 +100,7 @@ class Consumer(Protocol):
         """Deliver again."""
         ...
 
-    async def committed(self, partition: TopicPartition) -> int | None:
+    async def committed(self, partition: TopicPartition) -> Mark | None:
         """The group's offset as the coordinator has it now."""
         ...
 
@@ -105,7 +112,7 @@ class Consumer(Protocol):
         """The last stable offsets: what a reader of committed records can reach now."""
         ...
 
-    async def commit(self, offsets: Mapping[TopicPartition, int]) -> None:
+    async def commit(self, marks: Mapping[TopicPartition, Mark]) -> None:
         """Commit outside a transaction. Raises TryLater when the group has moved on or the coordinator is away."""
         ...
 
@@ -160,7 +167,7 @@ class TransactionalProducer(Producer, Protocol):
         """Begin."""
         ...
 
-    async def write(self, packed: Sequence[Packed], offsets: Mapping[TopicPartition, int], group: str) -> None:
+    async def write(self, packed: Sequence[Packed], marks: Mapping[TopicPartition, Mark], group: str) -> None:
         """Write these records and the group's offsets; returns when the cluster has all of it, still uncommitted."""
         ...
 

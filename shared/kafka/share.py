@@ -8,8 +8,9 @@ from collections import deque
 import msgspec
 
 from shared.kafka.health import Pause
-from shared.kafka.port import Consumer, Fetched
+from shared.kafka.port import Consumer, Fetched, Mark
 from shared.kafka.record import Record, TopicPartition
+from shared.kafka.suspicion import Suspicion, read_note
 
 
 class Bounds(msgspec.Struct, frozen=True):
@@ -32,7 +33,8 @@ class Share:
         self.ready = False
         self.closed = False
         self.position = 0
-        self.committed = 0
+        self.mark = Mark(0)
+        self.suspicion: Suspicion | None = None
         self.trouble: Pause | None = None
         self._consumer = consumer
         self._bounds = bounds
@@ -43,6 +45,11 @@ class Share:
 
     def __len__(self) -> int:
         return len(self._backlog)
+
+    @property
+    def committed(self) -> int:
+        """The group's offset, as far as we know."""
+        return self.mark.offset
 
     @property
     def reading(self) -> bool:
@@ -64,15 +71,18 @@ class Share:
 
         (aiokafka's own `seek_to_committed` skips a partition without a commit, and so would lose its first batch.)
         """
-        committed = await self._consumer.committed(self.partition)
-        offset = await self._consumer.beginning(self.partition) if committed is None else committed
+        mark = await self._consumer.committed(self.partition)
+        if mark is None:
+            mark = Mark(await self._consumer.beginning(self.partition))
         if self.closed:
             return
         self._forget()
         self._full = False
         self.trouble = None
-        self.position = self.committed = offset
-        self._consumer.seek(self.partition, offset)
+        self.mark = mark
+        self.suspicion = read_note(mark.note)
+        self.position = mark.offset
+        self._consumer.seek(self.partition, mark.offset)
         self._consumer.resume(self.partition)
         self.ready = True
 
@@ -94,8 +104,10 @@ class Share:
         self.arrived.set()
 
     def take(self, most: int) -> list[Record]:
-        """Remove up to `most` records from the backlog, oldest first."""
+        """Remove up to `most` records from the backlog, oldest first; one at a time up to a suspect."""
         backlog = self._backlog
+        if self.suspicion is not None and backlog and backlog[0].offset <= self.suspicion.offset:
+            most = min(most, 1)
         if len(backlog) <= most:
             taken = list(backlog)
             backlog.clear()
@@ -108,6 +120,21 @@ class Share:
             if not self.closed:
                 self._consumer.resume(self.partition)
         return taken
+
+    def mark_at(self, offset: int) -> Mark:
+        """What to commit when everything before `offset` is finished."""
+        suspicion = self.suspicion
+        return Mark(offset, suspicion.note if suspicion is not None and offset <= suspicion.offset else "")
+
+    def strike(self, offset: int) -> int:
+        """The record at `offset` ends the process: how often that is now. To be committed with the next mark."""
+        before = self.suspicion.strikes if self.suspicion is not None and self.suspicion.offset == offset else 0
+        self.suspicion = Suspicion(offset, before + 1)
+        return before + 1
+
+    def suspect(self, offset: int) -> None:
+        """One of the records up to `offset` ends the process; which one will show when they are handled alone."""
+        self.suspicion = Suspicion(offset, 0)
 
     def halt(self, why: Pause) -> None:
         """Read no more of it until it is assigned anew."""

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Sequence
 
 from shared.kafka.offsets import OffsetTracker
+from shared.kafka.port import Mark
 from shared.kafka.record import E, Received, Record, TopicPartition
 from shared.kafka.share import Share
 
@@ -79,17 +80,17 @@ class Tenure:
         self._open = 0
         self._changed.set()
 
-    def committable(self) -> dict[TopicPartition, int]:
-        """Offsets that are ahead of the committed ones."""
+    def committable(self) -> dict[TopicPartition, Mark]:
+        """Marks that are ahead of the committed ones, or say more."""
         ahead = {}
         for share in self.shares:
             tracker = self._trackers.get(share.partition)
             if tracker is None:
                 continue
             tracker.advance(share.next_offset)
-            offset = tracker.committable()
-            if offset > share.committed:
-                ahead[share.partition] = offset
+            mark = share.mark_at(tracker.committable())
+            if mark != share.mark:
+                ahead[share.partition] = mark
         return ahead
 
     async def has_room(self) -> bool:

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Mapping
 from typing import Any
 
+import aiokafka
+from aiokafka.structs import OffsetAndMetadata
+
+from shared.kafka.port import Mark
+from shared.kafka.record import TopicPartition
 from shared.kafka.settings import KafkaSettings
 
 
@@ -26,6 +31,11 @@ def options(settings: KafkaSettings) -> dict[str, Any]:
         "sasl_plain_username": settings.credentials.username,
         "sasl_plain_password": settings.credentials.password,
     }
+
+
+def offsets_of(marks: Mapping[TopicPartition, Mark]) -> dict[aiokafka.TopicPartition, OffsetAndMetadata]:
+    """Marks as the library takes them."""
+    return {aiokafka.TopicPartition(*place): OffsetAndMetadata(mark.offset, mark.note) for place, mark in marks.items()}
 
 
 async def ended(work: Awaitable[object], timeout: float) -> bool:

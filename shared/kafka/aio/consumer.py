@@ -11,9 +11,9 @@ from aiokafka.coordinator.assignors.range import RangePartitionAssignor
 from aiokafka.coordinator.assignors.roundrobin import RoundRobinPartitionAssignor
 
 from shared.errors import TryLater
-from shared.kafka.aio.common import ended, options
+from shared.kafka.aio.common import ended, offsets_of, options
 from shared.kafka.aio.errors import translated
-from shared.kafka.port import Assignor, Fetched, Listener
+from shared.kafka.port import Assignor, Fetched, Listener, Mark
 from shared.kafka.record import Record, TopicPartition
 from shared.kafka.settings import KafkaSettings
 
@@ -123,12 +123,14 @@ class AioConsumer:
         with translated(f"resume {partition}"):
             self._consumer.resume(aiokafka.TopicPartition(*partition))
 
-    async def committed(self, partition: TopicPartition) -> int | None:
+    async def committed(self, partition: TopicPartition) -> Mark | None:
         """The group's offset as the coordinator has it now."""
+        place = aiokafka.TopicPartition(*partition)
         with translated(f"read the committed offset of {partition}"):
             async with asyncio.timeout(self._settings.request_timeout):
-                offset: int | None = await self._consumer.committed(aiokafka.TopicPartition(*partition))
-        return offset
+                # `committed` of the library drops the note
+                found = await self._consumer._coordinator.fetch_committed_offsets([place])
+        return Mark(found[place].offset, found[place].metadata) if place in found else None
 
     async def beginning(self, partition: TopicPartition) -> int:
         """The first offset that still exists."""
@@ -145,12 +147,11 @@ class AioConsumer:
                 ends = await self._consumer.end_offsets(places)
         return {TopicPartition(*place): offset for place, offset in ends.items()}
 
-    async def commit(self, offsets: Mapping[TopicPartition, int]) -> None:
+    async def commit(self, marks: Mapping[TopicPartition, Mark]) -> None:
         """Commit outside a transaction."""
-        positions = {aiokafka.TopicPartition(*place): offset for place, offset in offsets.items()}
         with translated("commit offsets"):
             async with asyncio.timeout(self._settings.request_timeout):
-                await self._consumer.commit(positions)
+                await self._consumer.commit(offsets_of(marks))
 
     async def close(self, timeout: float) -> None:
         """Leave the group and disconnect. Never raises."""

@@ -12,9 +12,9 @@ from aiokafka import errors
 from aiokafka.producer.message_accumulator import BatchBuilder
 
 from shared.errors import Fatal, Refused, TryLater
-from shared.kafka.aio.common import ended, options
+from shared.kafka.aio.common import ended, offsets_of, options
 from shared.kafka.aio.errors import translated
-from shared.kafka.port import MAX_RECORD_BYTES, Packed, ProducerLost
+from shared.kafka.port import MAX_RECORD_BYTES, Mark, Packed, ProducerLost
 from shared.kafka.record import Output, TopicPartition
 from shared.kafka.settings import KafkaSettings
 
@@ -146,18 +146,17 @@ class AioTransactionalProducer(AioProducer):
         with translated("begin a transaction", ProducerLost):
             await self._producer.begin_transaction()
 
-    async def write(self, packed: Sequence[Packed], offsets: Mapping[TopicPartition, int], group: str) -> None:
+    async def write(self, packed: Sequence[Packed], marks: Mapping[TopicPartition, Mark], group: str) -> None:
         """Records, then offsets.
 
         Side by side they would be slower: while the coordinator adds the group to the transaction it answers the
         broker that verifies the records with "concurrent transactions", and the client waits before it tries again.
         """
         batches = [batch for part in packed for batch in cast("AioPacked", part).batches]
-        positions = {aiokafka.TopicPartition(*place): offset for place, offset in offsets.items()}
         with translated("write in a transaction", ProducerLost):
             await self._written(batches)
-            if positions:
-                await self._producer.send_offsets_to_transaction(positions, group)
+            if marks:
+                await self._producer.send_offsets_to_transaction(offsets_of(marks), group)
 
     async def commit(self) -> None:
         """All or nothing."""

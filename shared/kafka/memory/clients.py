@@ -16,6 +16,7 @@ from shared.kafka.port import (
     Fenced,
     Fetched,
     Listener,
+    Mark,
     Packed,
     ProducerLost,
     TopicSpec,
@@ -81,10 +82,10 @@ class MemoryConsumer:
         self._paused.discard(partition)
         self._cluster.announce()
 
-    async def committed(self, partition: TopicPartition) -> int | None:
+    async def committed(self, partition: TopicPartition) -> Mark | None:
         """The group's offset."""
         await self._cluster.before("committed")
-        return self._cluster.offsets.get((self._group.name, *partition))
+        return self._cluster.marks.get((self._group.name, *partition))
 
     async def beginning(self, partition: TopicPartition) -> int:
         """The first offset that still exists."""
@@ -94,12 +95,12 @@ class MemoryConsumer:
         """The last stable offsets."""
         return {partition: self._cluster.log(*partition).stable_end for partition in partitions}
 
-    async def commit(self, offsets: Mapping[TopicPartition, int]) -> None:
+    async def commit(self, marks: Mapping[TopicPartition, Mark]) -> None:
         """Commit outside a transaction."""
         await self._cluster.before("commit_offsets")
-        if not self._group.knows(self) or not offsets.keys() <= self._assignment:
+        if not self._group.knows(self) or not marks.keys() <= self._assignment:
             raise TryLater("kafka_unavailable", "commit offsets: the group has moved on")
-        self._cluster.offsets.update({(self._group.name, *place): offset for place, offset in offsets.items()})
+        self._cluster.marks.update({(self._group.name, *place): mark for place, mark in marks.items()})
 
     async def close(self, timeout: float) -> None:
         """Leave the group."""
@@ -248,12 +249,12 @@ class MemoryTransactionalProducer(MemoryProducer):
             raise ProducerLost("kafka_unavailable", "begin a transaction: one is open")
         self._transaction = self._cluster.transactions[self._id] = Transaction()
 
-    async def write(self, packed: Sequence[Packed], offsets: Mapping[TopicPartition, int], group: str) -> None:
+    async def write(self, packed: Sequence[Packed], marks: Mapping[TopicPartition, Mark], group: str) -> None:
         """Records and offsets."""
         await self._unless_closed("write")
         transaction = self._current()
         self._append(packed, transaction)
-        transaction.offsets.update({(group, *place): offset for place, offset in offsets.items()})
+        transaction.marks.update({(group, *place): mark for place, mark in marks.items()})
         await self._cluster.after("write")
 
     async def commit(self) -> None:

@@ -10,7 +10,7 @@ from shared.errors import Fatal, TryLater
 from shared.kafka.memory.clients import MemoryAdmin, MemoryConsumer, MemoryProducer, MemoryTransactionalProducer
 from shared.kafka.memory.group import Group
 from shared.kafka.memory.log import Fate, Log, Transaction
-from shared.kafka.port import Assignor, TopicSpec, TopicState
+from shared.kafka.port import Assignor, Mark, TopicSpec, TopicState
 from shared.kafka.record import Record, TopicPartition
 
 
@@ -27,7 +27,7 @@ class MemoryCluster:
         self.specs: dict[str, TopicSpec] = {}
         self.epochs: dict[str, int] = {}
         self.transactions: dict[str, Transaction] = {}
-        self.offsets: dict[tuple[str, str, int], int] = {}
+        self.marks: dict[tuple[str, str, int], Mark] = {}
         self._clock = clock or SystemClock()
         self._logs: dict[str, list[Log]] = {}
         self._groups: dict[str, Group] = {}
@@ -67,7 +67,8 @@ class MemoryCluster:
 
     def committed(self, group: str, topic: str, partition: int) -> int | None:
         """A group's committed offset."""
-        return self.offsets.get((group, topic, partition))
+        mark = self.marks.get((group, topic, partition))
+        return None if mark is None else mark.offset
 
     def stable_end(self, topic: str, partition: int) -> int:
         """The last stable offset."""
@@ -103,7 +104,7 @@ class MemoryCluster:
         """Commit or abort."""
         transaction.fate = fate
         if fate is Fate.COMMITTED:
-            self.offsets.update(transaction.offsets)
+            self.marks.update(transaction.marks)
         for log in transaction.logs:
             log.mark(transaction)
         self.announce()

@@ -7,7 +7,7 @@ from enum import Enum
 
 import msgspec
 
-from shared.kafka.port import Fetched
+from shared.kafka.port import Fetched, Mark
 from shared.kafka.record import Output, Record
 
 
@@ -25,7 +25,7 @@ class Transaction:
     def __init__(self) -> None:
         self.fate = Fate.OPEN
         self.logs: set[Log] = set()
-        self.offsets: dict[tuple[str, str, int], int] = {}
+        self.marks: dict[tuple[str, str, int], Mark] = {}
 
 
 class Entry(msgspec.Struct, frozen=True):

@@ -20,7 +20,7 @@ from shared.kafka.aio import AioCluster
 from shared.kafka.aio.producer import AioTransactionalProducer
 from shared.kafka.at_least_once import AtLeastOnceRunner
 from shared.kafka.metrics import KafkaMetrics
-from shared.kafka.port import Packed
+from shared.kafka.port import Mark, Packed
 from shared.kafka.record import Output, Received, TopicPartition
 from shared.kafka.sending import Sender
 from shared.kafka.settings import KafkaSettings
@@ -58,9 +58,9 @@ class Doomed(AioTransactionalProducer):
         self._next_transaction = next_transaction
         self._number = 0
 
-    async def write(self, packed: Sequence[Packed], offsets: Mapping[TopicPartition, int], group: str) -> None:
+    async def write(self, packed: Sequence[Packed], marks: Mapping[TopicPartition, Mark], group: str) -> None:
         self._number = self._next_transaction()
-        await super().write(packed, offsets, group)
+        await super().write(packed, marks, group)
 
     async def commit(self) -> None:
         self._strike("before")

@@ -203,6 +203,28 @@ class AtLeastOnceBehaviour:
         await runner.stop(1.0)
         assert await kit.truth.committed(group, source, 0) == 1
 
+    async def test_a_record_that_ends_the_process_three_times_is_quarantined(self, kit: Kit) -> None:
+        source, group, got = await kit.topic(), kit.group(), []
+
+        async def handle(batch: Sequence[Received[str]], finish: Finish) -> None:
+            for received in batch:
+                if received.event == "c":
+                    raise ZeroDivisionError
+                got.append(received.event)
+                finish(received)
+
+        await kit.write(source, *"abcde")
+        for _ in range(2):
+            runner = await kit.at_least_once([source], handle, group=group)
+            with pytest.raises(Fatal, match="offset 2: ZeroDivisionError"):
+                await asyncio.wait_for(runner.wait(), 20.0)
+            await runner.stop(1.0)
+        await kit.at_least_once([source], handle, group=group)
+        await kit.until_no_lag(group, source)
+        assert set(got) == set("abde")
+        (letter,) = await kit.truth.records(dead_letter_topic(source))
+        assert (letter.value, header_values(letter)["dlq-error-type"]) == (b"c", "quarantined")
+
     async def test_leases_are_taken_before_the_first_record_and_given_back_after_the_last_commit(
         self, kit: Kit
     ) -> None:

@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from shared.errors import BudstikkeError, Fatal, Refused, TryLater
-from shared.kafka.port import MAX_RECORD_BYTES, Consumer, Fenced, ProducerLost, TopicSpec, TransactionalProducer
+from shared.kafka.port import MAX_RECORD_BYTES, Consumer, Fenced, Mark, ProducerLost, TopicSpec, TransactionalProducer
 from shared.kafka.record import Output, Record, TopicPartition
 from tests.support import wait_until
 from tests.unit.kafka.kit import Kit
@@ -67,7 +67,7 @@ async def producer(kit: Kit, transactional_id: str) -> TransactionalProducer:
 async def transact(writer: TransactionalProducer, output: Output) -> None:
     """One record in a transaction."""
     await writer.begin()
-    await writer.write([writer.pack([output])], {TopicPartition(output.topic, 0): 1}, "g")
+    await writer.write([writer.pack([output])], {TopicPartition(output.topic, 0): Mark(1)}, "g")
     await writer.commit()
 
 
@@ -148,23 +148,24 @@ class PortBehaviour:
         writer = await producer(kit, "offsets")
         for offset, commit in ((1, True), (2, False)):
             await writer.begin()
-            await writer.write([], {place: offset}, group)
+            await writer.write([], {place: Mark(offset, "kept")}, group)
             await (writer.commit() if commit else writer.abort())
-        assert await kit.truth.committed(group, topic, 0) == 1
+        consumer, _ = await join(kit, group, topic)
+        assert await consumer.committed(place) == Mark(1, "kept")
 
     async def test_a_second_producer_of_an_id_fences_the_first_and_aborts_its_transaction(self, kit: Kit) -> None:
         topic, group = await kit.topic(), kit.group()
         place = TopicPartition(topic, 0)
         zombie = await producer(kit, "id")
         await zombie.begin()
-        await zombie.write([zombie.pack([Output(topic, 0, None, b"zombie")])], {place: 9}, group)
+        await zombie.write([zombie.pack([Output(topic, 0, None, b"zombie")])], {place: Mark(9)}, group)
         owner = await producer(kit, "id")
         with pytest.raises(ProducerLost):
             await zombie.commit()
         with pytest.raises(ProducerLost):
             await zombie.abort()
         await owner.begin()
-        await owner.write([owner.pack([Output(topic, 0, None, b"owner")])], {place: 1}, group)
+        await owner.write([owner.pack([Output(topic, 0, None, b"owner")])], {place: Mark(1)}, group)
         await owner.commit()
         assert await kit.values(topic) == ["owner"]
         assert await kit.truth.committed(group, topic, 0) == 1
@@ -235,10 +236,11 @@ class PortBehaviour:
         topic, group = await kit.topic(), kit.group()
         place = TopicPartition(topic, 0)
         consumer, _ = await join(kit, group, topic)
-        await consumer.commit({place: 5})
-        assert await consumer.committed(place) == 5
+        assert await consumer.committed(place) is None
+        await consumer.commit({place: Mark(5, "a note")})
+        assert await consumer.committed(place) == Mark(5, "a note")
         with pytest.raises(TryLater):
-            await consumer.commit({TopicPartition(topic, 1): 5})
+            await consumer.commit({TopicPartition(topic, 1): Mark(5)})
 
     async def test_creating_topics_says_which_were_new_and_what_was_refused(self, kit: Kit) -> None:
         admin = kit.keep(kit.cluster.admin())

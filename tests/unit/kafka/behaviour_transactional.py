@@ -178,6 +178,49 @@ class TransactionalBehaviour:
         assert await kit.values(dead_letter_topic(source)) == []
         assert (await kit.truth.committed(group, source, 0) or 0) <= 7
 
+    async def test_a_record_that_ends_the_process_three_times_is_quarantined(self, kit: Kit) -> None:
+        source, target, group = await kit.topic(), await kit.topic(), kit.group()
+        copy = copies_to(target)
+
+        async def handle(batch: Sequence[Received[str]]) -> Sequence[Output]:
+            if any(received.event in ("7", "12") for received in batch):
+                raise KeyError("the secret text")
+            return await copy(batch)
+
+        await kit.write(source, *numbers(20))
+        for place in (7, 7, 12, 12):
+            runner = await kit.transactional([source], handle, group=group, max_batch=5)
+            with pytest.raises(Fatal, match=rf"offset {place}: KeyError"):
+                await asyncio.wait_for(runner.wait(), 20.0)
+            await runner.stop(5.0)
+        await kit.transactional([source], handle, group=group, max_batch=5)
+        await kit.until_values(target, [v for v in numbers(20) if v not in ("7", "12")])
+        await kit.until_no_lag(group, source)
+        letters = await kit.truth.records(dead_letter_topic(source))
+        assert [r.value for r in letters] == [b"7", b"12"]
+        assert header_values(letters[0])["dlq-error-type"] == "quarantined"
+        assert header_values(letters[0])["dlq-error-message"] == "ended the process 3 times"
+
+    async def test_a_record_that_hangs_the_handler_is_found_and_quarantined(self, kit: Kit) -> None:
+        source, target, group = await kit.topic(), await kit.topic(), kit.group()
+        copy = copies_to(target)
+
+        async def handle(batch: Sequence[Received[str]]) -> Sequence[Output]:
+            if any(received.event == "3" for received in batch):
+                await asyncio.Event().wait()
+            return await copy(batch)
+
+        await kit.write(source, *numbers(12))
+        for _ in range(3):  # once in its batch, then alone
+            runner = await kit.transactional([source], handle, group=group, max_batch=10, handle_timeout=0.3)
+            with pytest.raises(Fatal, match="kafka_handler_hung"):
+                await asyncio.wait_for(runner.wait(), 20.0)
+            await runner.stop(5.0)
+        await kit.transactional([source], handle, group=group, max_batch=10, handle_timeout=0.3)
+        await kit.until_values(target, [v for v in numbers(12) if v != "3"])
+        await kit.until_no_lag(group, source)
+        assert await kit.values(dead_letter_topic(source)) == ["3"]
+
     async def test_a_handler_that_hangs_ends_the_stage(self, kit: Kit) -> None:
         source, target = await kit.topic(), await kit.topic()
 

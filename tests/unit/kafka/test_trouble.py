@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import pytest
 
 from shared.errors import Fatal, TryLater
-from shared.kafka import transactional
+from shared.kafka import partition_worker
 from shared.kafka.memory import MemoryCluster
 from shared.kafka.port import ProducerLost
 from shared.kafka.record import Output, Received
@@ -62,7 +62,7 @@ async def test_an_outcome_that_is_not_known_loses_and_repeats_nothing(
 async def test_a_commit_that_gets_no_answer_ends_at_its_deadline(
     kit: Kit, memory: MemoryCluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(transactional, "_TRANSACTION", 0.1)
+    monkeypatch.setattr(partition_worker, "_TRANSACTION", 0.1)
     source, target, group = await kit.topic(), await kit.topic(), kit.group()
     await kit.write(source, *numbers(30))
     silent = 2

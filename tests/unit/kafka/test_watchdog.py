@@ -14,7 +14,7 @@ from shared.clock import ManualClock
 from shared.errors import Fatal, TryLater
 from shared.kafka.health import Pause
 from shared.kafka.metrics import KafkaMetrics
-from shared.kafka.port import Consumer
+from shared.kafka.port import Consumer, Mark
 from shared.kafka.record import TopicPartition
 from shared.kafka.share import Bounds, Share
 from shared.kafka.watchdog import Watchdog
@@ -129,7 +129,7 @@ async def test_the_lag_counts_from_the_commit() -> None:
         clock=scene.clock,
         metrics=KafkaMetrics(registry),
     )
-    scene.ends.at, scene.share.position, scene.share.committed = 12, 10, 4
+    scene.ends.at, scene.share.position, scene.share.mark = 12, 10, Mark(4)
     await scene.watch(10)
     labels = {"group": "g", "topic": "t", "partition": "0"}
     assert registry.get_sample_value("kafka_lag_records", labels) == 8
