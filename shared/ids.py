@@ -6,7 +6,6 @@ keyed by message id, so everything about one message lies in the partition of th
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import datetime
 from hashlib import blake2b
 from random import Random
@@ -47,18 +46,20 @@ class TimeOrderedIds:
         return MessageId(f"{str(uuid_utils.uuid7())[:-4]}{tail:04x}")
 
 
-def derived_ids(account_id: AccountId, key: str, claimed_at: datetime, first: int, count: int) -> Sequence[MessageId]:
-    """Ids of the recipients `first`, `first` + 1, … of one request: the same arguments give the same ids, for ever.
+class DerivedIds:
+    """Ids of the recipients of one request that may be repeated: the same arguments give the same ids, for ever.
 
     UUIDv8 (RFC 9562 §5.8). The last 16 bits are those of the request, so that all its messages fall into one
     partition; 106 bits tell account, key, time (to the millisecond) and recipient from any other.
     """
-    milliseconds = round(claimed_at.timestamp() * 1000)
-    request = blake2b(f"{account_id}|{milliseconds}|{key}".encode(), digest_size=32).digest()
-    tail = request[:2].hex()
-    ids = []
-    for index in range(first, first + count):
-        own = blake2b(index.to_bytes(4, "big"), key=request, digest_size=14).hexdigest()
+
+    def __init__(self, account_id: AccountId, key: str, claimed_at: datetime) -> None:
+        milliseconds = round(claimed_at.timestamp() * 1000)
+        self._request = blake2b(f"{account_id}|{milliseconds}|{key}".encode(), digest_size=32).digest()
+        self._tail = self._request[:2].hex()
+
+    def of(self, index: int) -> MessageId:
+        """The id of the recipient at this place of the request, counted from 0."""
+        own = blake2b(index.to_bytes(4, "big"), key=self._request, digest_size=14).hexdigest()
         variant = "89ab"[int(own[15], 16) & 3]
-        ids.append(MessageId(f"{own[:8]}-{own[8:12]}-8{own[12:15]}-{variant}{own[16:19]}-{own[19:27]}{tail}"))
-    return ids
+        return MessageId(f"{own[:8]}-{own[8:12]}-8{own[12:15]}-{variant}{own[16:19]}-{own[19:27]}{self._tail}")

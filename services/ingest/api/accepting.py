@@ -13,12 +13,13 @@ from services.ingest.accounts.account import Grant
 from services.ingest.accounts.keys import Scope
 from services.ingest.api.drafting import Draft
 from services.ingest.api.gathering import Flush, Gathering
+from services.ingest.idempotency.claims import Claim
 from shared.clock import Clock
 from shared.contracts.codec import Writer
 from shared.contracts.events import Actor, SendRequested
 from shared.contracts.topics import requests
 from shared.contracts.words import Door, Lane
-from shared.ids import MessageId, MessageIds
+from shared.ids import DerivedIds, MessageId, MessageIds, partition_of
 from shared.privacy.sealing import Sealer
 from shared.text.numbers import Number
 
@@ -28,16 +29,24 @@ CHUNK: Final = 50
 
 
 class Order(msgspec.Struct, frozen=True):
-    """A checked request of somebody known, from an address, to the numbers that are good."""
+    """A checked request of somebody known, from an address, to the numbers that are good.
+
+    With a `claim` it may be a repeat; `places` then says which of the request's recipients the numbers are.
+    """
 
     draft: Draft
     grant: Grant
     ip: str | None
     numbers: Sequence[Number]
+    places: Sequence[int] = ()
+    claim: Claim | None = None
 
 
 class Acceptance:
-    """Turns orders into `SendRequested` on the lane's topic, keyed and partitioned by message id."""
+    """Turns orders into `SendRequested` on the lane's topic, keyed and partitioned by message id.
+
+    Records of a repeated order are the same again but for the seals: ids and times follow from its claim.
+    """
 
     def __init__(
         self, gatherings: Mapping[Lane, Gathering], ids: MessageIds, sealer: Sealer, writer: Writer, clock: Clock
@@ -77,14 +86,15 @@ class Acceptance:
 
     def _add(self, order: Order, flush: Flush, partitions: int, ids: list[MessageId]) -> None:
         """Add the next chunk of an order to a flush."""
-        now = self._clock.now()
+        now = self._clock.now() if order.claim is None else order.claim.at
         body = order.draft.body
         account = order.grant.account.account_id
         topic = requests(order.draft.lane)
         actor = Actor(key_id=order.grant.key.key_id, ip=order.ip)
         valid_until = now + timedelta(seconds=body.valid_for)
-        for number in order.numbers[len(ids) : len(ids) + CHUNK]:
-            message_id = self._ids.mint(flush.partition, partitions)
+        numbers = order.numbers[len(ids) : len(ids) + CHUNK]
+        names = self._names(order, flush, partitions, len(ids), len(numbers))
+        for number, message_id in zip(numbers, names, strict=True):
             event = SendRequested(
                 message_id=message_id,
                 account_id=account,
@@ -108,10 +118,24 @@ class Acceptance:
             )
             flush.outputs.append(
                 self._writer.output(
-                    topic, flush.partition, event, event_id=_event_id(message_id), time=now, subject=message_id
+                    topic,
+                    partition_of(message_id, partitions),
+                    event,
+                    event_id=_event_id(message_id),
+                    time=now,
+                    subject=message_id,
                 )
             )
             ids.append(message_id)
+
+    def _names(self, order: Order, flush: Flush, partitions: int, first: int, count: int) -> Sequence[MessageId]:
+        """Ids for the next numbers. A derived one belongs to a place in the request, not to one among the good
+        numbers: at a repeat the verdict on another recipient may have changed.
+        """
+        if order.claim is None:
+            return [self._ids.mint(flush.partition, partitions) for _ in range(count)]
+        derived = DerivedIds(order.claim.account_id, order.claim.key, order.claim.at)
+        return [derived.of(place) for place in order.places[first : first + count]]
 
 
 def _event_id(message_id: MessageId) -> str:

@@ -9,6 +9,7 @@ import msgspec
 
 from services.ingest.api.messages import MessageNow, Messages, Quote, QuoteBody, SendBody
 from services.ingest.api.problems import KINDS, RETRY_SECONDS, Code
+from services.ingest.idempotency.key import LONGEST as LONGEST_KEY
 from shared.http import PROBLEM, Problem
 
 Json = dict[str, Any]
@@ -102,19 +103,37 @@ def _submit() -> Json:
         "operationId": "sendMessages",
         "summary": "Send one text to 1-1,000 recipients",
         "description": "202 means that every message with an id is stored safely and will be sent, or that you will "
-        "be told why not. After 503 some of them may have been taken.",
+        "be told why not. After 503, or without an answer, some of them may have been taken: the same request with the "
+        "same `Idempotency-Key` completes it and sends nothing twice. `valid_for` counts from the first try.",
         "parameters": [
             {
                 "name": "dry_run",
                 "in": "query",
                 "description": "If true: the same answer, without ids, and nothing is sent.",
                 "schema": {"type": "boolean", "default": False},
-            }
+            },
+            {
+                "name": "Idempotency-Key",
+                "in": "header",
+                "description": "Your name for this request, best a random one; not a number or a name of somebody. For "
+                "72 hours a repeat with the same body, however its JSON is written, gets the same ids.",
+                "schema": {"type": "string", "minLength": 1, "maxLength": LONGEST_KEY, "pattern": "^[!-~]+$"},
+                "example": "5f0c1e7a-7d0b-4c39-9f38-1a2b3c4d5e6f",
+            },
         ],
         "requestBody": _body("SendBody", SEND_EXAMPLES),
         "responses": {
-            "202": _json("A verdict on each recipient, in the order asked.", "Messages", _ACCEPTED_EXAMPLE),
+            "202": {
+                **_json("A verdict on each recipient, in the order asked.", "Messages", _ACCEPTED_EXAMPLE),
+                "headers": {
+                    "Idempotency-Replayed": {
+                        "description": "`true` when this very answer was given before; nothing was sent for it now.",
+                        "schema": {"type": "string", "enum": ["true"]},
+                    },
+                },
+            },
             **_problems(
+                Code.IDEMPOTENCY_KEY_REUSED,
                 *_BODY_PROBLEMS,
                 Code.NOT_AVAILABLE,
                 Code.NO_VALID_RECIPIENT,

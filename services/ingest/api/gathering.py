@@ -35,7 +35,9 @@ class Send(Protocol):
 
 
 class Flush:
-    """Records of one partition on their way, and the requests that wait for them."""
+    """Records on their way, and the requests that wait for them. `partition` is that of all whose ids are minted for
+    it; ids that are derived have a partition of their own.
+    """
 
     def __init__(self, partition: int) -> None:
         self.partition = partition

@@ -25,6 +25,7 @@ class Code(StrEnum):
     SENDER_SUSPENDED = "sender_suspended"
     NOT_FOUND = "not_found"
     METHOD_NOT_ALLOWED = "method_not_allowed"
+    IDEMPOTENCY_KEY_REUSED = "idempotency_key_reused"
     BODY_TOO_LARGE = "body_too_large"
     UNSUPPORTED_MEDIA_TYPE = "unsupported_media_type"
     INVALID_JSON = "invalid_json"
@@ -53,6 +54,9 @@ KINDS: Final[Mapping[Code, Kind]] = {
     Code.SENDER_SUSPENDED: Kind(403, "Sender suspended", "The account may not send as this sender for now."),
     Code.NOT_FOUND: Kind(404, "Not found", "There is no such path, or no such message of this account."),
     Code.METHOD_NOT_ALLOWED: Kind(405, "Method not allowed", "`Allow` names the methods of this path."),
+    Code.IDEMPOTENCY_KEY_REUSED: Kind(
+        409, "Idempotency key reused", "The idempotency key was used with another body within 72 hours."
+    ),
     Code.BODY_TOO_LARGE: Kind(413, "Body too large", "The body is larger than 1 MiB."),
     Code.UNSUPPORTED_MEDIA_TYPE: Kind(415, "Unsupported media type", "The body must be JSON in UTF-8, uncompressed."),
     Code.INVALID_JSON: Kind(422, "Invalid JSON", "The body is not valid JSON in UTF-8."),
@@ -82,6 +86,7 @@ class FieldCode(StrEnum):
     TOO_MANY_RECIPIENTS = "too_many_recipients"
     SENDER_MISSING = "sender_missing"
     INVALID_URL = "invalid_url"
+    INVALID_IDEMPOTENCY_KEY = "invalid_idempotency_key"
     SUSPENDED = "suspended"
     NOT_AVAILABLE = "not_available"
 

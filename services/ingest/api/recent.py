@@ -84,4 +84,4 @@ class Recent:
         now = self._clock.monotonic()
         while self._in_order and (self._in_order[0].until <= now or len(self._by_id) > self._size):
             for message_id in self._in_order.popleft().ids:
-                del self._by_id[message_id]
+                self._by_id.pop(message_id, None)  # a repeat under the same idempotency key has the same ids

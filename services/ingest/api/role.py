@@ -16,6 +16,9 @@ from services.ingest.api.proxies import Proxied, networks
 from services.ingest.api.reading import MessageReader
 from services.ingest.api.recent import Recent
 from services.ingest.api.submitting import Submit
+from services.ingest.idempotency.claims import Claims
+from services.ingest.idempotency.metrics import IdempotencyMetrics
+from services.ingest.idempotency.store import ClaimStore
 from services.ingest.settings import ApiSettings, read_secret
 from shared.contracts.codec import Writer
 from shared.contracts.words import Lane
@@ -59,21 +62,26 @@ def build_api(context: Context) -> Sequence[Component]:
     recent = Recent(context.clock)
     accounts = AccountStore(store)
     view = AccountView(accounts.grant, context.clock, find_account=accounts.account)
+    sealer = Sealer(FileKeyStore(settings.key_store), context.clock)
+    rows = ClaimStore(store.database)
+    claims = Claims(rows, sealer, context.clock, IdempotencyMetrics(context.registry))
     acceptance = Acceptance(
         gatherings,
         TimeOrderedIds(Random(context.random.getrandbits(128))),
-        Sealer(FileKeyStore(settings.key_store), context.clock),
+        sealer,
         Writer(SOURCE),
         context.clock,
     )
     reader = MessageReader(settings.dlr_api, read_secret(settings.internal_secret), recent, context.clock)
     door = Proxied(
-        front_door(view, Submit(view, acceptance, recent, metrics), reader, metrics), networks(settings.trusted_proxies)
+        front_door(view, Submit(view, claims, acceptance, recent, metrics), reader, metrics),
+        networks(settings.trusted_proxies),
     )
     server = HttpServer("http", door, settings.host, settings.api_port, setting="BUDSTIKKE_API_PORT")
     return [
         store,
         Prepare("account indexes", accounts.prepare),
+        Prepare("idempotency indexes", rows.prepare),
         *(sender for sender in senders.values()),
         *gatherings.values(),
         reader,

@@ -3,24 +3,30 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 import msgspec
 from starlette.types import Receive, Send
 from starlette.types import Scope as Connection
 
+from services.ingest.accounts.account import Account, Grant
 from services.ingest.accounts.keys import Scope
 from services.ingest.accounts.view import AccountView
 from services.ingest.api.accepting import CHUNK, Acceptance, Order
 from services.ingest.api.authentication import authenticate, require_may_send
-from services.ingest.api.bodies import Headers, headers_of, read_json
-from services.ingest.api.drafting import draft
-from services.ingest.api.messages import Fault, Message, Messages
+from services.ingest.api.bodies import headers_of, read_json
+from services.ingest.api.drafting import Draft, draft
+from services.ingest.api.messages import Fault, Messages
 from services.ingest.api.metrics import ApiMetrics
 from services.ingest.api.problems import Code, FieldCode, Rejected
 from services.ingest.api.recent import Recent
+from services.ingest.api.repeating import IDEMPOTENCY_KEY, REPLAYED, Header, OfKey, idempotency_key
 from services.ingest.api.verdicts import Verdict, answers, require_one, verdict
+from services.ingest.idempotency.claims import Claim, Claims, Replay
 from shared.errors import FieldError
+from shared.ids import MessageId
+from shared.text.numbers import Number
 
 PATH: Final = "/v1/messages"
 
@@ -29,11 +35,37 @@ _DRY_RUN: Final = {b"": False, b"dry_run=true": True, b"dry_run=false": False}
 _JSON: Final = (b"content-type", b"application/json")
 
 
-class Submit:
-    """Takes messages over. The order of effects: who, what, to whom; then the broker; then 202 and our own memory."""
+class Checked(msgspec.Struct, frozen=True):
+    """A request that is right, and a verdict on each of its recipients, at least one of which is good."""
 
-    def __init__(self, view: AccountView, acceptance: Acceptance, recent: Recent, metrics: ApiMetrics) -> None:
+    draft: Draft
+    verdicts: Sequence[Verdict]
+
+    @property
+    def places(self) -> Sequence[int]:
+        """Which recipients are good."""
+        return [place for place, verdict in enumerate(self.verdicts) if not isinstance(verdict, Fault)]
+
+    @property
+    def numbers(self) -> Sequence[Number]:
+        """The good ones."""
+        return [verdict for verdict in self.verdicts if not isinstance(verdict, Fault)]
+
+    def answer(self, ids: Iterable[MessageId | None]) -> bytes:
+        """The body of the answer, with an id for each good recipient."""
+        return _encode(Messages(answers(self.draft.recipients, self.verdicts, ids, self.draft.measure)))
+
+
+class Submit:
+    """Takes messages over. The order of effects: who, what, to whom; the idempotency key's row; the broker; the row's
+    answer; then 202 and our own memory.
+    """
+
+    def __init__(
+        self, view: AccountView, claims: Claims, acceptance: Acceptance, recent: Recent, metrics: ApiMetrics
+    ) -> None:
         self._view = view
+        self._claims = claims
         self._acceptance = acceptance
         self._recent = recent
         self._metrics = metrics
@@ -42,42 +74,63 @@ class Submit:
         """Answer one request. Raises `Rejected` and `TryLater` before anything is answered."""
         headers = headers_of(scope)
         grant = await authenticate(self._view, scope, headers, Scope.SEND)
-        dry_run = _options(scope["query_string"], headers)
-        wanted = draft(await read_json(headers, receive), grant.account.default_sender)
-        require_may_send(grant.account, wanted.lane, wanted.sender)
-        verdicts = await _verdicts(wanted.recipients)
-        require_one(verdicts, listed=wanted.listed)
-        numbers = [number for number in verdicts if not isinstance(number, Fault)]
-        if dry_run:
-            messages = answers(wanted.recipients, verdicts, [None] * len(numbers), wanted.measure)
-        else:
-            client = scope["client"]
-            ids = await self._acceptance(Order(wanted, grant, client[0] if client else None, numbers))
-            messages = answers(wanted.recipients, verdicts, ids, wanted.measure)
-            self._recent.add(grant.account.account_id, wanted, numbers, ids)
-            self._metrics.lanes[wanted.lane].accepted(len(ids))
-        await _respond(send, messages)
+        dry_run = _is_dry_run(scope["query_string"])
+        key = idempotency_key(scope) if IDEMPOTENCY_KEY in headers else None
+        octets = await read_json(headers, receive)
+        if dry_run or key is None:
+            checked = await _check(octets, grant.account)
+            if dry_run:
+                return await _respond(send, checked.answer([None] * len(checked.verdicts)))
+            return await _respond(send, await self._accept(checked, grant, scope))
+        claims = OfKey(self._claims, grant.account.account_id, key, octets)
+        try:
+            checked = await _check(octets, grant.account)
+        except Rejected:
+            # What is wrong today may have been right when it was answered.
+            replay = await claims.answered()
+            if replay is None:
+                raise
+            return await _respond(send, replay.body, REPLAYED)
+        claim = await claims.claim()
+        if isinstance(claim, Replay):
+            return await _respond(send, claim.body, REPLAYED)
+        body = await self._accept(checked, grant, scope, claim)
+        await self._claims.answer(claim, body)
+        return await _respond(send, body)
+
+    async def _accept(self, checked: Checked, grant: Grant, scope: Connection, claim: Claim | None = None) -> bytes:
+        """The answer, once the broker has everything."""
+        client = scope["client"]
+        numbers = checked.numbers
+        places = () if claim is None else checked.places
+        ids = await self._acceptance(Order(checked.draft, grant, client[0] if client else None, numbers, places, claim))
+        self._recent.add(grant.account.account_id, checked.draft, numbers, ids)
+        self._metrics.lanes[checked.draft.lane].accepted(len(ids))
+        return checked.answer(ids)
 
 
-async def _respond(send: Send, messages: list[Message]) -> None:
-    body = _encode(Messages(messages))
+async def _check(octets: bytes, account: Account) -> Checked:
+    """Raises `Rejected` when the request as a whole is wrong, or all its recipients are."""
+    wanted = draft(octets, account.default_sender)
+    require_may_send(account, wanted.lane, wanted.sender)
+    verdicts = await _verdicts(wanted.recipients)
+    require_one(verdicts, listed=wanted.listed)
+    return Checked(wanted, verdicts)
+
+
+async def _respond(send: Send, body: bytes, *headers: Header) -> None:
     await send(
         {
             "type": "http.response.start",
             "status": 202,
-            "headers": [_JSON, (b"content-length", str(len(body)).encode())],
+            "headers": [_JSON, (b"content-length", str(len(body)).encode()), *headers],
         }
     )
     await send({"type": "http.response.body", "body": body})
 
 
-def _options(query: bytes, headers: Headers) -> bool:
-    """Whether this is a dry run. What is not known is refused: a misspelt `dry_run` would send."""
-    if b"idempotency-key" in headers:
-        raise Rejected(
-            Code.NOT_AVAILABLE,
-            errors=(FieldError("", FieldCode.NOT_AVAILABLE, "the header Idempotency-Key is not available yet"),),
-        )
+def _is_dry_run(query: bytes) -> bool:
+    """Whether nothing is to be sent. What is not known is refused: a misspelt `dry_run` would send."""
     dry_run = _DRY_RUN.get(query)
     if dry_run is None:
         raise Rejected(

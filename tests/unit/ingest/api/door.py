@@ -24,6 +24,8 @@ from services.ingest.api.metrics import ApiMetrics
 from services.ingest.api.reading import MessageReader
 from services.ingest.api.recent import Recent
 from services.ingest.api.submitting import Submit
+from services.ingest.idempotency.claims import Claims
+from services.ingest.idempotency.metrics import IdempotencyMetrics
 from shared.clock import ManualClock
 from shared.contracts.codec import Writer
 from shared.contracts.words import Lane
@@ -32,6 +34,7 @@ from shared.ids import AccountId, TimeOrderedIds
 from shared.kafka.record import Output
 from shared.privacy.keys import FileKeyStore
 from shared.privacy.sealing import Sealer
+from tests.unit.ingest.idempotency.rows import MemoryRows
 
 START = datetime(2026, 11, 23, 8, tzinfo=UTC)
 PARTITIONS = 4
@@ -103,12 +106,14 @@ class Door:
             for lane in Lane
         }
         recent = Recent(self.clock)
+        self.rows = MemoryRows()
+        claims = Claims(self.rows, self.sealer, self.clock, IdempotencyMetrics(self.registry))
         view = AccountView(self._find, self.clock)
         acceptance = Acceptance(self.gatherings, TimeOrderedIds(Random(7)), self.sealer, Writer(SOURCE), self.clock)
         self.reader = MessageReader(
             "http://owner", SECRET, recent, self.clock, transport=httpx.MockTransport(self.owner)
         )
-        self.app = front_door(view, Submit(view, acceptance, recent, metrics), self.reader, metrics)
+        self.app = front_door(view, Submit(view, claims, acceptance, recent, metrics), self.reader, metrics)
         self.client = self.client_with(self.key)
 
     def add(self, account: Account, *, scopes: frozenset[Any] = ALL_SCOPES) -> str:

@@ -251,9 +251,20 @@ async def test_a_misspelt_option_does_not_send(door: Door, query: str) -> None:
     assert door.broker.records == []
 
 
-async def test_an_idempotency_key_is_not_ignored(door: Door) -> None:
-    answer = await door.post(GOOD, headers={"idempotency-key": "a"})
-    assert (answer.status_code, answer.json()["code"]) == (422, "not_available")
+@pytest.mark.parametrize("key", [b"", b" ", b"a b", b"a\tb", b"\xe6", b"a\x7f", b"x" * 129])
+async def test_an_idempotency_key_that_is_none_is_refused_by_name(door: Door, key: bytes) -> None:
+    answer = await door.client.post("/v1/messages", json=GOOD, headers=[(b"idempotency-key", key)])
+    assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request")
+    (error,) = answer.json()["errors"]
+    assert (error["pointer"], error["code"]) == ("", "invalid_idempotency_key")
+    assert "Idempotency-Key" in error["message"]
+    assert door.broker.records == []
+
+
+async def test_two_idempotency_keys_are_none(door: Door) -> None:
+    headers = [(b"idempotency-key", b"a"), (b"idempotency-key", b"b")]
+    answer = await door.client.post("/v1/messages", json=GOOD, headers=headers)
+    assert answer.json()["errors"][0]["code"] == "invalid_idempotency_key"
 
 
 async def test_an_account_without_sender_must_name_one(tmp_path: Path) -> None:

@@ -1,0 +1,52 @@
+"""The header `Idempotency-Key` of a request that may be a repeat, and what its claim says in words of HTTP."""
+
+from __future__ import annotations
+
+from typing import Final, TypeAlias
+
+import msgspec
+from starlette.types import Scope as Connection
+
+from services.ingest.api.problems import Code, FieldCode, Rejected
+from services.ingest.idempotency.claims import Claim, Claims, KeyReused, Replay
+from services.ingest.idempotency.key import IdempotencyKey, fingerprint, read_key
+from shared.errors import FieldError, Refused
+from shared.ids import AccountId
+
+Header: TypeAlias = tuple[bytes, bytes]
+
+IDEMPOTENCY_KEY: Final = b"idempotency-key"
+REPLAYED: Final[Header] = (b"idempotency-replayed", b"true")
+
+
+def idempotency_key(scope: Connection) -> IdempotencyKey:
+    """The key in the headers, which are there. Raises `Rejected` naming the header."""
+    try:
+        return read_key([value for name, value in scope["headers"] if name == IDEMPOTENCY_KEY])
+    except Refused as refusal:
+        error = FieldError("", FieldCode.INVALID_IDEMPOTENCY_KEY, f"the header Idempotency-Key: {refusal.detail}")
+        raise Rejected(Code.INVALID_REQUEST, errors=(error,)) from None
+
+
+class OfKey:
+    """What the rows say of one request with a key."""
+
+    def __init__(self, claims: Claims, account_id: AccountId, key: IdempotencyKey, body: bytes) -> None:
+        self._claims = claims
+        self._account_id = account_id
+        self._key = key
+        self._body = body
+
+    async def claim(self) -> Claim | Replay:
+        """Claim the key. Raises `Rejected` (`idempotency_key_reused`), `TryLater`."""
+        try:
+            return await self._claims.claim(self._account_id, self._key, fingerprint(self._body))
+        except KeyReused:
+            raise Rejected(Code.IDEMPOTENCY_KEY_REUSED) from None
+
+    async def answered(self) -> Replay | None:
+        """The answer that this very request once got. Raises `TryLater`."""
+        try:
+            return await self._claims.answered(self._account_id, self._key, fingerprint(self._body))
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            return None
