@@ -29,6 +29,22 @@ class ApiSettings(RoleSettings):
     key_store: Path = Field(description="directory of the file key store")
     dlr_api_port: int = Field(ge=0, le=65535, description="port of the internal HTTP API; 0 takes a free one")
     internal_secret: Path = Field(description="file with the secret that signs internal tokens, 32 octets or more")
+    valkey: SecretStr = Field(description="URL of Valkey, for the history of webhooks")
+    webhook_private: bool = Field(False, description="send webhooks to private addresses and any port, for local runs")
+
+
+class WebhookSettings(StoreRoleSettings):
+    """Role `webhooks`."""
+
+    valkey: SecretStr = Field(description="URL of Valkey, for the history of webhooks")
+    webhook_private: bool = Field(False, description="send webhooks to private addresses and any port, for local runs")
+    webhook_in_flight: int = Field(16, ge=1, le=256, description="most deliveries in flight to one endpoint")
+    webhook_connections: int = Field(
+        2_000, ge=1, le=50_000, description="most connections to customers, as far as the process may have files"
+    )
+    webhook_backlog: int = Field(
+        8_000, ge=16, le=100_000, description="most deliveries that wait in memory, about 3 kB each"
+    )
 
 
 def read_secret(path: Path) -> bytes:

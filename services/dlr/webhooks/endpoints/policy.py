@@ -1,0 +1,81 @@
+"""Which event goes where. Pure."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from datetime import datetime
+from typing import NamedTuple
+
+import msgspec
+
+from services.dlr.webhooks.client.targets import Target
+from services.dlr.webhooks.endpoints.endpoint import EndpointId, callbacks_of
+from shared.contracts.events import MessageStatusChanged
+from shared.contracts.states import FINAL, State
+from shared.ids import AccountId
+
+
+class Key(NamedTuple):
+    """A signing key, and when it ends."""
+
+    octets: bytes
+    until: datetime | None
+
+
+class Place(msgspec.Struct, frozen=True):
+    """An endpoint, ready to be delivered to. `channel` is what shares its fate: in flight, waiting, failing.
+
+    Callbacks have one channel per account and origin: their URLs may differ with every message.
+    """
+
+    endpoint_id: EndpointId
+    account_id: AccountId
+    channel: str
+    url: str
+    target: Target
+    keys: tuple[Key, ...]
+    states: frozenset[State]
+    version: int = 0
+    failing_since: datetime | None = None
+    callback: bool = False
+
+
+class Known(msgspec.Struct, frozen=True):
+    """What is known of an account: its endpoints that are switched on, and the keys of its callbacks."""
+
+    places: tuple[Place, ...] = ()
+    callback_keys: tuple[Key, ...] = ()
+
+
+def places_for(event: MessageStatusChanged, known: Known) -> list[Place]:
+    """The account's endpoints that want this state."""
+    return [place for place in known.places if event.state in place.states]
+
+
+def wants_callback(event: MessageStatusChanged, told: Sequence[Place]) -> str | None:
+    """The URL that the message brought along: for final states, unless an endpoint of the same URL is told anyway."""
+    url = event.callback_url
+    if url is None or event.state not in FINAL or any(place.url == url for place in told):
+        return None
+    return url
+
+
+def callback(account: AccountId, url: str, target: Target, keys: tuple[Key, ...]) -> Place:
+    """The place of a callback."""
+    origin = hashlib.sha256(f"{account}|{target.origin}".encode()).hexdigest()[:24]
+    return Place(
+        endpoint_id=callbacks_of(account),
+        account_id=account,
+        channel=f"cb_{origin}",
+        url=url,
+        target=target,
+        keys=keys,
+        states=FINAL,
+        callback=True,
+    )
+
+
+def valid_keys(keys: Sequence[Key], now: datetime) -> list[bytes]:
+    """The keys to sign with now."""
+    return [key.octets for key in keys if key.until is None or key.until > now]
