@@ -24,4 +24,7 @@ class AccountChanged(Event, frozen=True, kw_only=True):
     stopped_premium: bool = False
     requests_per_second: int | None = None
     messages_per_second: int | None = None
+    messages_burst: int | None = None
+    parts_per_second: int | None = None
+    parts_burst: int | None = None
     messages_per_month: int | None = None

@@ -37,8 +37,10 @@ _JSON: Final = "application/json"
 _log = get_log()
 
 
-def front_door(view: AccountView, submit: Submit, reader: MessageReader, metrics: ApiMetrics) -> ASGIApp:
-    """Everything that the role answers to the outside."""
+def front_door(
+    view: AccountView, submit: Submit, reader: MessageReader, metrics: ApiMetrics, admin: ASGIApp | None = None
+) -> ASGIApp:
+    """Everything that the role answers to the outside; `admin` answers what lies under `/admin`."""
 
     async def read(request: Request) -> Response:
         grant = await authenticate(view, request.scope, headers_of(request.scope), Scope.READ)
@@ -80,7 +82,19 @@ def front_door(view: AccountView, submit: Submit, reader: MessageReader, metrics
         ),
     )
     app.router.redirect_slashes = False
-    return Counted(app, metrics)
+    return Counted(app if admin is None else _Split(app, admin), metrics)
+
+
+class _Split:
+    """Sends what lies under `/admin` to an application of its own."""
+
+    def __init__(self, app: ASGIApp, admin: ASGIApp) -> None:
+        self._app = app
+        self._admin = admin
+
+    async def __call__(self, scope: Connection, receive: Receive, send: Send) -> None:
+        """Pass on."""
+        await (self._admin if scope["path"].startswith("/admin/") else self._app)(scope, receive, send)
 
 
 class Counted:

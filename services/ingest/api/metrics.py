@@ -8,7 +8,7 @@ from shared.contracts.words import Lane
 
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
 _RECORDS = (1, 2, 5, 10, 25, 50, 100, 250, 500, 1000)
-_METHODS = frozenset({"GET", "POST"})
+_METHODS = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE"})
 
 
 class LaneMetrics:

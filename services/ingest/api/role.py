@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Sequence
 from random import Random
 
+from services.ingest.accounts.book import AccountBook
+from services.ingest.accounts.failures import Failures
 from services.ingest.accounts.key_use import KeyUse
+from services.ingest.accounts.listing import AccountListing
+from services.ingest.accounts.relay import AccountRelay
 from services.ingest.accounts.store import DATABASE, AccountStore
 from services.ingest.accounts.view import AccountView
+from services.ingest.admin.actors import Actors
+from services.ingest.admin.app import admin_app
+from services.ingest.admin.office import Office
 from services.ingest.api.accepting import SOURCE, Acceptance
-from services.ingest.api.app import front_door
+from services.ingest.api.app import VERSION, front_door
 from services.ingest.api.gathering import Gathering
 from services.ingest.api.metrics import ApiMetrics
 from services.ingest.api.proxies import Proxied, networks
@@ -61,7 +69,17 @@ def build_api(context: Context) -> Sequence[Component]:
     }
     recent = Recent(context.clock)
     accounts = AccountStore(store)
-    view = AccountView(accounts.grant, context.clock, find_account=accounts.account)
+    failures = Failures(context.clock)
+    view = AccountView(accounts.grant, context.clock, find_account=accounts.account, failures=failures)
+    # Accounts are told of on the producer of the standard lane: too few to need one of their own.
+    relay = AccountRelay(store, senders[Lane.STANDARD].send, Writer(SOURCE), context.clock)
+    office = Office(
+        actors=Actors(accounts.staff, view, failures, context.clock),
+        book=AccountBook(store, context.clock, relay.wake),
+        listing=AccountListing(store),
+        clock=context.clock,
+        random=secrets.token_bytes,
+    )
     sealer = Sealer(FileKeyStore(settings.key_store), context.clock)
     rows = ClaimStore(store.database)
     claims = Claims(rows, sealer, context.clock, IdempotencyMetrics(context.registry))
@@ -74,7 +92,9 @@ def build_api(context: Context) -> Sequence[Component]:
     )
     reader = MessageReader(settings.dlr_api, read_secret(settings.internal_secret), recent, context.clock)
     door = Proxied(
-        front_door(view, Submit(view, claims, acceptance, recent, metrics), reader, metrics),
+        front_door(
+            view, Submit(view, claims, acceptance, recent, metrics), reader, metrics, admin_app(office, VERSION)
+        ),
         networks(settings.trusted_proxies),
     )
     server = HttpServer("http", door, settings.host, settings.api_port, setting="BUDSTIKKE_API_PORT")
@@ -85,6 +105,7 @@ def build_api(context: Context) -> Sequence[Component]:
         *(sender for sender in senders.values()),
         *gatherings.values(),
         reader,
+        relay,
         KeyUse(view.used, accounts, context.clock),
         server,
     ]

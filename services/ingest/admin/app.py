@@ -1,0 +1,118 @@
+"""`/admin` as one ASGI application: routes, documentation, and errors as the API's problem documents."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+from starlette.types import ASGIApp
+
+from services.ingest.admin.access import access_routes
+from services.ingest.admin.accounts import account_routes
+from services.ingest.admin.bodies import CheckedBody
+from services.ingest.admin.faults import invalid
+from services.ingest.admin.keys import key_routes
+from services.ingest.admin.models import ProblemView
+from services.ingest.admin.office import Office
+from services.ingest.admin.organisations import organisation_routes
+from services.ingest.admin.people import audit_routes, staff_routes
+from services.ingest.admin.problems import ADMIN_KINDS, answer_refused
+from services.ingest.api import problems
+from services.ingest.api.problems import KINDS, Code, Kind, Rejected
+from shared.errors import Refused, TryLater
+from shared.http import PROBLEM
+from shared.telemetry.logs import get_log
+
+DOCUMENT: Final = "/admin/openapi.json"
+
+_log = get_log()
+
+_ANSWERED: Final = (
+    Code.UNAUTHORIZED,
+    Code.SCOPE_MISSING,
+    Code.NOT_FOUND,
+    Code.BODY_TOO_LARGE,
+    Code.UNSUPPORTED_MEDIA_TYPE,
+    Code.INVALID_JSON,
+    Code.INVALID_REQUEST,
+    Code.INTERNAL_ERROR,
+    Code.UNAVAILABLE,
+)
+
+
+def admin_app(office: Office, version: str) -> ASGIApp:
+    """Everything under `/admin`."""
+    app = FastAPI(
+        title="Budstikke administration",
+        version=version,
+        description=_DESCRIPTION,
+        openapi_url=None,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        responses=_responses(),
+    )
+    for routes in (organisation_routes, account_routes, access_routes, key_routes, staff_routes, audit_routes):
+        app.include_router(routes(office))
+    described = {
+        **app.openapi(),
+        "security": [{"key": []}],
+    }
+    described["components"]["securitySchemes"] = {
+        "key": {"type": "http", "scheme": "bearer", "description": "`bsk_staff_…`, or a key with the scope `admin`."}
+    }
+
+    async def document(_: Request) -> Response:
+        return JSONResponse(described)
+
+    app.router.routes.append(Route(DOCUMENT, document, methods=["GET"]))
+    for kind in (RequestValidationError, Refused, TryLater, HTTPException, ClientDisconnect, Exception):
+        app.add_exception_handler(kind, _answer_error)
+    return CheckedBody(app)
+
+
+_DESCRIPTION: Final = (
+    "Organisations, accounts, keys, and the people who look after them. A change holds everywhere within 2 s, and is "
+    "on the audit record. Errors are problem documents (RFC 9457); `code` is stable, texts are not."
+)
+
+
+async def _answer_error(_: Request, error: Exception) -> Response:
+    """The problem document for an error; one that nobody foresaw is logged without its text."""
+    match error:
+        case RequestValidationError():
+            return _answer_refused(invalid(error.errors()))
+        case Refused():
+            return _answer_refused(error)
+        case TryLater():
+            return problems.come_back(error)
+        case HTTPException():
+            return problems.of_status(error.status_code, error.headers)
+        case ClientDisconnect():
+            return Response(status_code=400)
+        case _:
+            _log.error("request_failed", exc_info=error)
+            return problems.answer(Rejected(Code.INTERNAL_ERROR))
+
+
+def _answer_refused(error: Refused) -> Response:
+    return problems.answer(error) if isinstance(error, Rejected) else answer_refused(error)
+
+
+def _responses() -> dict[int | str, dict[str, Any]]:
+    """Every status that a problem may come with, its codes in words."""
+    kinds: dict[str, Kind] = {code: KINDS[code] for code in _ANSWERED}
+    kinds.update(ADMIN_KINDS)
+    by_status: dict[int | str, list[str]] = {}
+    for code, kind in sorted(kinds.items(), key=lambda item: item[1].status):
+        by_status.setdefault(kind.status, []).append(f"`{code}`: {kind.meaning}")
+    schema = {"$ref": f"#/components/schemas/{ProblemView.__name__}"}
+    return {
+        status: {"description": " ".join(meanings), "model": ProblemView, "content": {PROBLEM: {"schema": schema}}}
+        for status, meanings in by_status.items()
+    }

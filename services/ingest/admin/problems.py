@@ -1,0 +1,50 @@
+"""Problems that only `/admin` answers with, beside those of the API."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from enum import StrEnum
+from typing import Final
+
+from starlette.responses import Response
+
+from services.ingest.accounts.changes import ChangeCode
+from services.ingest.api.problems import KINDS, Code, Kind
+from shared.errors import FieldError, Refused
+from shared.http import problem
+
+
+class AdminCode(StrEnum):
+    """`code` of a problem document, beside `ChangeCode` and the API's."""
+
+    NOT_PERMITTED = "not_permitted"
+
+
+ADMIN_KINDS: Final[Mapping[str, Kind]] = {
+    AdminCode.NOT_PERMITTED: Kind(403, "Not permitted", "The key is good, but its role may not do this."),
+    ChangeCode.ACCOUNT_CLOSED: Kind(409, "Account closed", "The account is closed; nothing about it changes any more."),
+    ChangeCode.ALREADY_EXISTS: Kind(409, "Already exists", "The id is taken."),
+    ChangeCode.KEY_NOT_ACTIVE: Kind(409, "Key not active", "The key is revoked, or was rotated before."),
+    ChangeCode.LAST_ADMIN: Kind(409, "Last administrator", "The last key with the role admin cannot be revoked."),
+}
+"""The documented problems, in the order of their status."""
+
+
+class NotPermitted(Refused):
+    """The caller is known, and may not do this."""
+
+    def __init__(self, permission: str) -> None:
+        super().__init__(AdminCode.NOT_PERMITTED, f"needs the permission {permission}")
+
+
+class Invalid(Refused):
+    """One or more fields are wrong (`invalid_request`)."""
+
+    def __init__(self, errors: Sequence[FieldError]) -> None:
+        super().__init__(Code.INVALID_REQUEST, "", errors)
+
+
+def answer_refused(error: Refused) -> Response:
+    """The response for a refusal, by its code."""
+    kind = ADMIN_KINDS.get(error.code) or KINDS[Code(error.code)]
+    return problem(kind.status, error.code, kind.title, error.detail, error.errors)
