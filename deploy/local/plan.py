@@ -71,11 +71,12 @@ def with_health_port(told: Mapping[str, str], port: int) -> dict[str, str]:
     return {**os.environ, **told, "BUDSTIKKE_HEALTH_PORT": str(port), "PYTHONUNBUFFERED": "1"}
 
 
-def public(settings: LocalSettings, told: Mapping[str, str], key: str) -> dict[str, str]:
+def public(settings: LocalSettings, told: Mapping[str, str], key: str, staff_key: str) -> dict[str, str]:
     """What `local.env` tells other programs."""
     return {
         "BUDSTIKKE_API": settings.url(Port.API),
         "BUDSTIKKE_KEY": key,
+        "BUDSTIKKE_STAFF_KEY": staff_key,
         "BUDSTIKKE_SMSC_CONTROL": settings.url(OPERATORS[0].control),
         "BUDSTIKKE_SMSC_CONTROL_2": settings.url(OPERATORS[1].control),
         "BUDSTIKKE_KAFKA": told["BUDSTIKKE_KAFKA"],

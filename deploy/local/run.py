@@ -75,13 +75,15 @@ def _start(settings: LocalSettings, terminal: Terminal, supervisor: Supervisor) 
     told = plan.environment(settings, kafka=kafka.bootstrap, mongodb=mongodb.uri, valkey=valkey.url)
     new = topics.create_missing(kafka.bootstrap)
     terminal.done("topics", f"{len(topics.local_specs())} there, {len(new)} of them new")
-    key = _provision(settings, told)
+    key = _provision(settings, told, "demo")
     terminal.done("demo account", f"key in {settings.keys / 'demo-key'}")
+    staff_key = _provision(settings, told, "staff")
+    terminal.done("staff", f"key in {settings.keys / 'staff-key'}")
 
     terminal.title("Starting the services")
     supervisor.start(plan.services(settings, told), _START)
     terminal.done("all ready", terminal.paint(f"after {time.monotonic() - began:.1f} s", Style.GOOD))
-    local_env.write(settings.environment, plan.public(settings, told, key))
+    local_env.write(settings.environment, plan.public(settings, told, key, staff_key))
     _send_one(settings, terminal, key)
     next_steps(settings, terminal)
 
@@ -102,11 +104,11 @@ def _servers(settings: LocalSettings, terminal: Terminal) -> tuple[Kafka, MongoD
     )
 
 
-def _provision(settings: LocalSettings, told: dict[str, str]) -> str:
-    """Make the demo account, once per data folder; its key."""
-    key_file = settings.keys / "demo-key"
+def _provision(settings: LocalSettings, told: dict[str, str], whose: str) -> str:
+    """Make the account `demo`, or the first administrator (`staff`), once per data folder; the key."""
+    key_file = settings.keys / f"{whose}-key"
     made = subprocess.run(
-        [sys.executable, "-m", "services.ingest", "provision-demo", "--key-file", str(key_file)],
+        [sys.executable, "-m", "services.ingest", f"provision-{whose}", "--key-file", str(key_file)],
         cwd=ROOT,
         env=plan.with_health_port(told, 0),
         capture_output=True,
@@ -115,7 +117,7 @@ def _provision(settings: LocalSettings, told: dict[str, str]) -> str:
         timeout=60,
     )
     if made.returncode or not key_file.exists():
-        raise Fatal("no_demo_account", f"the demo account could not be made:\n{made.stdout}{made.stderr}")
+        raise Fatal(f"no_{whose}_key", f"the key of {whose} could not be made:\n{made.stdout}{made.stderr}")
     return key_file.read_text().strip()
 
 

@@ -1,15 +1,16 @@
-"""`python -m services.ingest <role>…`: roles `api` and `screening`; or `provision-demo --key-file PATH`."""
+"""`python -m services.ingest <role>…`: or a command: `provision-demo`, `provision-staff`."""
 
 from __future__ import annotations
 
 import sys
 
-from services.ingest.accounts.command import COMMAND, provision
+from services.ingest.accounts import command as accounts
 from services.ingest.api.role import build_api
 from services.ingest.screening.role import build_screening
 from shared.service import serve
 
 if __name__ == "__main__":
-    if sys.argv[1:2] == [COMMAND]:
-        sys.exit(provision(sys.argv[2:]))
+    commands = {accounts.COMMAND: accounts.provision, accounts.STAFF_COMMAND: accounts.provision_first_admin}
+    if sys.argv[1:] and sys.argv[1] in commands:
+        sys.exit(commands[sys.argv[1]](sys.argv[2:]))
     sys.exit(serve("ingest", {"api": build_api, "screening": build_screening}, sys.argv[1:]))

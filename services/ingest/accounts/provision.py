@@ -1,4 +1,7 @@
-"""The demo account and its key, for one machine: `python -m services.ingest provision-demo --key-file PATH`."""
+"""What there must be before anybody can log in: the first administrator; and on one machine, the demo account.
+
+Both write a key into a file, and keep one there that still works.
+"""
 
 from __future__ import annotations
 
@@ -8,10 +11,13 @@ from pathlib import Path
 from typing import Final
 
 from services.ingest.accounts.account import Account, Key, Organisation, OrganisationId
-from services.ingest.accounts.keys import ALL_SCOPES, PresentedKey, make, matches, parse
+from services.ingest.accounts.book import AccountBook
+from services.ingest.accounts.keys import ALL_SCOPES, KeyKind, PresentedKey, make, matches, parse
+from services.ingest.accounts.staff import CONSOLE, Role, StaffKey
 from services.ingest.accounts.store import AccountStore
 from shared.clock import Clock
 from shared.ids import AccountId
+from shared.stores.mongodb import MongoStore
 
 DEMO: Final = Account(
     account_id=AccountId("demo"),
@@ -21,15 +27,18 @@ DEMO: Final = Account(
     version=1,
 )
 
+FIRST_ADMIN: Final = "First administrator"
+
 _MODE: Final = 0o600
 
 
-async def provision_demo(store: AccountStore, key_file: Path, clock: Clock) -> bool:
+async def provision_demo(database: MongoStore, key_file: Path, clock: Clock) -> bool:
     """Make sure that the demo account exists and that `key_file` holds a key of it that works.
 
     Returns whether a new key was made; a key in the file that still works is kept. The row is written before the
     file, so a crash between the two leaves a key that nobody has.
     """
+    store = AccountStore(database)
     await store.prepare()
     await store.add_organisation(Organisation(DEMO.organisation_id, "Demo", clock.now()))
     await store.add_account(DEMO)
@@ -45,6 +54,23 @@ async def provision_demo(store: AccountStore, key_file: Path, clock: Clock) -> b
             created_at=clock.now(),
         )
     )
+    _write(key_file, key.text)
+    return True
+
+
+async def provision_staff(database: MongoStore, key_file: Path, clock: Clock) -> bool:
+    """Make sure that `key_file` holds a personal key with the role admin that works; on the audit record, as done from
+    the console. Returns whether a new key was made.
+    """
+    store = AccountStore(database)
+    await store.prepare()
+    presented = _presented(key_file)
+    person = await store.staff(presented.key_id) if presented is not None else None
+    if presented is not None and person is not None and matches(presented, person.digest):
+        return False
+    key = make(secrets.token_bytes, KeyKind.STAFF)
+    first = StaffKey(key.key_id, FIRST_ADMIN, Role.ADMIN, key.digest, clock.now())
+    await AccountBook(database, clock).add_staff(CONSOLE, first)
     _write(key_file, key.text)
     return True
 

@@ -36,10 +36,11 @@ def test_secrets_are_the_same_in_every_process_and_every_start(settings: LocalSe
     assert len(Path(first["BUDSTIKKE_INTERNAL_SECRET"]).read_text()) >= 32
 
 
-def test_the_public_file_holds_the_key_and_no_other_secret(settings: LocalSettings) -> None:
+def test_the_public_file_holds_the_two_keys_and_no_other_secret(settings: LocalSettings) -> None:
     told = plan.environment(settings, kafka="k", mongodb="m", valkey="v")
-    public = plan.public(settings, told, "the-key")
+    public = plan.public(settings, told, "the-key", "the-staff-key")
     assert public["BUDSTIKKE_KEY"] == "the-key"
+    assert public["BUDSTIKKE_STAFF_KEY"] == "the-staff-key"
     assert public["BUDSTIKKE_API"] == "http://127.0.0.1:21000"
     secrets = {Path(told["BUDSTIKKE_INTERNAL_SECRET"]).read_text(), told["BUDSTIKKE_SMSC_PASSWORD"]}
     assert not secrets & set(public.values())
