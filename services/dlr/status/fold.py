@@ -234,7 +234,13 @@ def _submitted(message: Message, report: Report) -> tuple[Submission, ...]:
     ):
         return message.submissions
     key = operator_key(report.operator, report.operator_id)
-    new = Submission(key=key, part=report.part or 1, attempt=report.attempt or 1, link=report.link)
+    new = Submission(
+        key=key,
+        part=report.part or 1,
+        attempt=report.attempt or 1,
+        link=report.link,
+        given=None if key == f"{report.operator}:{report.operator_id}" else report.operator_id,
+    )
     return message.submissions if new in message.submissions else (*message.submissions, new)
 
 

@@ -76,12 +76,20 @@ class Part(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
 
 
 class Submission(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
-    """That an operator took a part and called it `key` (`operator_key`). Later attempts add, none replaces."""
+    """That an operator took a part and called it `key` (`operator_key`). Later attempts add, none replaces.
+
+    `given` is the operator's id as it was given, where `key` spells it otherwise.
+    """
 
     key: str
     part: int
     attempt: int = 1
     link: str | None = None
+    given: str | None = None
+
+    def is_called(self, operator: str, operator_id: str) -> bool:
+        """Whether the operator gave the part this id, to the letter."""
+        return self.given == operator_id if self.given is not None else self.key == f"{operator}:{operator_id}"
 
 
 class Charge(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
@@ -168,8 +176,11 @@ def stub(message_id: MessageId, account_id: AccountId) -> Message:
 
 
 def operator_key(operator: str, operator_id: str) -> str:
-    """The name of a part at an operator; receipts may come over another link than the part went."""
-    return f"{operator}:{operator_id}"
+    """The name of a part at an operator; receipts may come over another link than the part went.
+
+    In lower case and without leading zeros: the one spelling that `id_candidates` of any other has in it.
+    """
+    return f"{operator}:{operator_id.strip().lower().lstrip('0') or operator_id[-1:]}"
 
 
 def pack_parts(parts: tuple[Part, ...]) -> str:

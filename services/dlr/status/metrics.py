@@ -36,7 +36,7 @@ class StatusMetrics:
         )
         self.orphans = Counter(
             "budstikke_status_orphans",
-            "Receipts without message id, by whether it was found",
+            "Receipts without message id, by whether the message was found: yes, no (they wait), late (they waited)",
             ["found"],
             registry=registry,
         )

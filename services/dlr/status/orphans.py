@@ -6,49 +6,90 @@ the member that owns its partition, in the order of that partition.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
+from datetime import timedelta
+from typing import Final
 
 import msgspec
 
-from services.dlr.status.message import Message, Submission, operator_key
+from services.dlr.status.message import Message, Request, Submission, operator_key
 from shared.contracts import topics
 from shared.contracts.codec import Writer
 from shared.contracts.events import OperatorReceipt
+from shared.errors import Refused
 from shared.ids import GATEWAY, partition_of
 from shared.kafka.record import Output
 from shared.privacy.sealing import Erased, Sealed, Sealer
+from shared.smpp.receipts import id_candidates
+
+KEPT: Final = timedelta(days=7)
+"""How long a message and its receipt may wait for each other: as long as the topics keep them."""
+
+_SKEW: Final = timedelta(minutes=1)
+_HANDSET: Final = 8
+"""Digits at the end of a number that operators do not write differently."""
 
 
-def key_of(receipt: OperatorReceipt) -> str:
-    """What to look the message up by."""
-    return operator_key(receipt.operator, receipt.operator_id)
+def keys_of(receipt: OperatorReceipt) -> tuple[str, ...]:
+    """What the part may be known by: operators answer a submit in one base and write the receipt in the other.
 
-
-def message_of(receipt: OperatorReceipt, candidates: Sequence[Message]) -> tuple[Message, Submission] | None:
-    """The message that a receipt speaks of, and how its part was submitted.
-
-    An operator may use an id again, or the same one on two links: the same link wins, then the latest request.
+    Empty when the operator named no message.
     """
-    key = key_of(receipt)
-    matches = [(message, one) for message in candidates for one in message.submissions if one.key == key]
-    return max(matches, key=lambda match: _likeness(receipt, *match), default=None)
-
-
-def _likeness(receipt: OperatorReceipt, message: Message, submission: Submission) -> tuple[bool, float]:
-    requested = 0.0 if message.request is None else message.request.requested_at.timestamp()
-    return submission.link == receipt.link, requested
+    spellings = [spelling.decode("latin-1") for spelling in id_candidates(receipt.operator_id_raw) if spelling]
+    return tuple(dict.fromkeys(operator_key(receipt.operator, spelling) for spelling in spellings))
 
 
 class Adopter:
-    """Writes orphan receipts anew, under their message's key and sealed for its account. The receipt id stays."""
+    """Finds the message of an orphan, and writes the receipt anew under its key, sealed for its account.
+
+    The receipt id stays.
+    """
 
     def __init__(self, source: str, sealer: Sealer, partitions: int) -> None:
         self._sealer = sealer
         self._partitions = partitions
         self._write = Writer(source).output
 
-    def output(self, receipt: OperatorReceipt, message: Message, submission: Submission) -> Output:
-        """The record for `sms.receipts`. Raises `BadRecord` (`bad_seal`) when a field does not open."""
+    def adopted(self, receipt: OperatorReceipt, candidates: Iterable[Message]) -> Output | None:
+        """The record for `sms.receipts`, None when none of the messages is the receipt's.
+
+        Raises `BadRecord` (`bad_seal`) when a field does not open.
+        """
+        match = self._match(receipt, candidates)
+        return None if match is None else self._output(receipt, *match)
+
+    def _match(self, receipt: OperatorReceipt, candidates: Iterable[Message]) -> tuple[Message, Submission] | None:
+        """An operator uses its ids again, also on two links: the same link wins, then the latest request before it.
+
+        An id in another spelling may be that of another message, so then the handset must be the same, too.
+        """
+        keys = keys_of(receipt)
+        matches = [
+            (one.link == receipt.link, message.request.requested_at, message, one)
+            for message in candidates
+            if message.request is not None and message.request.requested_at <= receipt.received_at + _SKEW
+            for one in message.submissions
+            if one.key in keys
+            and (
+                one.is_called(receipt.operator, receipt.operator_id)
+                or self._same_handset(receipt, message, message.request)
+            )
+        ]
+        if not matches:
+            return None
+        _, _, message, submission = max(matches, key=lambda match: match[:2])
+        return message, submission
+
+    def _same_handset(self, receipt: OperatorReceipt, message: Message, request: Request) -> bool:
+        if receipt.source is None:
+            return False
+        source = self._sealer.open(receipt.account_id or GATEWAY, receipt.receipt_id, "source", receipt.source)
+        number = self._sealer.open(message.account_id, message.id, "to", request.to)
+        if isinstance(source, Erased) or isinstance(number, Erased):
+            return False
+        return source[-_HANDSET:] == number[-_HANDSET:]
+
+    def _output(self, receipt: OperatorReceipt, message: Message, submission: Submission) -> Output:
         adopted = msgspec.structs.replace(
             receipt,
             message_id=message.id,
@@ -70,10 +111,13 @@ class Adopter:
     def _sealed_anew(
         self, receipt: OperatorReceipt, message: Message, field: str, sealed: Sealed | None
     ) -> Sealed | None:
-        """A field that the gateway sealed for itself, sealed for the account; None when its key is gone."""
+        """A field that the gateway sealed for itself, sealed for the account; None when either key is gone."""
         if sealed is None:
             return None
         text = self._sealer.open(receipt.account_id or GATEWAY, receipt.receipt_id, field, sealed)
         if isinstance(text, Erased):
             return None
-        return self._sealer.seal(message.account_id, receipt.receipt_id, field, text, receipt.received_at)
+        try:
+            return self._sealer.seal(message.account_id, receipt.receipt_id, field, text, receipt.received_at)
+        except Refused:
+            return None

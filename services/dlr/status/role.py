@@ -6,8 +6,10 @@ from collections.abc import Sequence
 
 from services.dlr.settings import StatusSettings
 from services.dlr.status.heard import Ear
+from services.dlr.status.matching import Matching
 from services.dlr.status.metrics import StatusMetrics
 from services.dlr.status.orphans import Adopter
+from services.dlr.status.parked import ParkedReceipts
 from services.dlr.status.status import Status
 from services.dlr.status.store import DATABASE, MessageStore
 from services.dlr.status.tell import SOURCE, EventWriter
@@ -39,15 +41,15 @@ def build_status(context: Context) -> Sequence[Component]:
     sealer = Sealer(keys, context.clock)
     mongo = MongoStore(settings.mongodb.get_secret_value(), DATABASE)
     store = MessageStore(mongo)
+    parked = ParkedReceipts(mongo)
+    metrics = StatusMetrics(context.registry)
     sender = Sender(connection=connection, clock=context.clock, metrics=context.kafka_metrics)
     status = Status(
         store=store,
         send=sender.send,
         events=EventWriter(partitions),
-        adopter=Adopter(SOURCE, sealer, partitions),
-        metrics=StatusMetrics(context.registry),
-        clock=context.clock,
-        group=GROUP,
+        matching=Matching(store, parked, Adopter(SOURCE, sealer, partitions), metrics, context.clock, GROUP),
+        metrics=metrics,
         recent=settings.status_remembers,
     )
     runner = AtLeastOnceRunner(
@@ -64,4 +66,10 @@ def build_status(context: Context) -> Sequence[Component]:
         metrics=context.kafka_metrics,
         random=context.random,
     )
-    return [mongo, Prepare("message log indexes", store.prepare), sender, runner]
+    return [
+        mongo,
+        Prepare("message log indexes", store.prepare),
+        Prepare("parked receipts indexes", parked.prepare),
+        sender,
+        runner,
+    ]

@@ -8,20 +8,19 @@ from typing import TypeAlias
 
 import msgspec
 
-from services.dlr.status.fold import fold
+from services.dlr.status.fold import Asked, fold
 from services.dlr.status.heard import Heard, Input, Orphan
+from services.dlr.status.matching import Matching
 from services.dlr.status.message import Message, Move, Report, Step, stub
 from services.dlr.status.metrics import StatusMetrics
-from services.dlr.status.orphans import Adopter, key_of, message_of
 from services.dlr.status.recent import Recent
 from services.dlr.status.store import MessageStore
 from services.dlr.status.tell import EventWriter
-from shared.clock import Clock
-from shared.contracts.topics import dead_letters
-from shared.errors import BadRecord, Refused, TryLater
+from shared.contracts.events import OperatorReceipt
+from shared.contracts.states import State
+from shared.errors import TryLater
 from shared.ids import MessageId
 from shared.kafka.at_least_once import Finish
-from shared.kafka.dead_letters import dead_letter
 from shared.kafka.record import Output, Received
 from shared.telemetry.logs import get_log
 
@@ -56,37 +55,37 @@ class Status:
         store: MessageStore,
         send: Send,
         events: EventWriter,
-        adopter: Adopter,
+        matching: Matching,
         metrics: StatusMetrics,
-        clock: Clock,
-        group: str,
         recent: int,
     ) -> None:
         """`recent` is the number of messages kept in memory."""
         self._store = store
         self._send = send
         self._events = events
-        self._adopter = adopter
+        self._matching = matching
         self._metrics = metrics
-        self._clock = clock
-        self._group = group
         self._recent = Recent(recent)
 
     async def __call__(self, batch: Sequence[Received[Input]], finish: Finish[Input]) -> None:
         """Handle a batch and finish all of it, or raise `TryLater` and finish none."""
         with self._metrics.batch_seconds.time():
             heard: dict[MessageId, list[Heard]] = {}
-            orphans: list[Received[Input]] = []
+            orphans: list[Received[OperatorReceipt]] = []
             for received in batch:
                 if isinstance(received.event, Orphan):
-                    orphans.append(received)
+                    orphans.append(Received(received.record, received.event.receipt))
                 else:
                     heard.setdefault(received.event.message_id, []).append(received.event)
             results = await self._settle(heard)
             outputs = [self._events.output(result.message, step) for result in results for step in result.told]
-            outputs += await self._place(orphans)
+            if orphans:
+                outputs += await self._matching.of_receipts(orphans)
+            parked = await self._matching.of_messages([one.message for one in results if _may_be_waited_for(one)])
+            outputs += parked.outputs
             if outputs:
                 await self._send(outputs)
+            await self._matching.drop(parked)
         self._count(results)
         for received in batch:
             finish(received)
@@ -128,31 +127,6 @@ class Status:
         self._recent.forget(lost)
         return lost
 
-    async def _place(self, orphans: Sequence[Received[Input]]) -> list[Output]:
-        """Orphan receipts under their message's key, or on the dead-letter topic."""
-        receipts = [(one, one.event.receipt) for one in orphans if isinstance(one.event, Orphan)]
-        if not receipts:
-            return []
-        candidates = await self._store.named({key_of(receipt) for _, receipt in receipts})
-        outputs = []
-        for received, receipt in receipts:
-            match = message_of(receipt, candidates)
-            try:
-                if match is None:
-                    raise BadRecord("unknown_message", "no message was submitted under this operator's id")
-                outputs.append(self._adopter.output(receipt, *match))
-            except BadRecord as error:
-                outputs.append(self._dead(received, error))
-            self._metrics.orphans.labels("yes" if match else "no").inc()
-        return outputs
-
-    def _dead(self, received: Received[Input], error: Refused) -> Output:
-        """Written here, not by the kit: one receipt that nobody knows must not make the whole batch run again."""
-        record = received.record
-        now_ms = int(self._clock.now().timestamp() * 1000)
-        topic = dead_letters(record.topic)
-        return dead_letter(record, error, topic=topic, partition=0, group=self._group, now_ms=now_ms)
-
     def _count(self, results: Sequence[Result]) -> None:
         """Count by batch: a metric's label look-up costs as much as a fold."""
         states: Counter[str] = Counter()
@@ -187,6 +161,17 @@ class Status:
             state=message.state,
             claimed=report.state,
         )
+
+
+def _may_be_waited_for(result: Result) -> bool:
+    """Whether a receipt may wait for what was heard: a submission, or the request of one that was known before.
+
+    Asked of what was heard, not of what it changed: a replay looks again.
+    """
+    return any(
+        isinstance(heard.what, Asked) or (heard.what.state is State.SUBMITTED and heard.what.receipt is None)
+        for _, heard in result.moves
+    )
 
 
 def _folded(message: Message | None, message_id: MessageId, things: Iterable[Heard]) -> Result:

@@ -47,28 +47,29 @@ class MessageStore:
 
     async def prepare(self) -> None:
         """Make the indexes; a repeat is nothing."""
-        async with _translated():
+        async with translated():
             await self._messages.create_indexes(list(INDEXES))
 
     async def load(self, ids: Collection[MessageId]) -> dict[MessageId, Message]:
         """The messages of these ids that exist, in one query."""
-        async with _translated():
+        async with translated():
             rows = await self._messages.find({"_id": {"$in": list(ids)}}).to_list(None)
         messages = [_message(row) for row in rows]
         return {message.id: message for message in messages}
 
     async def one_of(self, account: AccountId, message_id: MessageId) -> Message | None:
         """A message if it is this account's and its request is known."""
-        async with _translated():
+        async with translated():
             row = await self._messages.find_one(
                 {"_id": message_id, "account_id": account, "request": {"$exists": True}}
             )
         return None if row is None else _message(row)
 
-    async def named(self, operator_keys: Collection[str]) -> list[Message]:
-        """The messages of which an operator took a part by one of these names."""
-        async with _translated():
-            rows = await self._messages.find({"submissions.key": {"$in": list(operator_keys)}}).to_list(None)
+    async def named(self, operator_keys: Collection[str], since: datetime) -> list[Message]:
+        """The messages asked for since then of which an operator took a part by one of these names."""
+        query = {"submissions.key": {"$in": list(operator_keys)}, "request.requested_at": {"$gte": since}}
+        async with translated():
+            rows = await self._messages.find(query).to_list(None)
         return [_message(row) for row in rows]
 
     async def save(self, new: Sequence[Message], known: Sequence[tuple[int, Message]]) -> set[MessageId]:
@@ -77,7 +78,7 @@ class MessageStore:
         Returns the ids that somebody else wrote meanwhile; of those nothing was written. A message that lies there
         exactly as it should is no conflict, whoever wrote it.
         """
-        async with _translated():
+        async with translated():
             lost = await self._insert(new)
             return lost | await self._replace(known)
 
@@ -120,7 +121,7 @@ def _message(row: dict[str, Any]) -> Message:
 
 
 @asynccontextmanager
-async def _translated() -> AsyncIterator[None]:
+async def translated() -> AsyncIterator[None]:
     """Errors of the driver as ours; the type alone is told, for its text may quote a document."""
     try:
         yield

@@ -10,8 +10,10 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from services.dlr.status.heard import Ear
+from services.dlr.status.matching import Matching
 from services.dlr.status.metrics import StatusMetrics
 from services.dlr.status.orphans import Adopter
+from services.dlr.status.parked import ParkedReceipts
 from services.dlr.status.status import Status
 from services.dlr.status.store import MessageStore
 from services.dlr.status.tell import SOURCE, EventWriter
@@ -61,6 +63,13 @@ async def store(mongo: MongoStore) -> MessageStore:
 
 
 @pytest.fixture
+async def parked(mongo: MongoStore) -> ParkedReceipts:
+    parked = ParkedReceipts(mongo)
+    await parked.prepare()
+    return parked
+
+
+@pytest.fixture
 def keys(tmp_path: Path) -> FileKeyStore:
     return FileKeyStore(tmp_path / "keys")
 
@@ -76,26 +85,26 @@ def outbox() -> Outbox:
 
 
 @pytest.fixture
-def role(store: MessageStore, keys: FileKeyStore, sealer: Sealer, outbox: Outbox) -> Role:
-    return _role(store, keys, sealer, outbox)
+def role(store: MessageStore, parked: ParkedReceipts, keys: FileKeyStore, sealer: Sealer, outbox: Outbox) -> Role:
+    return _role(store, parked, keys, sealer, outbox)
 
 
 @pytest.fixture
-def rival(store: MessageStore, keys: FileKeyStore, sealer: Sealer, outbox: Outbox) -> Role:
+def rival(store: MessageStore, parked: ParkedReceipts, keys: FileKeyStore, sealer: Sealer, outbox: Outbox) -> Role:
     """Another member of the group."""
-    return _role(store, keys, sealer, outbox)
+    return _role(store, parked, keys, sealer, outbox)
 
 
-def _role(store: MessageStore, keys: FileKeyStore, sealer: Sealer, outbox: Outbox) -> Role:
+def _role(store: MessageStore, parked: ParkedReceipts, keys: FileKeyStore, sealer: Sealer, outbox: Outbox) -> Role:
     registry = CollectorRegistry()
+    metrics = StatusMetrics(registry)
+    adopter = Adopter(SOURCE, sealer, PARTITIONS)
     status = Status(
         store=store,
         send=outbox.send,
         events=EventWriter(PARTITIONS),
-        adopter=Adopter(SOURCE, sealer, PARTITIONS),
-        metrics=StatusMetrics(registry),
-        clock=ManualClock(START),
-        group="dlr.status",
+        matching=Matching(store, parked, adopter, metrics, ManualClock(START), "dlr.status"),
+        metrics=metrics,
         recent=100,
     )
     return Role(status, Ear(sealer, Pseudonyms(keys)), registry)

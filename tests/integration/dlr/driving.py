@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from itertools import count
 
 import msgspec
@@ -39,11 +40,11 @@ class Door:
     def __init__(self, sealer: Sealer) -> None:
         self.sealer = sealer
 
-    def request(self, message_id: MessageId) -> Record:
+    def request(self, message_id: MessageId, requested_at: datetime = START) -> Record:
         """A send request, sealed as the door does it."""
         to = self.sealer.seal(ACCOUNT, message_id, "to", NUMBER, START)
         content = self.sealer.seal(ACCOUNT, message_id, "content", TEXT, START)
-        event = send_requested(message_id, to, content)
+        event = msgspec.structs.replace(send_requested(message_id, to, content), requested_at=requested_at)
         return record(topics.requests(Lane.STANDARD), event, f"{message_id}:requested", message_id)
 
     def life(self, message_id: MessageId) -> list[Record]:
