@@ -26,7 +26,7 @@ class Entry(msgspec.Struct, frozen=True):
 
 # Readers before writers: stopping goes the other way, from the door on.
 SERVICES = (
-    Entry("dlr", ("services.dlr", "status", "api"), Port.DLR_HEALTH, (Port.DLR_API,)),
+    Entry("dlr", ("services.dlr", "status", "webhooks", "api"), Port.DLR_HEALTH, (Port.DLR_API,)),
     Entry("dispatch", ("services.dispatch", "router", "sender"), Port.DISPATCH_HEALTH),
     Entry("ingest.screening", ("services.ingest", "screening"), Port.SCREENING_HEALTH),
     Entry("ingest.api", ("services.ingest", "api"), Port.API_HEALTH, (Port.API,)),
@@ -61,6 +61,7 @@ def environment(settings: LocalSettings, *, kafka: str, mongodb: str, valkey: st
         "BUDSTIKKE_API_PORT": str(settings.port(Port.API)),
         "BUDSTIKKE_DLR_API_PORT": str(settings.port(Port.DLR_API)),
         "BUDSTIKKE_DLR_API": settings.url(Port.DLR_API),
+        "BUDSTIKKE_WEBHOOK_PRIVATE": "true",
         "BUDSTIKKE_INTERNAL_SECRET": str(_internal_secret(settings)),
         "BUDSTIKKE_SMSC_PASSWORD": _smsc_password(settings),
     }

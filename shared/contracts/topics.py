@@ -228,7 +228,7 @@ def _message_path(operators: Sequence[str]) -> Iterator[Topic]:
         kept=Kept.FLOW,
         personal=Personal.SEALED_NUMBER,
         producers=("dlr.status",),
-        consumers=(),
+        consumers=("dlr.webhooks",),
     )
 
 

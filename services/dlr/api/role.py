@@ -8,6 +8,7 @@ from services.dlr.api.app import application
 from services.dlr.api.messages import MessageReads
 from services.dlr.settings import ApiSettings, read_secret
 from services.dlr.status.store import DATABASE, MessageStore
+from services.dlr.webhooks.role import build_management
 from shared.http import HttpServer
 from shared.lifecycle import Component, Prepare
 from shared.privacy.keys import FileKeyStore
@@ -22,17 +23,14 @@ def build_api(context: Context) -> Sequence[Component]:
     settings = load(ApiSettings)
     mongo = MongoStore(settings.mongodb.get_secret_value(), DATABASE)
     store = MessageStore(mongo)
-    reads = MessageReads(
-        store,
-        Sealer(FileKeyStore(settings.key_store), context.clock),
-        read_secret(settings.internal_secret),
-        context.clock,
-    )
+    secret = read_secret(settings.internal_secret)
+    reads = MessageReads(store, Sealer(FileKeyStore(settings.key_store), context.clock), secret, context.clock)
+    webhooks = build_management(context, settings, mongo, secret)
     server = HttpServer(
         "internal http",
-        application(reads.routes()),
+        application([*reads.routes(), *webhooks.routes]),
         settings.host,
         settings.dlr_api_port,
         setting="BUDSTIKKE_DLR_API_PORT",
     )
-    return [mongo, Prepare("message log indexes", store.prepare), server]
+    return [mongo, Prepare("message log indexes", store.prepare), *webhooks.components, server]
