@@ -58,6 +58,8 @@ def fold(message: Message, incoming: Asked | Report) -> Folded:
     if isinstance(incoming, Asked):
         return _ask(message, incoming)
     if message.request is None or not (incoming.parts or message.count):
+        if incoming.receipt is not None and any(_alike(incoming, kept) for kept in message.waiting):
+            return Folded(message, (), Move.REPEATED)
         return Folded(_wait(message, incoming), (), Move.WAITING)
     counted = message.count > 0
     changed, move = _apply(message, incoming, by=None)
@@ -90,6 +92,17 @@ def _wait(message: Message, report: Report) -> Message:
         version=message.version + 1,
         submissions=_submitted(message, report),
         waiting=(*message.waiting, report),
+    )
+
+
+def _alike(receipt: Report, kept: Report) -> bool:
+    """Whether two receipts say the same: an operator may repeat itself for ever."""
+    return (receipt.receipt, receipt.part, receipt.attempt, receipt.operator, receipt.operator_id) == (
+        kept.receipt,
+        kept.part,
+        kept.attempt,
+        kept.operator,
+        kept.operator_id,
     )
 
 

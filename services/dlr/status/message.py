@@ -6,7 +6,7 @@ what MongoDB keeps: an event told again from its document must be the event that
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 
 import msgspec
@@ -189,5 +189,5 @@ def pack_parts(parts: tuple[Part, ...]) -> str:
 
 
 def milliseconds(at: datetime) -> datetime:
-    """A time as precise as the database keeps it."""
-    return at.replace(microsecond=at.microsecond // 1000 * 1000)
+    """A time as the database gives it back: UTC in whole milliseconds."""
+    return at.astimezone(UTC).replace(microsecond=at.microsecond // 1000 * 1000)

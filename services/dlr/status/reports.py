@@ -9,6 +9,7 @@ from shared.contracts.codes import Reason
 from shared.contracts.events import OperatorReceipt, PartFact
 from shared.contracts.states import State
 from shared.contracts.words import FactKind, ReceiptState
+from shared.errors import BadRecord
 
 _OF_FACT: Final[dict[FactKind, tuple[State, Reason | None]]] = {
     FactKind.SCHEDULED: (State.SCHEDULED, None),
@@ -38,8 +39,17 @@ _OF_RECEIPT: Final[dict[ReceiptState, tuple[State, Reason | None]]] = {
 """State that a receipt claims, and why; an operator's own error codes are not read yet."""
 
 
+_MOST_PARTS: Final = 255
+"""What the octet of a concatenated message's header can count."""
+_MOST_ATTEMPTS: Final = 2**31 - 1
+
+
 def of_fact(fact_id: str, fact: PartFact) -> Report:
-    """The report of a fact. The operator's code of a refusal is its command_status as SMPP writes it."""
+    """The report of a fact. The operator's code of a refusal is its command_status as SMPP writes it.
+
+    Raises `BadRecord` for numbers that no message can have: the parts of one are counted out in its document.
+    """
+    _check(fact.part, fact.attempt, fact.parts)
     state, reason = _OF_FACT[fact.kind]
     return Report(
         fact=fact_id,
@@ -59,7 +69,8 @@ def of_fact(fact_id: str, fact: PartFact) -> Report:
 
 
 def of_receipt(receipt: OperatorReceipt) -> Report:
-    """The report of a receipt, without what it seals."""
+    """The report of a receipt, without what it seals. Raises `BadRecord` as `of_fact` does."""
+    _check(receipt.part, receipt.attempt)
     state, reason = _OF_RECEIPT[receipt.state]
     return Report(
         fact=receipt.receipt_id,
@@ -75,3 +86,8 @@ def of_receipt(receipt: OperatorReceipt) -> Report:
         operator_id=receipt.operator_id,
         done_at=None if receipt.done_at is None else milliseconds(receipt.done_at),
     )
+
+
+def _check(part: int, attempt: int, parts: int = 0) -> None:
+    if not (0 <= part <= _MOST_PARTS and 0 <= parts <= _MOST_PARTS and 0 <= attempt <= _MOST_ATTEMPTS):
+        raise BadRecord("bad_payload", "part, parts or attempt is out of range")

@@ -369,3 +369,12 @@ def test_what_a_document_remembers_is_bounded() -> None:
     noise = [receipt(R.ENROUTE, receipt_id=f"noise {number}") for number in range(300)]
     message, _ = folded(*noise, message=message)
     assert len(message.notes) == 200
+
+
+def test_an_operator_that_repeats_itself_before_the_request_fills_no_document() -> None:
+    noise = [receipt(R.ENROUTE, receipt_id=f"noise {number}") for number in range(300)]
+    waiting, outcomes = folded(*noise, receipt(R.DELIVERED))
+    assert [report.receipt for report in waiting.waiting] == [R.ENROUTE, R.DELIVERED]
+    assert {outcome.move for outcome in outcomes[1:-1]} == {Move.REPEATED}
+    message, _ = folded(asked(), fact(F.QUEUED, part=0), message=waiting)
+    assert message.state is State.DELIVERED

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime, timedelta, timezone
 
 import msgspec
 import pytest
@@ -13,6 +13,7 @@ from services.dlr.status.tell import event_of
 from shared.contracts.events import MessageStatusChanged
 from shared.contracts.states import State
 from shared.contracts.words import FactKind, ReceiptState
+from shared.errors import BadRecord
 from tests.unit.dlr.building import asked, at, fact, folded, operator_receipt, part_fact, receipt
 
 
@@ -71,3 +72,19 @@ def test_a_final_event_says_whether_to_drop_the_number(code: str, permanent: boo
     event = event_of(message, message.history[-1])
     assert isinstance(event, MessageStatusChanged)
     assert (event.reason, event.permanent) == (code, permanent)
+
+
+@pytest.mark.parametrize("wrong", [{"parts": 256}, {"part": -1}, {"part": 2**64}, {"attempt": 2**31}])
+def test_numbers_that_no_message_has_are_bad_records(wrong: dict[str, int]) -> None:
+    with pytest.raises(BadRecord) as caught:
+        of_fact("f", msgspec.structs.replace(part_fact(FactKind.QUEUED), **wrong))
+    assert caught.value.code == "bad_payload"
+    if "parts" not in wrong:
+        with pytest.raises(BadRecord):
+            of_receipt(msgspec.structs.replace(operator_receipt(ReceiptState.DELIVERED), **wrong))
+
+
+def test_a_time_of_another_zone_is_told_alike_before_and_after_the_database() -> None:
+    oslo = timezone(timedelta(hours=1))
+    report = of_fact("f", msgspec.structs.replace(part_fact(FactKind.QUEUED), at=at(1).astimezone(oslo)))
+    assert (report.at, report.at.tzinfo) == (at(1), UTC)
