@@ -1,4 +1,4 @@
-"""`python -m services.ingest <role>…`: or a command: `provision-demo`, `provision-staff`."""
+"""`python -m services.ingest <role>…`, or a command: `provision-demo`, `provision-staff`, `provision-client`."""
 
 from __future__ import annotations
 
@@ -6,11 +6,16 @@ import sys
 
 from services.ingest.accounts import command as accounts
 from services.ingest.api.role import build_api
+from services.ingest.clients import command as clients
 from services.ingest.screening.role import build_screening
 from shared.service import serve
 
 if __name__ == "__main__":
-    commands = {accounts.COMMAND: accounts.provision, accounts.STAFF_COMMAND: accounts.provision_first_admin}
+    commands = {
+        accounts.COMMAND: accounts.provision,
+        accounts.STAFF_COMMAND: accounts.provision_first_admin,
+        clients.COMMAND: clients.provision,
+    }
     if sys.argv[1:] and sys.argv[1] in commands:
         sys.exit(commands[sys.argv[1]](sys.argv[2:]))
     sys.exit(serve("ingest", {"api": build_api, "screening": build_screening}, sys.argv[1:]))

@@ -40,6 +40,12 @@ class ProvisionSettings(RoleSettings):
     mongodb: SecretStr = Field(description="MongoDB URI of the replica set")
 
 
+class ProvisionClientSettings(ProvisionSettings):
+    """The command `provision-client`."""
+
+    kafka: str = Field(min_length=1, description="bootstrap addresses of a listener that may change access lists")
+
+
 def read_secret(path: Path) -> bytes:
     """The internal secret, without the white space around it. Raises `BadSettings`; names the variable only."""
     try:
