@@ -14,6 +14,7 @@ WAY = ["accepted", "queued", "submitted", "delivered"]
 async def test_a_message_is_accepted_queued_submitted_and_delivered(
     api: Customer, fjord: Smsc, tinde: Smsc, numbers: Numbers
 ) -> None:
+    await fjord.behave(receipts="never")  # one that comes at once may be read before the submit: a legal jump
     to = numbers.norwegian()
     (taken_over,) = await api.send(to, "Koden din er 1234", category="otp", reference="ordre-7")
     assert {name: taken_over[name] for name in ("to", "state", "parts", "coding", "price", "error")} == {
@@ -24,6 +25,9 @@ async def test_a_message_is_accepted_queued_submitted_and_delivered(
         "price": None,
         "error": None,
     }
+    await api.until(taken_over["id"], "submitted")
+    (submitted,) = await fjord.taken_for(to)
+    await fjord.report(submitted)
     message = await api.delivered(taken_over["id"])
     assert [step["state"] for step in message["history"]] == WAY
     times = [datetime.fromisoformat(step["at"]) for step in message["history"]]
@@ -33,7 +37,7 @@ async def test_a_message_is_accepted_queued_submitted_and_delivered(
     assert (message["text"], message["reference"]) == ("Koden din er 1234", "ordre-7")
     assert (message["final"], message["lane"], message["category"]) == (True, "express", "otp")
     assert message["charge"] == {"parts": 1, "country": "NO"}
-    (submitted,) = await fjord.taken_for(to)
+    assert await fjord.taken_for(to) == [submitted]
     assert submitted["source"] == "Budstikke"
     assert submitted["data_coding"] == 0
     assert submitted["registered_delivery"] == 1
