@@ -59,25 +59,26 @@ class Adopter:
         return None if match is None else self._output(receipt, *match)
 
     def _match(self, receipt: OperatorReceipt, candidates: Iterable[Message]) -> tuple[Message, Submission] | None:
-        """An operator uses its ids again, also on two links: the same link wins, then the latest request before it.
+        """An operator uses its ids again, also on two links: the id to the letter wins, then the same link, then the
+        latest request before the receipt.
 
         An id in another spelling may be that of another message, so then the handset must be the same, too.
         """
         keys = keys_of(receipt)
         matches = [
-            (one.link == receipt.link, message.request.requested_at, message, one)
+            ((exact, one.link == receipt.link, message.request.requested_at), message, one)
             for message in candidates
             if message.request is not None and message.request.requested_at <= receipt.received_at + _SKEW
             for one in message.submissions
             if one.key in keys
             and (
-                one.is_called(receipt.operator, receipt.operator_id)
+                (exact := one.is_called(receipt.operator, receipt.operator_id))
                 or self._same_handset(receipt, message, message.request)
             )
         ]
         if not matches:
             return None
-        _, _, message, submission = max(matches, key=lambda match: match[:2])
+        _, message, submission = max(matches, key=lambda match: match[0])
         return message, submission
 
     def _same_handset(self, receipt: OperatorReceipt, message: Message, request: Request) -> bool:

@@ -53,7 +53,8 @@ class MessageStore:
     async def load(self, ids: Collection[MessageId]) -> dict[MessageId, Message]:
         """The messages of these ids that exist, in one query."""
         async with translated():
-            rows = await self._messages.find({"_id": {"$in": list(ids)}}).to_list(None)
+            # By itself the database gives 101 at first, and the rest in a second round trip.
+            rows = await self._messages.find({"_id": {"$in": list(ids)}}, batch_size=len(ids) + 1).to_list(None)
         messages = [_message(row) for row in rows]
         return {message.id: message for message in messages}
 
@@ -69,7 +70,7 @@ class MessageStore:
         """The messages asked for since then of which an operator took a part by one of these names."""
         query = {"submissions.key": {"$in": list(operator_keys)}, "request.requested_at": {"$gte": since}}
         async with translated():
-            rows = await self._messages.find(query).to_list(None)
+            rows = await self._messages.find(query, batch_size=len(operator_keys) + 1).to_list(None)
         return [_message(row) for row in rows]
 
     async def save(self, new: Sequence[Message], known: Sequence[tuple[int, Message]]) -> set[MessageId]:

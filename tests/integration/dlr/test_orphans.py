@@ -151,3 +151,9 @@ async def test_a_receipt_for_an_account_without_keys_keeps_its_state_alone(
     event = read(landed(output))
     assert isinstance(event, OperatorReceipt)
     assert (event.message_id, event.state, event.raw) == (FIRST, ReceiptState.DELIVERED, None)
+
+
+async def test_an_id_as_it_was_given_goes_before_another_spelling(role: Role, door: Door, outbox: Outbox) -> None:
+    await role.handle([door.request(FIRST), submitted(FIRST, "119")])
+    await role.handle([door.request(SECOND, requested_at=at(1)), submitted(SECOND, "77"), orphan(door, "119")])
+    assert [event.message_id for event in adopted(outbox)] == [FIRST]

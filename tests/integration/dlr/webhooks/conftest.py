@@ -6,6 +6,7 @@ import asyncio
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
+from typing import Any
 
 import pytest
 
@@ -14,7 +15,10 @@ from services.dlr.webhooks.client.outcome import Outcome
 from services.dlr.webhooks.client.resolving import LookUp, Resolver
 from services.dlr.webhooks.client.targets import Target, parse_target
 from shared.clock import SystemClock
+from shared.privacy.sealing import Sealer
+from shared.stores.mongodb import MongoStore
 from simulators.customer.receiver import Receiver
+from tests.integration.dlr.webhooks.driving import ShiftedClock, Telling
 
 SHORT = ClientSettings(connect=0.4, response=0.3, total=0.6, drain=0.3, idle=0.3, per_origin=4)
 
@@ -67,3 +71,29 @@ async def build() -> AsyncIterator[Build]:
 @pytest.fixture
 async def caller(build: Build) -> Caller:
     return await build()
+
+
+@pytest.fixture
+def clock() -> ShiftedClock:
+    return ShiftedClock()
+
+
+@pytest.fixture
+async def start(
+    mongo: MongoStore, valkey: str, sealer: Sealer, clock: ShiftedClock
+) -> AsyncIterator[Callable[..., Awaitable[Telling]]]:
+    """Starts processes of the role that end with the test."""
+    async with AsyncExitStack() as at_the_end:
+
+        async def make(**options: Any) -> Telling:
+            telling = Telling(mongo, valkey, sealer, clock, **options)
+            await telling.start()
+            at_the_end.push_async_callback(telling.stop)
+            return telling
+
+        yield make
+
+
+@pytest.fixture
+async def telling(start: Callable[..., Awaitable[Telling]]) -> Telling:
+    return await start()
