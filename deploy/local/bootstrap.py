@@ -56,7 +56,7 @@ def main(arguments: list[str]) -> int:
             fcntl.flock(lock, fcntl.LOCK_EX)  # another `make` may be at the same
             if not is_installed(wanted):
                 _make_venv(terminal)
-                _install(wanted, terminal)
+                _install(widest(wanted, _held()), terminal)
     except (SetupError, OSError) as error:
         terminal.failed(str(error))
         return 1
@@ -70,6 +70,22 @@ def is_installed(wanted: str) -> bool:
         return wanted in _COVERS[stamp["set"]] and stamp["digest"] == _digest(stamp["set"]) and _PYTHON.exists()
     except (FileNotFoundError, ValueError, KeyError, TypeError):
         return False
+
+
+def widest(wanted: str, held: str | None) -> str:
+    """The set to install: what the environment was made for before, if that covers what is wanted now.
+
+    So `make run` after a change of the locks does not take the tools for tests and checks away again.
+    """
+    return held if held is not None and wanted in _COVERS.get(held, ()) else wanted
+
+
+def _held() -> str | None:
+    """The set of the last installation, whatever the lock files have become since."""
+    try:
+        return str(json.loads(_STAMP.read_text())["set"])
+    except (FileNotFoundError, ValueError, KeyError, TypeError):
+        return None
 
 
 def _digest(name: str) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from deploy.local.bootstrap import read_pip_options, uv_may
+from deploy.local.bootstrap import read_pip_options, uv_may, widest
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -46,3 +46,9 @@ def test_the_makefile_finds_a_python_that_fits() -> None:
     found = subprocess.run([ROOT / "deploy/local/find-python"], capture_output=True, text=True, check=True).stdout
     fits = "import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))"
     assert subprocess.run([found.strip(), "-c", fits], check=False).returncode == 0
+
+
+def test_an_environment_for_tests_is_not_cut_back_to_that_of_a_run() -> None:
+    assert widest("local", "dev") == "dev"
+    assert widest("dev", "local") == "dev"
+    assert widest("local", None) == "local"
