@@ -140,11 +140,11 @@ class Topic:
 
 
 @asynccontextmanager
-async def watching(kafka: str, topic: str) -> AsyncIterator[Topic]:
+async def watching(kafka: str, topic: str, partitions: int = LOCAL.message_partitions) -> AsyncIterator[Topic]:
     consumer = AIOKafkaConsumer(bootstrap_servers=kafka, enable_auto_commit=False)
     await consumer.start()
     try:
-        places = [TopicPartition(topic, number) for number in range(LOCAL.message_partitions)]
+        places = [TopicPartition(topic, number) for number in range(partitions)]
         consumer.assign(places)
         yield Topic(consumer, await consumer.end_offsets(places))
     finally:
