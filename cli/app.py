@@ -5,17 +5,17 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from cli import output
+from cli.administering import accounts, keys, staff
 from cli.answers import Message
 from cli.exits import HELP, Exit, Failure
-from cli.gateway import SECONDS, Gateway, Refusal, Unreachable
+from cli.gateway import SECONDS, Gateway
+from cli.running import Api, Json, KeyFile, Timeout, failures, print_json, print_lines
+from cli.running import colour as in_colour
 from cli.settings import find_access
 from cli.watching import Watch
 from shared.clock import SystemClock
@@ -43,17 +43,9 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
-Api = Annotated[str | None, typer.Option("--api", metavar="URL", help="Address of the gateway [env: BUDSTIKKE_API].")]
-KeyFile = Annotated[
-    Path | None,
-    typer.Option(
-        "--key-file",
-        metavar="FILE",
-        help="File that holds the API key [env: BUDSTIKKE_KEY_FILE; or the key itself: BUDSTIKKE_KEY].",
-    ),
-]
-Json = Annotated[bool, typer.Option("--json", help="Print the gateway's JSON unchanged.")]
-Timeout = Annotated[float, typer.Option("--timeout", min=0.1, max=600.0, help="Longest wait for one answer, seconds.")]
+for _name, _commands in (("accounts", accounts), ("keys", keys), ("staff", staff)):
+    app.add_typer(_commands, name=_name)
+
 Patience = Annotated[float, typer.Option("--for", min=0.1, max=86_400.0, help="Longest time to watch, seconds.")]
 
 
@@ -81,12 +73,12 @@ def send(
     body |= {name: value for name, value in optional.items() if value is not None}
     if not all(_is_unicode(value) for value in (*to, *body.values()) if isinstance(value, str)):
         raise typer.BadParameter("the arguments are not UTF-8")
-    with _failures(json), Gateway(find_access(api, key_file, os.environ), seconds=timeout) as gateway:
+    with failures(json), Gateway(find_access(api, key_file, os.environ), seconds=timeout) as gateway:
         answer, octets = gateway.send(body, dry_run=dry_run)
         if json:
-            _print_json(octets)
+            print_json(octets)
         else:
-            _print(output.sent(answer, colour=_colour()))
+            print_lines(output.sent(answer, colour=in_colour()))
         taken = [verdict.id for verdict in answer.messages if verdict.id is not None]
         refused = any(verdict.error is not None for verdict in answer.messages)
         delivered = not wait or _watch(gateway, taken, patience, json)
@@ -107,12 +99,12 @@ def status(
     timeout: Timeout = SECONDS,
 ) -> None:
     """Show where a message is, and how it came there."""
-    with _failures(json), Gateway(find_access(api, key_file, os.environ), seconds=timeout) as gateway:
+    with failures(json), Gateway(find_access(api, key_file, os.environ), seconds=timeout) as gateway:
         message, octets = gateway.message(message_id)
         if json:
-            _print_json(octets)
+            print_json(octets)
         else:
-            _print(output.message(message, colour=_colour()))
+            print_lines(output.message(message, colour=in_colour()))
         if watch and not _watch(gateway, [message_id], patience, json, known=message):
             raise Failure(Exit.NOT_DELIVERED)
 
@@ -122,27 +114,11 @@ def _watch(gateway: Gateway, ids: list[str], patience: float, json: bool, known:
 
     def seen(message: Message, octets: bytes) -> None:
         if json:
-            _print_json(octets)
+            print_json(octets)
         else:
-            _print([output.change(message, colour=_colour())])
+            print_lines([output.change(message, colour=in_colour())])
 
     return Watch(gateway, SystemClock(), time.sleep, seconds=patience).follow(ids, seen, known=known)
-
-
-@contextmanager
-def _failures(json: bool) -> Iterator[None]:
-    """Say what went wrong, once, where it belongs, and leave with its code."""
-    try:
-        yield
-    except Failure as failure:
-        if json and isinstance(failure, Refusal | Unreachable) and failure.body:
-            _print_json(failure.body)
-        elif isinstance(failure, Refusal):
-            for line in output.problem(failure.problem):
-                typer.echo(line, err=True)
-        if failure.text:
-            typer.echo(failure.text, err=True)
-        raise typer.Exit(failure.exit_code) from None
 
 
 def _standard_input() -> str:
@@ -156,16 +132,3 @@ def _standard_input() -> str:
 def _is_unicode(value: str) -> bool:
     """Whether the value can be encoded: octets of an argument that are not UTF-8 come as lone surrogates."""
     return not any("\ud800" <= character <= "\udfff" for character in value)
-
-
-def _print_json(octets: bytes) -> None:
-    typer.echo(octets.rstrip(b"\n"))
-
-
-def _print(lines: Iterable[str]) -> None:
-    for line in lines:
-        typer.echo(line, color=True)
-
-
-def _colour() -> bool:
-    return output.wants_colour(os.environ, sys.stdout.isatty())

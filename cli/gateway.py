@@ -1,4 +1,4 @@
-"""The two calls of the HTTP API that the command makes, and what a failed one means for a repeat."""
+"""Calls of the HTTP API that the command makes, and what a failed one means for a repeat."""
 
 from __future__ import annotations
 
@@ -18,6 +18,8 @@ A = TypeVar("A")
 
 SECONDS: Final = 30.0
 _LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
+
+_NO_CONTENT: Final = 204
 
 NOTHING_SENT: Final = "nothing was sent, a repeat is safe"
 NOT_KNOWN: Final = "whether a message was taken is not known, a repeat may send a second one"
@@ -81,6 +83,22 @@ class Gateway:
         path = f"/v1/messages/{quote(message_id, safe='')}"
         return self._call(lambda: self._client.get(path), Message, unsent=ASK_AGAIN, lost=ASK_AGAIN)
 
+    def ask(
+        self, method: str, path: str, kind: type[A], body: object = None, *, unsent: str, lost: str
+    ) -> tuple[A, bytes]:
+        """Any call that answers with JSON. Returns the answer, and its octets. Raises `Refusal`, `Unreachable`.
+
+        `unsent` says what to do when no connection was made, `lost` when the request may have arrived.
+        """
+        content = None if body is None else msgspec.json.encode(body)
+        headers = {} if body is None else {"content-type": "application/json"}
+        return self._call(
+            lambda: self._client.request(method, path, content=content, headers=headers),
+            kind,
+            unsent=unsent,
+            lost=lost,
+        )
+
     def _call(self, request: Callable[[], httpx.Response], kind: type[A], *, unsent: str, lost: str) -> tuple[A, bytes]:
         """`unsent` says what to do when no connection was made, `lost` when the request may have arrived."""
         try:
@@ -93,6 +111,8 @@ class Gateway:
             raise Unreachable(f"the connection broke: {lost}") from None
         body = response.content
         try:
+            if response.status_code == _NO_CONTENT:
+                return msgspec.convert({}, kind), body
             if response.is_success:
                 return msgspec.json.decode(body, type=kind), body
             if response.is_client_error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
+from cli.administration import Account, Key, Person, Suspended
 from cli.answers import Message, Problem, Sent
 
 _COLOURS: Final = {"delivered": "32", "rejected": "31", "failed": "31", "undelivered": "31", "expired": "31"}
@@ -57,6 +58,56 @@ def problem(document: Problem) -> Iterator[str]:
         yield f"  {_clean(document.detail)}"
     rows = [
         (f"  {_clean(fault.pointer) or '/'}", _clean(fault.code), _clean(fault.message)) for fault in document.errors
+    ]
+    yield from _aligned(rows)
+
+
+def accounts(found: Sequence[Account]) -> Iterator[str]:
+    """One line per account, under a heading."""
+    rows = [("ID", "ORGANISATION", "STATE", "FROM", "NAME", "SUSPENDED")]
+    rows += [
+        (
+            _clean(one.id),
+            _clean(one.organisation),
+            _clean(one.state),
+            _clean(one.default_sender),
+            _clean(one.name),
+            _clean(_parts(one.suspended)),
+        )
+        for one in found
+    ]
+    yield from _aligned(rows)
+
+
+def _parts(suspended: Suspended) -> str | None:
+    premium = ["premium"] if suspended.premium else []
+    return ", ".join([*suspended.lanes, *suspended.senders, *premium]) or None
+
+
+def keys(found: Sequence[Key]) -> Iterator[str]:
+    """One line per key, under a heading; never the key itself."""
+    rows = [("ID", "NAME", "FOR", "CREATED", "ENDS", "REVOKED", "LAST USED")]
+    rows += [
+        (
+            _clean(one.id),
+            _clean(one.name),
+            _clean(",".join(one.scopes)),
+            _clean(one.created_at),
+            _clean(one.expires_at),
+            _clean(one.revoked_at),
+            _clean(one.last_used_on),
+        )
+        for one in found
+    ]
+    yield from _aligned(rows)
+
+
+def staff(found: Sequence[Person]) -> Iterator[str]:
+    """One line per personal key, under a heading; never the key itself."""
+    rows = [("ID", "NAME", "ROLE", "CREATED", "REVOKED")]
+    rows += [
+        (_clean(one.id), _clean(one.name), _clean(one.role), _clean(one.created_at), _clean(one.revoked_at))
+        for one in found
     ]
     yield from _aligned(rows)
 

@@ -19,8 +19,22 @@ LOCAL_FILE: Final = Path(__file__).resolve().parent.parent / "var/local.env"
 API: Final = "BUDSTIKKE_API"
 KEY: Final = "BUDSTIKKE_KEY"
 KEY_FILE: Final = "BUDSTIKKE_KEY_FILE"
+STAFF_KEY: Final = "BUDSTIKKE_STAFF_KEY"
+STAFF_KEY_FILE: Final = "BUDSTIKKE_STAFF_KEY_FILE"
 
 _HIGHEST_PORT: Final = 65_535
+
+
+class KeyNames(msgspec.Struct, frozen=True):
+    """What a kind of key is called, and the variables that hold it or name its file."""
+
+    called: str
+    key: str
+    key_file: str
+
+
+ACCOUNT: Final = KeyNames("API key", KEY, KEY_FILE)
+STAFF: Final = KeyNames("staff key", STAFF_KEY, STAFF_KEY_FILE)
 
 
 class Access(msgspec.Struct, frozen=True):
@@ -34,7 +48,11 @@ class Access(msgspec.Struct, frozen=True):
 
 
 def find_access(
-    api: str | None, key_file: Path | None, environment: Mapping[str, str], local_file: Path = LOCAL_FILE
+    api: str | None,
+    key_file: Path | None,
+    environment: Mapping[str, str],
+    local_file: Path = LOCAL_FILE,
+    names: KeyNames = ACCOUNT,
 ) -> Access:
     """Address and key. Raises `Failure` (usage) that says what to set.
 
@@ -50,11 +68,11 @@ def find_access(
     if not _is_address(address):
         raise Failure(Exit.USAGE, "the gateway's address must look like https://host or http://127.0.0.1:8080")
     sources = [environment, local] if address == local_api else [environment]
-    key = _read_key(key_file) if key_file else next(filter(None, map(_key_of, sources)), None)
+    key = _read_key(key_file) if key_file else next(filter(None, (_key_of(one, names) for one in sources)), None)
     if not key:
-        raise Failure(Exit.USAGE, f"no API key: give --key-file FILE, or set {KEY} or {KEY_FILE}")
+        raise Failure(Exit.USAGE, f"no {names.called}: give --key-file FILE, or set {names.key} or {names.key_file}")
     if not (key.isascii() and key.isprintable()) or " " in key:
-        raise Failure(Exit.USAGE, "the API key holds characters that no key has")
+        raise Failure(Exit.USAGE, f"the {names.called} holds characters that no key has")
     return Access(api=address.rstrip("/"), key=key)
 
 
@@ -67,10 +85,10 @@ def _is_address(text: str) -> bool:
     return url.scheme in ("http", "https") and bool(url.host) and (url.port or 1) <= _HIGHEST_PORT and plain
 
 
-def _key_of(source: Mapping[str, str]) -> str | None:
-    if source.get(KEY):
-        return source[KEY].strip()
-    return _read_key(Path(source[KEY_FILE])) if source.get(KEY_FILE) else None
+def _key_of(source: Mapping[str, str], names: KeyNames) -> str | None:
+    if source.get(names.key):
+        return source[names.key].strip()
+    return _read_key(Path(source[names.key_file])) if source.get(names.key_file) else None
 
 
 def _read_key(path: Path) -> str:

@@ -17,7 +17,14 @@ Run = Callable[..., typer.testing.Result]
 @pytest.fixture(autouse=True)
 def bare_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """No settings of the machine that runs the tests."""
-    for name in (settings.API, settings.KEY, settings.KEY_FILE, "NO_COLOR"):
+    for name in (
+        settings.API,
+        settings.KEY,
+        settings.KEY_FILE,
+        settings.STAFF_KEY,
+        settings.STAFF_KEY_FILE,
+        "NO_COLOR",
+    ):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(settings, "LOCAL_FILE", tmp_path / "local.env")
 
