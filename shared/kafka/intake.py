@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from functools import partial
 from typing import Protocol
 
 import msgspec
 
 from shared.clock import Clock
 from shared.errors import BadSettings, Fatal, TryLater
-from shared.kafka.health import Health
+from shared.kafka.health import Health, Pause
 from shared.kafka.metrics import KafkaMetrics
 from shared.kafka.port import Assignor, Cluster, Consumer
 from shared.kafka.preflight import check_topics
@@ -93,6 +95,9 @@ class Intake:
         self._moved_at = clock.monotonic()
         self._ended = asyncio.Event()
         self._error: Exception | None = None
+        metrics.assigned.labels(reading.group).set_function(lambda: len(self._shares))
+        for why in Pause:
+            metrics.paused.labels(reading.group, why).set_function(partial(self._paused, why))
 
     def partition_count(self, topic: str) -> int:
         """Partitions of one of the topics in `needs`, as they were at the start."""
@@ -191,7 +196,6 @@ class Intake:
             return
         _log.info("kafka_partitions_assigned", group=self.reading.group, count=len(partitions))
         self._metrics.rebalances.labels(self.reading.group).inc()
-        self._metrics.assigned.labels(self.reading.group).set(len(partitions))
         self._shares = {
             partition: Share(partition, self.consumer, self._new_event(), self.reading.bounds)
             for partition in sorted(partitions)
@@ -211,6 +215,9 @@ class Intake:
         except Exception as error:
             self.fail(error)
 
+    def _paused(self, why: Pause) -> int:
+        return sum(share.pause is why for share in self._shares.values())
+
     def _positioned(self) -> list[Share]:
         """Shares whose positions mean something."""
         return [share for share in self._shares.values() if share.ready]
@@ -221,13 +228,15 @@ class Intake:
             shares, self._shares = list(self._shares.values()), {}
             for share in shares:
                 share.close()
+                with suppress(KeyError):  # not every share has lived long enough to have a lag
+                    self._metrics.lag.remove(self.reading.group, *share.partition)
             if shares:
                 started = self._clock.monotonic()
                 await self._stage.revoked(deadline)
                 self._metrics.release_seconds.labels(self.reading.group).observe(self._clock.monotonic() - started)
 
     async def _poll(self, consumer: Consumer) -> None:
-        while self._error is None:
+        while self._error is None and not self._stopping:
             try:
                 fetched = await consumer.poll(_POLL, self.reading.poll_records)
             except TryLater as error:

@@ -25,6 +25,7 @@ class Tenure:
         self._trackers: dict[tuple[str, int], OffsetTracker] = {}
         self._changed = asyncio.Event()
         self._closing = False
+        self._over = False
 
     def __len__(self) -> int:
         return self._open
@@ -37,6 +38,11 @@ class Tenure:
     def start(self, share: Share) -> None:
         """The share has its position: begin to track it."""
         self._trackers[share.partition] = OffsetTracker(share.position)
+
+    @property
+    def over(self) -> bool:
+        """Whether it has ended."""
+        return self._over
 
     def take(self, share: Share, most: int) -> list[Record]:
         """Hand out records of a share."""
@@ -76,6 +82,7 @@ class Tenure:
 
     def end(self) -> None:
         """Over."""
+        self._over = True
         self._trackers.clear()
         self._open = 0
         self._changed.set()

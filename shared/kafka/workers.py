@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Coroutine
 
-from shared.errors import BudstikkeError
+from shared.errors import BudstikkeError, Fatal
 from shared.tasks import end
+
+_CLEAN_UP = 6.0
 
 
 def describe(error: BaseException) -> str:
@@ -28,15 +30,28 @@ class Workers:
         task.add_done_callback(self._tasks.discard)
 
     async def finish(self, deadline: float) -> None:
-        """Wait for all of them for at most `deadline` seconds, then cancel the late ones and wait for their end."""
+        """Wait for all of them for at most `deadline` seconds, then cancel the late ones and wait for their end.
+
+        They get some time to clean up before they are cancelled again: a transaction wants to be aborted.
+        """
         tasks = set(self._tasks)
         if not tasks:
             return
         _, late = await asyncio.wait(tasks, timeout=max(deadline, 0.0))
+        if late:
+            for task in late:
+                task.cancel()
+            _, late = await asyncio.wait(late, timeout=_CLEAN_UP)
         await end(*late)
 
     async def _watch(self, work: Coroutine[object, object, None]) -> None:
         try:
             await work
+        except asyncio.CancelledError as error:
+            task = asyncio.current_task()
+            if task is not None and task.cancelling():
+                raise
+            # Nobody cancelled us: something that was awaited was cancelled, and the work would end without a word.
+            self._on_error(Fatal("kafka_work_cancelled", f"cancelled from inside: {type(error).__name__}"))
         except Exception as error:
             self._on_error(error)

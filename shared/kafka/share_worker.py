@@ -1,0 +1,169 @@
+"""Hands out the records of some shares at least once: batches, patience, dead letters."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from random import Random
+from typing import Generic, TypeAlias
+
+from shared.clock import Clock
+from shared.errors import TryLater
+from shared.kafka.attempts import Attempt, Poison
+from shared.kafka.backoff import Backoff
+from shared.kafka.dead_letters import DEAD_LETTER_BYTES, DeadLetterCount, DeadLetterLimit, DeadLetters
+from shared.kafka.health import Pause
+from shared.kafka.metrics import KafkaMetrics
+from shared.kafka.record import Decode, E, EventT, Received, Record
+from shared.kafka.sending import Sender
+from shared.kafka.share import Share
+from shared.kafka.tenure import Tenure
+from shared.telemetry.logs import get_log
+
+_log = get_log()
+
+Finish: TypeAlias = Callable[[Received[EventT]], None]
+AtLeastOnceHandler: TypeAlias = Callable[[Sequence[Received[EventT]], Finish[EventT]], Awaitable[None]]
+Taken: TypeAlias = Sequence[tuple[Share, Sequence[Record]]]
+
+
+@dataclass(frozen=True, slots=True)
+class ShareJob(Generic[E]):
+    """What is done with all shares alike. Durations are seconds."""
+
+    group: str
+    decode: Decode[E]
+    handle: AtLeastOnceHandler[E]
+    max_batch: int
+    linger: float
+    quarantine_after: int
+    dead_letter_limit: DeadLetterLimit
+    dead_letters: DeadLetters
+    sender: Sender
+    clock: Clock
+    metrics: KafkaMetrics
+    random: Random
+
+
+async def patiently(
+    call: Callable[[], Awaitable[None]], shares: Sequence[Share], *, group: str, metrics: KafkaMetrics, random: Random
+) -> bool:
+    """Repeat a call until it no longer asks for patience. False when the shares were closed meanwhile."""
+    backoff = Backoff(random)
+    while True:
+        try:
+            await call()
+        except TryLater as error:
+            _log.warning("kafka_stage_waits", group=group, code=error.code)
+            for share in shares:
+                metrics.retries.labels(group, *share.partition).inc()
+                share.trouble = share.trouble or Pause.RETRYING
+            await shares[0].sleep(backoff.pause())
+            if shares[0].closed:
+                return False
+        else:
+            for share in shares:
+                if share.trouble is Pause.RETRYING:
+                    share.trouble = None
+            return True
+
+
+class ShareWorker(Generic[E]):
+    """Works on shares that have one `arrived` and are closed together."""
+
+    def __init__(self, job: ShareJob[E], tenure: Tenure, shares: Sequence[Share]) -> None:
+        self._job = job
+        self._tenure = tenure
+        self._shares = list(shares)
+        self._verdicts = {share.partition: DeadLetterCount(job.dead_letter_limit) for share in shares}
+        self._finished = {share.partition: job.metrics.records.labels(job.group, *share.partition) for share in shares}
+        self._sizes = job.metrics.batch_records.labels(job.group)
+        self._seconds = job.metrics.batch_seconds.labels(job.group)
+
+    async def run(self) -> None:
+        """Batch after batch, until the shares are closed."""
+        job = self._job
+        while (taken := await self._next()) is not None:
+            self._shares.append(self._shares.pop(0))
+            started = job.clock.monotonic()
+            records = [record for _, part in taken for record in part]
+            attempt: Attempt[E, None] = Attempt(records, job.decode)
+            if not await self._handled(attempt):
+                return
+            if attempt.rejected:
+                await self._bury(taken, attempt)
+            for share, part in taken:
+                if not attempt.rejected:
+                    self._verdicts[share.partition].good(len(part))
+                self._finished[share.partition].inc(len(part))
+            self._sizes.observe(len(records))
+            self._seconds.observe(job.clock.monotonic() - started)
+
+    async def _next(self) -> Taken | None:
+        """The next batch, as soon as there is one, there is room for it and `linger` is over; None at the end."""
+        job, tenure, shares = self._job, self._tenure, self._shares
+        while await tenure.has_room():
+            waiting = sum(map(len, shares))
+            if waiting:
+                if job.linger and waiting < job.max_batch:
+                    await asyncio.sleep(job.linger)
+                left = min(job.max_batch, tenure.room)
+                taken = []
+                for share in shares:
+                    if part := tenure.take(share, left):
+                        taken.append((share, part))
+                        left -= len(part)
+                return taken
+            shares[0].arrived.clear()
+            await shares[0].arrived.wait()
+        return None
+
+    async def _handled(self, attempt: Attempt[E, None]) -> bool:
+        """Run the handler until it has taken the batch. False when it still asked for patience at the end."""
+        tenure, untouched = self._tenure, True
+
+        async def handle(part: Sequence[Received[E]]) -> None:
+            nonlocal untouched
+            if not untouched:
+                part = [received for received in part if tenure.unfinished(received.record)]
+            untouched = False
+            if part:
+                await self._job.handle(part, tenure.finish)
+
+        while True:
+            try:
+                return await self._patiently(lambda: attempt.run(handle))
+            except Poison as poison:
+                self._strike(attempt, poison)
+
+    def _strike(self, attempt: Attempt[E, None], poison: Poison) -> None:
+        """End the process, and have it remembered with the last commit; or quarantine the record."""
+        job, record = self._job, poison.record
+        (share,) = (each for each in self._shares if each.partition == (record.topic, record.partition))
+        strikes = share.strike(record.offset)
+        if strikes < job.quarantine_after:
+            raise poison
+        attempt.quarantine(record, strikes)
+        job.metrics.quarantined.labels(job.group, *share.partition).inc()
+        _log.error("kafka_record_quarantined", place=f"{share.partition} offset {record.offset}", detail=poison.detail)
+
+    async def _bury(self, taken: Taken, attempt: Attempt[E, None]) -> None:
+        """Move rejected records to their dead-letter topics, unless there are too many of them."""
+        job, tenure = self._job, self._tenure
+        for share, part in taken:
+            verdicts = self._verdicts[share.partition].after(part, attempt.dead_offsets(share.partition))
+            self._verdicts[share.partition] = verdicts
+            if verdicts.exceeded:
+                share.halt(Pause.DEAD_LETTERS)
+                tenure.abandon(share)
+                _log.error("kafka_too_many_dead_letters", group=job.group, partition=str(share.partition))
+        burying = [each for each in attempt.rejected if tenure.unfinished(each.record)]
+        letters = job.dead_letters.outputs(burying)
+        if await self._patiently(lambda: job.sender.send(letters, limit=DEAD_LETTER_BYTES)):
+            for each in burying:
+                tenure.finish_record(each.record)
+
+    async def _patiently(self, call: Callable[[], Awaitable[None]]) -> bool:
+        job = self._job
+        return await patiently(call, self._shares, group=job.group, metrics=job.metrics, random=job.random)
