@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, field_validator
 
+from services.ingest.limits.bucket import Amount, Rates
 from shared.errors import BadSettings
 from shared.settings import KafkaRoleSettings, RoleSettings, StoreRoleSettings
 
@@ -23,6 +24,16 @@ class ApiSettings(StoreRoleSettings):
         "", description="proxies whose X-Forwarded-For is believed: addresses or networks, with commas"
     )
     internal_secret: Path = Field(description="file with the secret that signs internal tokens, 32 octets or more")
+    valkey: SecretStr = Field(description="Valkey URL, redis://… or rediss://…; without Valkey limits are local")
+    api_processes: int = Field(
+        1, ge=1, le=10_000, description="processes with this role: each keeps its share of a limit while Valkey is away"
+    )
+    messages_per_second: int = Field(
+        1_000, ge=1, le=1_000_000, description="what an account may send, all processes together, unless it says so"
+    )
+    messages_burst: int = Field(10_000, ge=1, le=10_000_000, description="messages at once after a pause")
+    parts_per_second: int = Field(3_000, ge=1, le=1_000_000, description="the same in parts")
+    parts_burst: int = Field(30_000, ge=1, le=10_000_000, description="parts at once after a pause")
 
     @field_validator("dlr_api")
     @classmethod
@@ -31,6 +42,13 @@ class ApiSettings(StoreRoleSettings):
         if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment:
             raise ValueError("must be an http or https URL without query")
         return value.rstrip("/")
+
+    @property
+    def rates(self) -> Rates:
+        """The limits of an account that has none of its own."""
+        return Rates(
+            Amount(self.messages_per_second, self.parts_per_second), Amount(self.messages_burst, self.parts_burst)
+        )
 
 
 class ProvisionSettings(RoleSettings):

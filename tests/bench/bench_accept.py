@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import os
+import secrets
 import subprocess
 import sys
 import tempfile
@@ -28,6 +29,7 @@ from deploy.local.kafka import Kafka
 from deploy.local.mongodb import MongoDB
 from deploy.local.ports import free_port
 from deploy.local.settings import ROOT
+from deploy.local.valkey import Valkey
 from shared.contracts.topics import LOCAL, specs
 from shared.kafka.settings import KafkaSettings
 from shared.kafka.topics import create
@@ -91,10 +93,13 @@ class Connection(asyncio.Protocol):
 
 
 class Pool:
-    """Sends `total` requests over `size` connections; with `rate`, each when it is due."""
+    """Sends `total` requests over `size` connections; with `rate`, each when it is due. `{key}` in the request becomes
+    an idempotency key of its own.
+    """
 
     def __init__(self, request: bytes, total: int, rate: float | None) -> None:
         self._request = request
+        self._prefix = secrets.token_hex(8)
         self._total = total
         self._rate = rate
         self._sent = 0
@@ -134,23 +139,25 @@ class Pool:
             if due > now:
                 return
             self._sent += 1
-            self._free.popleft().send(self._request, due)
+            key = f"{self._prefix}-{self._sent:08}".encode()
+            self._free.popleft().send(self._request.replace(b"{key}", key, 1), due)
 
 
 @contextmanager
 def stack(folder: Path) -> Iterator[dict[str, str]]:
-    """A broker and a database; the environment of the role."""
+    """A broker, a database and Valkey; the environment of the role, with limits that nobody reaches."""
     jars = JarCache(ROOT / "var/cache/jars").ensure(read_list())
     kafka = Kafka(
         data=folder / "kafka", log=folder / "kafka.log", port=free_port(), controller_port=free_port(), jars=jars
     )
     mongodb = MongoDB(data=folder / "mongodb", log=folder / "mongodb.log", port=free_port())
+    valkey = Valkey(data=folder / "valkey", log=folder / "valkey.log", port=free_port())
     secret = folder / "secret"
     secret.write_text("s" * 43)
     try:
-        for server in (kafka, mongodb):
+        for server in (kafka, mongodb, valkey):
             server.start()
-        for server in (kafka, mongodb):
+        for server in (kafka, mongodb, valkey):
             server.wait_ready()
         asyncio.run(create(KafkaSettings(bootstrap=kafka.bootstrap), specs([], LOCAL)))
         yield {
@@ -159,11 +166,15 @@ def stack(folder: Path) -> Iterator[dict[str, str]]:
             "BUDSTIKKE_API_PORT": str(free_port()),
             "BUDSTIKKE_KAFKA": kafka.bootstrap,
             "BUDSTIKKE_MONGODB": mongodb.uri,
+            "BUDSTIKKE_VALKEY": valkey.url,
+            **{f"BUDSTIKKE_{name}_PER_SECOND": "100000" for name in ("MESSAGES", "PARTS")},
+            **{f"BUDSTIKKE_{name}_BURST": "1000000" for name in ("MESSAGES", "PARTS")},
             "BUDSTIKKE_KEY_STORE": str(folder / "keys"),
             "BUDSTIKKE_DLR_API": "http://127.0.0.1:9",
             "BUDSTIKKE_INTERNAL_SECRET": str(secret),
         }
     finally:
+        valkey.kill()
         mongodb.kill()
         kafka.kill()
 
@@ -196,11 +207,14 @@ def cpu_seconds(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / _TICKS
 
 
-def measure(port: int, pid: int, key: str, body: object, *, total: int, size: int, rate: float | None) -> Result:
-    """One run."""
+def measure(
+    port: int, pid: int, key: str, body: object, *, total: int, size: int, rate: float | None, keyed: bool = False
+) -> Result:
+    """One run; `keyed` gives each request an idempotency key."""
     content = msgspec.json.encode(body)
     request = (
         f"POST /v1/messages HTTP/1.1\r\nhost: 127.0.0.1\r\nauthorization: Bearer {key}\r\n"
+        f"{'idempotency-key: {key}' if keyed else 'x-no-key: none'}\r\n"
         f"content-type: application/json\r\ncontent-length: {len(content)}\r\n\r\n"
     ).encode() + content
 
@@ -250,6 +264,11 @@ def main() -> None:
                     say(full.row(f"{lane}, {size} connections"))
                 paced = measure(port, pid, key, body, total=10_000, size=64, rate=1000.0)
                 say(paced.row(f"{lane}, 1,000 a second"))
+            for size in (32, 128):
+                full = measure(port, pid, key, _BODY, total=options.requests, size=size, rate=None, keyed=True)
+                say(full.row(f"idempotent, {size} connections"))
+            paced = measure(port, pid, key, _BODY, total=10_000, size=64, rate=1000.0, keyed=True)
+            say(paced.row("idempotent, 1,000 a second"))
             many = {**_BODY, "to": [f"+479{number:07}" for number in range(1000)], "lane": "bulk"}
             say(measure(port, pid, key, many, total=50, size=4, rate=None).row("bulk, 1,000 recipients a request"))
 

@@ -25,6 +25,16 @@ _BODY_PROBLEMS: Final = (
 _NOT_YET: Final = ("send_at", "premium")
 _EXAMPLE_ID: Final = "019a8f3c-5d7e-7c1a-9b2d-3e4f5a6b0002"
 
+_RETRY_AFTER: Final = {"description": "Seconds.", "schema": {"type": "integer"}, "example": RETRY_SECONDS}
+_LIMIT_HEADERS: Final = {
+    name: {"description": description, "schema": {"type": "integer"}, "example": example}
+    for name, description, example in (
+        ("RateLimit-Limit", "Messages, or parts if those are scarcer, that may be sent at once.", 10_000),
+        ("RateLimit-Remaining", "How many of them are left, as far as is known here.", 9_999),
+        ("RateLimit-Reset", "Seconds until all are there again.", 1),
+    )
+}
+
 SEND_EXAMPLES: Final[Mapping[str, Json]] = {
     "one": {"summary": "One message", "value": {"to": "+4799999999", "text": "Timen din er i morgen kl. 09.00."}},
     "many": {
@@ -130,10 +140,12 @@ def _submit() -> Json:
                         "description": "`true` when this very answer was given before; nothing was sent for it now.",
                         "schema": {"type": "string", "enum": ["true"]},
                     },
+                    **_LIMIT_HEADERS,
                 },
             },
             **_problems(
                 Code.IDEMPOTENCY_KEY_REUSED,
+                Code.RATE_LIMITED,
                 *_BODY_PROBLEMS,
                 Code.NOT_AVAILABLE,
                 Code.NO_VALID_RECIPIENT,
@@ -203,9 +215,9 @@ def _problem(status: int, codes: Sequence[Code]) -> Json:
         },
     }
     if status == KINDS[Code.UNAVAILABLE].status:
-        response["headers"] = {
-            "Retry-After": {"description": "Seconds.", "schema": {"type": "integer"}, "example": RETRY_SECONDS}
-        }
+        response["headers"] = {"Retry-After": _RETRY_AFTER}
+    if status == KINDS[Code.RATE_LIMITED].status:
+        response["headers"] = {"Retry-After": _RETRY_AFTER, **_LIMIT_HEADERS}
     if status == KINDS[Code.UNAUTHORIZED].status:
         response["headers"] = {"WWW-Authenticate": {"schema": {"type": "string"}}}
     return response

@@ -32,6 +32,7 @@ class Code(StrEnum):
     INVALID_REQUEST = "invalid_request"
     NOT_AVAILABLE = "not_available"
     NO_VALID_RECIPIENT = "no_valid_recipient"
+    RATE_LIMITED = "rate_limited"
     INTERNAL_ERROR = "internal_error"
     UNAVAILABLE = "unavailable"
 
@@ -63,6 +64,9 @@ KINDS: Final[Mapping[Code, Kind]] = {
     Code.INVALID_REQUEST: Kind(422, "Invalid request", "`errors` says which field is wrong and why."),
     Code.NOT_AVAILABLE: Kind(422, "Not available", "`errors` names a field that is not available yet."),
     Code.NO_VALID_RECIPIENT: Kind(422, "No valid recipient", "No recipient can be sent to: `errors` says why."),
+    Code.RATE_LIMITED: Kind(
+        429, "Rate limited", "More than the account may send at once; the whole request was refused: ask again later."
+    ),
     Code.INTERNAL_ERROR: Kind(500, "Internal error", "An error of ours; whether a message was taken is not known."),
     Code.UNAVAILABLE: Kind(503, "Unavailable", "Nothing was promised: ask again after `Retry-After` seconds."),
 }

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Final, TypeAlias
+from typing import Final
 
 import msgspec
 from starlette.types import Scope as Connection
 
+from services.ingest.accounts.account import Grant
+from services.ingest.api.limiting import Header
 from services.ingest.api.problems import Code, FieldCode, Rejected
 from services.ingest.idempotency.claims import Claim, Claims, KeyReused, Replay
 from services.ingest.idempotency.key import IdempotencyKey, fingerprint, read_key
 from shared.errors import FieldError, Refused
-from shared.ids import AccountId
-
-Header: TypeAlias = tuple[bytes, bytes]
 
 IDEMPOTENCY_KEY: Final = b"idempotency-key"
 REPLAYED: Final[Header] = (b"idempotency-replayed", b"true")
@@ -31,22 +30,22 @@ def idempotency_key(scope: Connection) -> IdempotencyKey:
 class OfKey:
     """What the rows say of one request with a key."""
 
-    def __init__(self, claims: Claims, account_id: AccountId, key: IdempotencyKey, body: bytes) -> None:
+    def __init__(self, claims: Claims, grant: Grant, key: IdempotencyKey, body: bytes) -> None:
+        self.body = body
         self._claims = claims
-        self._account_id = account_id
+        self._account_id = grant.account.account_id
         self._key = key
-        self._body = body
 
     async def claim(self) -> Claim | Replay:
         """Claim the key. Raises `Rejected` (`idempotency_key_reused`), `TryLater`."""
         try:
-            return await self._claims.claim(self._account_id, self._key, fingerprint(self._body))
+            return await self._claims.claim(self._account_id, self._key, fingerprint(self.body))
         except KeyReused:
             raise Rejected(Code.IDEMPOTENCY_KEY_REUSED) from None
 
     async def answered(self) -> Replay | None:
         """The answer that this very request once got. Raises `TryLater`."""
         try:
-            return await self._claims.answered(self._account_id, self._key, fingerprint(self._body))
+            return await self._claims.answered(self._account_id, self._key, fingerprint(self.body))
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return None

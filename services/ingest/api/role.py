@@ -27,6 +27,9 @@ from services.ingest.api.submitting import Submit
 from services.ingest.idempotency.claims import Claims
 from services.ingest.idempotency.metrics import IdempotencyMetrics
 from services.ingest.idempotency.store import ClaimStore
+from services.ingest.limits.limiter import Limiter
+from services.ingest.limits.metrics import LimitMetrics
+from services.ingest.limits.shared import SharedBuckets
 from services.ingest.settings import ApiSettings, read_secret
 from shared.contracts.codec import Writer
 from shared.contracts.words import Lane
@@ -40,6 +43,7 @@ from shared.privacy.sealing import Sealer
 from shared.service import Context
 from shared.settings import load
 from shared.stores.mongodb import MongoStore
+from shared.stores.valkey import ValkeyStore
 
 
 def build_api(context: Context) -> Sequence[Component]:
@@ -83,6 +87,14 @@ def build_api(context: Context) -> Sequence[Component]:
     sealer = Sealer(FileKeyStore(settings.key_store), context.clock)
     rows = ClaimStore(store.database)
     claims = Claims(rows, sealer, context.clock, IdempotencyMetrics(context.registry))
+    valkey = ValkeyStore(settings.valkey.get_secret_value(), needed=False)
+    limiter = Limiter(
+        SharedBuckets(valkey),
+        context.clock,
+        LimitMetrics(context.registry),
+        default=settings.rates,
+        processes=settings.api_processes,
+    )
     acceptance = Acceptance(
         gatherings,
         TimeOrderedIds(Random(context.random.getrandbits(128))),
@@ -93,13 +105,18 @@ def build_api(context: Context) -> Sequence[Component]:
     reader = MessageReader(settings.dlr_api, read_secret(settings.internal_secret), recent, context.clock)
     door = Proxied(
         front_door(
-            view, Submit(view, claims, acceptance, recent, metrics), reader, metrics, admin_app(office, VERSION)
+            view,
+            Submit(view, limiter, claims, acceptance, recent, metrics),
+            reader,
+            metrics,
+            admin_app(office, VERSION),
         ),
         networks(settings.trusted_proxies),
     )
     server = HttpServer("http", door, settings.host, settings.api_port, setting="BUDSTIKKE_API_PORT")
     return [
         store,
+        valkey,
         Prepare("account indexes", accounts.prepare),
         Prepare("idempotency indexes", rows.prepare),
         *(sender for sender in senders.values()),

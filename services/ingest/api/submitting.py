@@ -17,13 +17,15 @@ from services.ingest.api.accepting import CHUNK, Acceptance, Order
 from services.ingest.api.authentication import authenticate, require_may_send
 from services.ingest.api.bodies import headers_of, read_json
 from services.ingest.api.drafting import Draft, draft
+from services.ingest.api.limiting import Header, limit_headers, require_within_limits
 from services.ingest.api.messages import Fault, Messages
 from services.ingest.api.metrics import ApiMetrics
 from services.ingest.api.problems import Code, FieldCode, Rejected
 from services.ingest.api.recent import Recent
-from services.ingest.api.repeating import IDEMPOTENCY_KEY, REPLAYED, Header, OfKey, idempotency_key
+from services.ingest.api.repeating import IDEMPOTENCY_KEY, REPLAYED, OfKey, idempotency_key
 from services.ingest.api.verdicts import Verdict, answers, require_one, verdict
 from services.ingest.idempotency.claims import Claim, Claims, Replay
+from services.ingest.limits.limiter import Limiter, Standing
 from shared.errors import FieldError
 from shared.ids import MessageId
 from shared.text.numbers import Number
@@ -57,14 +59,21 @@ class Checked(msgspec.Struct, frozen=True):
 
 
 class Submit:
-    """Takes messages over. The order of effects: who, what, to whom; the idempotency key's row; the broker; the row's
-    answer; then 202 and our own memory.
+    """Takes messages over. The order of effects: who, what, to whom; the account's limits; the idempotency key's row;
+    the broker; the row's answer; then 202 and our own memory.
     """
 
     def __init__(
-        self, view: AccountView, claims: Claims, acceptance: Acceptance, recent: Recent, metrics: ApiMetrics
+        self,
+        view: AccountView,
+        limiter: Limiter,
+        claims: Claims,
+        acceptance: Acceptance,
+        recent: Recent,
+        metrics: ApiMetrics,
     ) -> None:
         self._view = view
+        self._limiter = limiter
         self._claims = claims
         self._acceptance = acceptance
         self._recent = recent
@@ -77,26 +86,38 @@ class Submit:
         dry_run = _is_dry_run(scope["query_string"])
         key = idempotency_key(scope) if IDEMPOTENCY_KEY in headers else None
         octets = await read_json(headers, receive)
-        if dry_run or key is None:
-            checked = await _check(octets, grant.account)
-            if dry_run:
-                return await _respond(send, checked.answer([None] * len(checked.verdicts)))
-            return await _respond(send, await self._accept(checked, grant, scope))
-        claims = OfKey(self._claims, grant.account.account_id, key, octets)
+        if key is not None and not dry_run:
+            return await self._repeatable(scope, send, grant, OfKey(self._claims, grant, key, octets))
+        checked = await _check(octets, grant.account)
+        if dry_run:
+            return await _respond(send, checked.answer([None] * len(checked.verdicts)))
+        standing = await self._limit(checked, grant)
+        return await _respond(send, await self._accept(checked, grant, scope), *limit_headers(standing))
+
+    async def _repeatable(self, scope: Connection, send: Send, grant: Grant, repeat: OfKey) -> None:
+        """Answer a request with an idempotency key."""
         try:
-            checked = await _check(octets, grant.account)
+            checked = await _check(repeat.body, grant.account)
         except Rejected:
             # What is wrong today may have been right when it was answered.
-            replay = await claims.answered()
+            replay = await repeat.answered()
             if replay is None:
                 raise
             return await _respond(send, replay.body, REPLAYED)
-        claim = await claims.claim()
+        standing = await self._limit(checked, grant)
+        claim = await repeat.claim()
         if isinstance(claim, Replay):
-            return await _respond(send, claim.body, REPLAYED)
+            return await _respond(send, claim.body, REPLAYED, *limit_headers(standing))
         body = await self._accept(checked, grant, scope, claim)
         await self._claims.answer(claim, body)
-        return await _respond(send, body)
+        return await _respond(send, body, *limit_headers(standing))
+
+    async def _limit(self, checked: Checked, grant: Grant) -> Standing:
+        """Count what the request asks for. Raises `Rejected` (`rate_limited`): then nothing of it was counted."""
+        messages = len(checked.numbers)
+        standing = await self._limiter.take(grant.account, messages, messages * checked.draft.measure.parts)
+        require_within_limits(standing)
+        return standing
 
     async def _accept(self, checked: Checked, grant: Grant, scope: Connection, claim: Claim | None = None) -> bytes:
         """The answer, once the broker has everything."""

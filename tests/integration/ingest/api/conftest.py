@@ -32,6 +32,7 @@ from shared.stores.mongodb import MongoStore
 
 SECRET = "s" * 43
 CLOCK = SystemClock()
+NO_VALKEY = "redis://127.0.0.1:9/0"
 
 
 class Caller:
@@ -49,9 +50,14 @@ class Caller:
 
 @asynccontextmanager
 async def open_door(
-    kafka: str, mongodb: str, folder: Path, monkeypatch: pytest.MonkeyPatch, dlr_api: str = "http://127.0.0.1:9"
+    kafka: str,
+    mongodb: str,
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    dlr_api: str = "http://127.0.0.1:9",
+    valkey: str = NO_VALKEY,
 ) -> AsyncIterator[str]:
-    """Start the role; its base URL. By default the owner of the message log is away."""
+    """Start the role; its base URL. By default the owner of the message log is away, and so is Valkey."""
     await create(KafkaSettings(bootstrap=kafka), specs([], LOCAL))
     secret = folder / "internal-secret"
     secret.write_text(SECRET)
@@ -60,6 +66,7 @@ async def open_door(
         "API_PORT": "0",
         "KAFKA": kafka,
         "MONGODB": mongodb,
+        "VALKEY": valkey,
         "KEY_STORE": str(folder / "keys"),
         "DLR_API": dlr_api,
         "INTERNAL_SECRET": str(secret),

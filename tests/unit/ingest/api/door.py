@@ -26,6 +26,9 @@ from services.ingest.api.recent import Recent
 from services.ingest.api.submitting import Submit
 from services.ingest.idempotency.claims import Claims
 from services.ingest.idempotency.metrics import IdempotencyMetrics
+from services.ingest.limits.bucket import Amount, Rates
+from services.ingest.limits.limiter import Limiter
+from services.ingest.limits.metrics import LimitMetrics
 from shared.clock import ManualClock
 from shared.contracts.codec import Writer
 from shared.contracts.words import Lane
@@ -35,10 +38,12 @@ from shared.kafka.record import Output
 from shared.privacy.keys import FileKeyStore
 from shared.privacy.sealing import Sealer
 from tests.unit.ingest.idempotency.rows import MemoryRows
+from tests.unit.ingest.limits.buckets import MemoryBuckets
 
 START = datetime(2026, 11, 23, 8, tzinfo=UTC)
 PARTITIONS = 4
 SECRET = b"s" * 32
+RATES = Rates(Amount(1_000, 3_000), Amount(10_000, 30_000))
 
 
 class Broker:
@@ -106,6 +111,8 @@ class Door:
             for lane in Lane
         }
         recent = Recent(self.clock)
+        self.buckets = MemoryBuckets(self.clock)
+        self.limiter = Limiter(self.buckets, self.clock, LimitMetrics(self.registry), default=RATES, processes=2)
         self.rows = MemoryRows()
         claims = Claims(self.rows, self.sealer, self.clock, IdempotencyMetrics(self.registry))
         view = AccountView(self._find, self.clock)
@@ -113,7 +120,9 @@ class Door:
         self.reader = MessageReader(
             "http://owner", SECRET, recent, self.clock, transport=httpx.MockTransport(self.owner)
         )
-        self.app = front_door(view, Submit(view, claims, acceptance, recent, metrics), self.reader, metrics)
+        self.app = front_door(
+            view, Submit(view, self.limiter, claims, acceptance, recent, metrics), self.reader, metrics
+        )
         self.client = self.client_with(self.key)
 
     def add(self, account: Account, *, scopes: frozenset[Any] = ALL_SCOPES) -> str:
