@@ -54,8 +54,8 @@ def header(record: Record, name: str) -> bytes | None:
 
 
 def event_id(record: Record) -> EventId:
-    """The event's own id. Raises `BadRecord` when the header is missing."""
+    """The event's own id. Raises `BadRecord` when the header is missing or empty: all such events would be repeats."""
     value = header(record, ID)
-    if value is None:
+    if not value:
         raise BadRecord("missing_header", f"the record has no header {ID}")
     return EventId(value.decode("utf-8", "replace"))

@@ -112,6 +112,7 @@ def test_a_reader_takes_the_types_of_its_topic() -> None:
         reader(record(SENT))
 
 
-def test_an_event_without_id_is_refused() -> None:
+@pytest.mark.parametrize("headers", [without("ce_id"), {**without("ce_id"), "ce_id": ""}])
+def test_an_event_without_id_is_refused(headers: dict[str, str]) -> None:
     with pytest.raises(BadRecord, match="missing_header"):
-        event_id(record(headers=without("ce_id")))
+        event_id(record(headers=headers))
