@@ -16,7 +16,7 @@ _LEAST_SECRET: Final = 32
 class StatusSettings(StoreRoleSettings):
     """Role `status`."""
 
-    status_batch: int = Field(1000, ge=1, le=5000, description="most records that are folded and written at once")
+    status_batch: int = Field(2500, ge=1, le=5000, description="most records that are folded and written at once")
     status_remembers: int = Field(
         20_000, ge=0, le=1_000_000, description="messages kept in memory beside the database, about 4 kB each"
     )
