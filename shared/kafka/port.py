@@ -16,7 +16,7 @@ from typing import Literal, Protocol
 
 import msgspec
 
-from shared.errors import TryLater
+from shared.errors import Fatal, TryLater
 from shared.kafka.record import Output, Record, TopicPartition
 
 Assignor = Literal["range", "roundrobin"]
@@ -42,6 +42,14 @@ class Fetched(msgspec.Struct, frozen=True, gc=False):
 
     records: Sequence[Record]
     position: int
+
+
+class OutOfRange(Fatal):
+    """Offsets that are gone, or that never were: of these partitions nothing more is read before they are sought."""
+
+    def __init__(self, partitions: frozenset[TopicPartition], detail: str) -> None:
+        super().__init__("offset_out_of_range", detail)
+        self.partitions = partitions
 
 
 class Mark(msgspec.Struct, frozen=True, gc=False):
@@ -78,13 +86,16 @@ class Consumer(Protocol):
         ...
 
     def assign(self, partitions: Sequence[TopicPartition]) -> None:
-        """Read these, without a group."""
+        """Read these and no others, whoever else does. Of those that were assigned before, position and pause stay.
+
+        A consumer with a group keeps its offsets under that name, and is no member of it: what is new is paused.
+        """
         ...
 
     async def poll(self, timeout: float, max_records: int) -> Mapping[TopicPartition, Fetched]:
         """What is there, waiting at most `timeout` seconds for it; partitions without news are absent.
 
-        Cancellation loses nothing. Raises Fatal for an offset out of range: `detail` names the partition.
+        Cancellation loses nothing. Raises OutOfRange.
         """
         ...
 

@@ -13,7 +13,7 @@ from aiokafka.coordinator.assignors.roundrobin import RoundRobinPartitionAssigno
 from shared.errors import TryLater
 from shared.kafka.aio.common import ended, offsets_of, options
 from shared.kafka.aio.errors import translated
-from shared.kafka.port import Assignor, Fetched, Listener, Mark
+from shared.kafka.port import Assignor, Fetched, Listener, Mark, OutOfRange
 from shared.kafka.record import Record, TopicPartition
 from shared.kafka.settings import KafkaSettings
 
@@ -71,8 +71,18 @@ class AioConsumer:
         self._consumer.subscribe(list(topics), listener=_Bridge(self, listener))
 
     def assign(self, partitions: Sequence[TopicPartition]) -> None:
-        """Read these, without a group."""
-        self._consumer.assign([aiokafka.TopicPartition(*place) for place in partitions])
+        """Read these and no others; the library forgets position and pause of those that stay."""
+        consumer = self._consumer
+        paused = consumer.paused()
+        consumer.assign([aiokafka.TopicPartition(*place) for place in partitions])
+        before = self._positions
+        self._positions = {place: before[place] for place in partitions if place in before}
+        for place, offset in self._positions.items():
+            consumer.seek(aiokafka.TopicPartition(*place), offset)
+        for place in partitions:
+            known = aiokafka.TopicPartition(*place)
+            if known in paused or (self._group is not None and place not in before):
+                consumer.pause(known)
 
     async def poll(self, timeout: float, max_records: int) -> Mapping[TopicPartition, Fetched]:
         """What is there, waiting at most `timeout` seconds for it, somewhat longer in a rebalance."""
@@ -86,6 +96,9 @@ class AioConsumer:
                 return {}
             except errors.NoOffsetForPartitionError:  # not sought yet: the stage does that itself
                 return {}
+            except errors.OffsetOutOfRangeError as error:
+                places = frozenset(TopicPartition(*place) for place in error.args[0])
+                raise OutOfRange(places, f"poll: {', '.join(map(str, sorted(places)))}") from error
             return await self._news(fetched)
 
     async def _news(

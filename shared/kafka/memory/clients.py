@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, cast
 
-from shared.errors import Fatal, Refused, TryLater
+from shared.errors import Refused, TryLater
 from shared.kafka.memory.group import Group
 from shared.kafka.memory.log import Fate, Transaction
 from shared.kafka.port import (
@@ -17,6 +17,7 @@ from shared.kafka.port import (
     Fetched,
     Listener,
     Mark,
+    OutOfRange,
     Packed,
     ProducerLost,
     TopicSpec,
@@ -42,6 +43,7 @@ class MemoryConsumer:
         self._positions: dict[TopicPartition, int] = {}
         self._paused: set[TopicPartition] = set()
         self._membership: asyncio.Task[None] | None = None
+        self._chosen = False
 
     async def start(self) -> None:
         """Connect."""
@@ -52,8 +54,13 @@ class MemoryConsumer:
         self._membership = asyncio.create_task(self._belong(listener))
 
     def assign(self, partitions: Sequence[TopicPartition]) -> None:
-        """Read these, without a group."""
-        self._assignment = frozenset(partitions)
+        """Read these and no others."""
+        before, self._assignment = self._assignment, frozenset(partitions)
+        self._positions = {place: offset for place, offset in self._positions.items() if place in self._assignment}
+        self._paused &= self._assignment
+        if self._group.name:
+            self._paused |= self._assignment - before
+        self._chosen = True
 
     async def poll(self, timeout: float, max_records: int) -> Mapping[TopicPartition, Fetched]:
         """What is there, waiting at most `timeout` seconds for it."""
@@ -98,7 +105,7 @@ class MemoryConsumer:
     async def commit(self, marks: Mapping[TopicPartition, Mark]) -> None:
         """Commit outside a transaction."""
         await self._cluster.before("commit_offsets")
-        if not self._group.knows(self) or not marks.keys() <= self._assignment:
+        if not (self._chosen or self._group.knows(self)) or not marks.keys() <= self._assignment:
             raise TryLater("kafka_unavailable", "commit offsets: the group has moved on")
         self._cluster.marks.update({(self._group.name, *place): mark for place, mark in marks.items()})
 
@@ -140,7 +147,8 @@ class MemoryConsumer:
                 continue
             log = self._cluster.log(*partition)
             if not log.start <= position <= log.end:
-                raise Fatal("offset_out_of_range", f"poll: {partition} at {position}")
+                del self._positions[partition]
+                raise OutOfRange(frozenset({partition}), f"poll: {partition} at {position}")
             fetched = log.read(position, max_records)
             if fetched.position != position:
                 self._positions[partition] = fetched.position

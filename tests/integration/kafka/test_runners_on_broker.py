@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tests.unit.kafka.behaviour_at_least_once import AtLeastOnceBehaviour
+from tests.unit.kafka.behaviour_chosen import ChosenBehaviour
 from tests.unit.kafka.behaviour_transactional import TransactionalBehaviour
 from tests.unit.kafka.behaviour_whole import WholeBehaviour
 
@@ -16,4 +17,8 @@ class TestAtLeastOnceOnBroker(AtLeastOnceBehaviour):
 
 
 class TestWholeOnBroker(WholeBehaviour):
+    """All of it."""
+
+
+class TestChosenOnBroker(ChosenBehaviour):
     """All of it."""
