@@ -99,7 +99,8 @@ class Told:
 
 
 @pytest.fixture
-async def victim(environment: Path, kafka: str) -> AsyncIterator[Victim]:
+async def victim(environment: Path, kafka: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Victim]:
+    monkeypatch.setenv("BUDSTIKKE_STATUS_BATCH", "200")
     victim = Victim(kafka)
     yield victim
     await victim.kill()
