@@ -15,7 +15,29 @@ from shared.settings import KafkaRoleSettings, RoleSettings, StoreRoleSettings
 _LEAST_SECRET: Final = 32
 
 
-class ApiSettings(StoreRoleSettings):
+class LimitedSettings(StoreRoleSettings):
+    """A door, which keeps accounts within their limits."""
+
+    valkey: SecretStr = Field(description="Valkey URL, redis://… or rediss://…; without Valkey limits are local")
+    api_processes: int = Field(
+        1, ge=1, le=10_000, description="processes with a door: each keeps its share of a limit while Valkey is away"
+    )
+    messages_per_second: int = Field(
+        1_000, ge=1, le=1_000_000, description="what an account may send, all processes together, unless it says so"
+    )
+    messages_burst: int = Field(10_000, ge=1, le=10_000_000, description="messages at once after a pause")
+    parts_per_second: int = Field(3_000, ge=1, le=1_000_000, description="the same in parts")
+    parts_burst: int = Field(30_000, ge=1, le=10_000_000, description="parts at once after a pause")
+
+    @property
+    def rates(self) -> Rates:
+        """The limits of an account that has none of its own."""
+        return Rates(
+            Amount(self.messages_per_second, self.parts_per_second), Amount(self.messages_burst, self.parts_burst)
+        )
+
+
+class ApiSettings(LimitedSettings):
     """Role `api`: the HTTP front door."""
 
     api_port: int = Field(ge=0, le=65535, description="port of the HTTP API; 0 takes a free one")
@@ -24,16 +46,6 @@ class ApiSettings(StoreRoleSettings):
         "", description="proxies whose X-Forwarded-For is believed: addresses or networks, with commas"
     )
     internal_secret: Path = Field(description="file with the secret that signs internal tokens, 32 octets or more")
-    valkey: SecretStr = Field(description="Valkey URL, redis://… or rediss://…; without Valkey limits are local")
-    api_processes: int = Field(
-        1, ge=1, le=10_000, description="processes with this role: each keeps its share of a limit while Valkey is away"
-    )
-    messages_per_second: int = Field(
-        1_000, ge=1, le=1_000_000, description="what an account may send, all processes together, unless it says so"
-    )
-    messages_burst: int = Field(10_000, ge=1, le=10_000_000, description="messages at once after a pause")
-    parts_per_second: int = Field(3_000, ge=1, le=1_000_000, description="the same in parts")
-    parts_burst: int = Field(30_000, ge=1, le=10_000_000, description="parts at once after a pause")
 
     @field_validator("dlr_api")
     @classmethod
@@ -43,12 +55,11 @@ class ApiSettings(StoreRoleSettings):
             raise ValueError("must be an http or https URL without query")
         return value.rstrip("/")
 
-    @property
-    def rates(self) -> Rates:
-        """The limits of an account that has none of its own."""
-        return Rates(
-            Amount(self.messages_per_second, self.parts_per_second), Amount(self.messages_burst, self.parts_burst)
-        )
+
+class ClientsSettings(LimitedSettings):
+    """Role `clients`: requests that client systems publish."""
+
+    clients_batch: int = Field(500, ge=1, le=5000, description="most requests that are taken over at once")
 
 
 class ProvisionSettings(RoleSettings):

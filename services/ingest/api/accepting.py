@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
 from typing import Final
 
 import msgspec
@@ -13,10 +12,11 @@ from services.ingest.accounts.account import Grant
 from services.ingest.accounts.keys import Scope
 from services.ingest.api.drafting import Draft
 from services.ingest.api.gathering import Flush, Gathering
+from services.ingest.api.requested import event_id_of, send_requested
 from services.ingest.idempotency.claims import Claim
 from shared.clock import Clock
 from shared.contracts.codec import Writer
-from shared.contracts.events import Actor, SendRequested
+from shared.contracts.events import Actor
 from shared.contracts.topics import requests
 from shared.contracts.words import Door, Lane
 from shared.ids import DerivedIds, MessageId, MessageIds, partition_of
@@ -87,41 +87,31 @@ class Acceptance:
     def _add(self, order: Order, flush: Flush, partitions: int, ids: list[MessageId]) -> None:
         """Add the next chunk of an order to a flush."""
         now = self._clock.now() if order.claim is None else order.claim.at
-        body = order.draft.body
         account = order.grant.account.account_id
         topic = requests(order.draft.lane)
         actor = Actor(key_id=order.grant.key.key_id, ip=order.ip)
-        valid_until = now + timedelta(seconds=body.valid_for)
+        test = order.draft.body.test or Scope.TEST in order.grant.key.scopes
         numbers = order.numbers[len(ids) : len(ids) + CHUNK]
         names = self._names(order, flush, partitions, len(ids), len(numbers))
         for number, message_id in zip(numbers, names, strict=True):
-            event = SendRequested(
-                message_id=message_id,
+            event = send_requested(
+                order.draft,
+                number,
+                message_id,
                 account_id=account,
-                to=self._sealer.seal(account, message_id, "to", number, now),
-                sender=order.draft.sender,
-                content=self._sealer.seal(account, message_id, "content", body.text, now),
-                lane=order.draft.lane,
-                category=body.category,
-                requested_at=now,
-                valid_until=valid_until,
+                at=now,
+                asked_at=now,
                 door=Door.HTTP,
                 actor=actor,
-                never_twice=body.never_twice,
-                allow_unicode=body.allow_unicode,
-                max_parts=body.max_parts,
-                flash=body.flash,
-                test=body.test or Scope.TEST in order.grant.key.scopes,
-                consent_ref=body.consent_ref,
-                reference=body.reference,
-                callback_url=body.callback_url,
+                test=test,
+                sealer=self._sealer,
             )
             flush.outputs.append(
                 self._writer.output(
                     topic,
                     partition_of(message_id, partitions),
                     event,
-                    event_id=_event_id(message_id),
+                    event_id=event_id_of(message_id),
                     time=now,
                     subject=message_id,
                 )
@@ -136,10 +126,6 @@ class Acceptance:
             return [self._ids.mint(flush.partition, partitions) for _ in range(count)]
         derived = DerivedIds(order.claim.account_id, order.claim.key, order.claim.at)
         return [derived.of(place) for place in order.places[first : first + count]]
-
-
-def _event_id(message_id: MessageId) -> str:
-    return f"{message_id}:requested"
 
 
 def _abandon(waiter: asyncio.Future[None]) -> None:
