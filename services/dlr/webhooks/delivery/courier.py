@@ -25,6 +25,7 @@ Post: TypeAlias = Callable[[Target, bytes, bytes, Done], None]
 _TICK: Final = 0.25
 _NEW: Final = 2
 _SHARE: Final = 16
+_PROVEN_SHARE: Final = 4
 _LEAST: Final = 8
 _NOTHING_SENT: Final = Outcome(failure=Failure.BUSY)
 
@@ -58,8 +59,9 @@ class _Channel:
 class Courier:
     """Takes errands or says no; who is refused parks.
 
-    All channels share a backlog; one channel may fill a sixteenth of what is left of it, so that those who hang leave
-    room to the others however many they are. An errand waits at most `patience` seconds for its place, then nothing
+    All channels share a backlog; one channel may fill a sixteenth of what is left of it, a fourth once it has proven
+    itself by as many answers as may be in flight: those who hang leave room to the others however many they are. An
+    errand waits at most `patience` seconds for its place, then nothing
     was sent. An open circuit gives back all that waits. At most `size` channels are remembered.
     """
 
@@ -104,7 +106,7 @@ class Courier:
         if channel.in_flight < channel.allowed and not channel.waiting:
             self._send(channel, errand)
             return True
-        if len(channel.waiting) >= self._limit():
+        if len(channel.waiting) >= self._limit(channel):
             return False
         channel.waiting.append(errand)
         self._queued[errand.place.channel] = channel
@@ -121,11 +123,11 @@ class Courier:
         """How many errands a channel would take now."""
         channel = self._channels.get(name)
         if channel is None:
-            return _NEW + self._limit()
+            return _NEW + self._limit(None)
         stance = channel.circuit.stance(self._clock.monotonic())
         if stance is not Stance.CLOSED:
             return int(stance is Stance.PROBING and not channel.in_flight)
-        return max(channel.allowed - channel.in_flight, 0) + max(self._limit() - len(channel.waiting), 0)
+        return max(channel.allowed - channel.in_flight, 0) + max(self._limit(channel) - len(channel.waiting), 0)
 
     def resting(self) -> list[str]:
         """The channels that are left alone."""
@@ -159,8 +161,9 @@ class Courier:
         """Ready once started."""
         return Health(ready=self._ticking is not None, reason="" if self._ticking else "not started")
 
-    def _limit(self) -> int:
-        return max((self._backlog - self._waiting) // _SHARE, _LEAST)
+    def _limit(self, channel: _Channel | None) -> int:
+        proven = channel is not None and channel.allowed >= self._most_in_flight
+        return max((self._backlog - self._waiting) // (_PROVEN_SHARE if proven else _SHARE), _LEAST)
 
     def _channel(self, name: str) -> _Channel:
         channel = self._channels.get(name)

@@ -118,6 +118,15 @@ def test_one_channel_leaves_room_to_the_others() -> None:
     assert sum(taken.values()) < BACKLOG
 
 
+def test_who_has_proven_itself_may_fill_more() -> None:
+    world = World()
+    for _ in range(3):
+        world.offer()
+        world.network.answer(GOOD)
+    assert sum(world.offer() for _ in range(BACKLOG)) > BACKLOG / 6
+    assert sum(world.offer("b") for _ in range(BACKLOG)) > BACKLOG / 20
+
+
 async def test_who_waits_too_long_was_not_sent() -> None:
     world = World()
     await world.courier.start()
