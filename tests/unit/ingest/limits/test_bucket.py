@@ -16,13 +16,13 @@ AMOUNTS = st.builds(Amount, st.floats(0, 400), st.floats(0, 400))
 
 def test_what_is_there_is_granted() -> None:
     taken = take(FULL, RATES, 0.0, Amount(1, 2), Amount(5, 6))
-    assert taken.granted == (5, 6)
-    assert taken.level == (Amount(95, 294), 0.0)
+    assert taken.granted == Amount(5, 6)
+    assert taken.level == Level(Amount(95, 294), 0.0)
 
 
 def test_less_than_wanted_but_never_less_than_needed_is_granted() -> None:
     taken = take(Level(Amount(3, 300), 0.0), RATES, 0.0, Amount(2, 2), Amount(50, 2))
-    assert taken.granted == (3, 2)
+    assert taken.granted == Amount(3, 2)
 
 
 @pytest.mark.parametrize(
@@ -47,7 +47,7 @@ def test_a_request_larger_than_the_bucket_waits_for_a_full_one_and_leaves_a_debt
 
 
 def test_a_debt_of_one_resource_does_not_stop_who_needs_none_of_it() -> None:
-    assert take(Level(Amount(-5, 10), 0.0), RATES, 0.0, Amount(0, 5), Amount(3, 5)).granted == (0, 5)
+    assert take(Level(Amount(-5, 10), 0.0), RATES, 0.0, Amount(0, 5), Amount(3, 5)).granted == Amount(0, 5)
 
 
 def test_a_clock_that_goes_back_fills_nothing() -> None:
