@@ -136,6 +136,9 @@ def dispatch(operator: str, lane: Lane) -> str:
 LINGER: dict[Lane, float] = {Lane.EXPRESS: 0.0, Lane.STANDARD: 0.005, Lane.BULK: 0.005}
 """Seconds for which a stage waits for more before it begins a transaction, per lane."""
 
+TEST_OPERATOR = "test"
+"""The operator that is built in. Test messages go to it and to no other, and nothing else does."""
+
 FACTS = "sms.facts"
 RECEIPTS = "sms.receipts"
 EVENTS = "sms.events"
@@ -197,7 +200,7 @@ def _message_path(operators: Sequence[str]) -> Iterator[Topic]:
             producers=("ingest.screening",),
             consumers=("dispatch.router",),
         )
-        for operator in operators:
+        for operator in (*operators, TEST_OPERATOR):
             yield Topic(
                 name=dispatch(operator, lane),
                 keyed_by=KeyedBy.MESSAGE,

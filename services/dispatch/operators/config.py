@@ -11,6 +11,7 @@ from typing import Annotated
 
 import msgspec
 
+from shared.contracts.topics import TEST_OPERATOR
 from shared.errors import BadSettings
 from shared.smpp.constants import ESME_RMSGQFUL, ESME_RTHROTTLED
 
@@ -90,6 +91,8 @@ def parse(content: bytes) -> Operators:
     for position, route in enumerate(found.routes):
         if route.operator not in found.operators:
             raise BadSettings("bad_operators", f"BUDSTIKKE_OPERATORS: unknown operator - at `$.routes[{position}]`")
+    if TEST_OPERATOR in found.operators:
+        raise BadSettings("bad_operators", "BUDSTIKKE_OPERATORS: the name `test` is taken - at `$.operators.test`")
     names = [link.name for operator in found.operators.values() for link in operator.links]
     if len(names) != len(set(names)):
         raise BadSettings("bad_operators", "BUDSTIKKE_OPERATORS: two links have the same name")

@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from typing import Final
 
 from services.dispatch.operators.config import Route
+from shared.contracts.topics import TEST_OPERATOR
+
+TEST: Final = Route(prefix="+", operator=TEST_OPERATOR, id=TEST_OPERATOR)
+"""The route of every test message."""
 
 
 class RouteTable:

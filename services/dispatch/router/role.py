@@ -43,7 +43,10 @@ def build_router(context: Context) -> Sequence[Component]:
             dead_letter_topic=topics.dead_letters,
             linger=topics.LINGER[lane],
             requires=outputs
-            | {topics.dispatch(operator, lane): settings.message_partitions for operator in operators.operators},
+            | {
+                topics.dispatch(operator, lane): settings.message_partitions
+                for operator in (*operators.operators, topics.TEST_OPERATOR)
+            },
             clock=context.clock,
             metrics=context.kafka_metrics,
             random=context.random,

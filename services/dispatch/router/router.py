@@ -8,7 +8,7 @@ from functools import partial
 
 from prometheus_client import CollectorRegistry, Counter
 
-from services.dispatch.operators.routes import RouteTable
+from services.dispatch.operators.routes import TEST, RouteTable
 from shared.clock import Clock
 from shared.contracts import envelope, topics
 from shared.contracts.codec import Writer, only
@@ -50,7 +50,7 @@ class Router:
         number = self._sealer.open(message.account_id, message.message_id, "to", message.to)
         if isinstance(number, Erased):
             return (self._ended(received, FactKind.REJECTED, Reason.ERASED, now),)
-        route = self._routes.choose(number)
+        route = TEST if message.test else self._routes.choose(number)
         if route is None:
             return (self._ended(received, FactKind.FAILED, Reason.NO_ROUTE, now),)
         self._routed.labels(route.route_id).inc()

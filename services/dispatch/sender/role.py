@@ -20,6 +20,7 @@ from services.dispatch.sender.receipts import ReceiptRelay, SentMemory
 from services.dispatch.sender.settling import Settler
 from services.dispatch.sender.submitting import Submitter
 from services.dispatch.settings import SenderSettings
+from services.dispatch.testing.stand_in import TEST_LINK, StandIn
 from shared.contracts import topics
 from shared.contracts.words import Lane
 from shared.errors import BadSettings
@@ -32,6 +33,7 @@ from shared.privacy.sealing import Sealer
 from shared.service import Context
 from shared.settings import load
 from shared.smpp.link import Link
+from shared.smpp.settings import BindSettings
 from shared.stores.mongodb import MongoStore
 
 GROUP = "dispatch.sender"
@@ -62,8 +64,9 @@ def build_sender(context: Context) -> Sequence[Component]:
 
 def _served(wanted: str, operators: Operators) -> Sequence[str]:
     """The operators this process serves. Raises `BadSettings` for one that is not in the file."""
-    names = [name.strip() for name in wanted.split(",") if name.strip()] or list(operators.operators)
-    if unknown := [name for name in names if name not in operators.operators]:
+    known = [*operators.operators, topics.TEST_OPERATOR]
+    names = [name.strip() for name in wanted.split(",") if name.strip()] or known
+    if unknown := [name for name in names if name not in known]:
         raise BadSettings("bad_settings", f"BUDSTIKKE_SENDER_OPERATORS: not in the operators file: {unknown[0]}")
     return names
 
@@ -88,13 +91,19 @@ class _Build:
     def operator(self, operator: str, operators: Operators) -> Iterator[Component]:
         """The components of one operator."""
         context, settings = self._context, self._settings
-        (link_config,) = operators.operators[operator].links
+        binds: Sequence[BindSettings]
+        if operator == topics.TEST_OPERATOR:
+            link_config, binds = TEST_LINK, []
+            yield StandIn(binds, link_config.window, context.clock, secrets.token_bytes)
+        else:
+            (link_config,) = operators.operators[operator].links
+            binds = bind_settings(link_config, config.password_of(link_config, os.environ))
         memory = SentMemory(settings.sender_remembers)
         relay = ReceiptRelay(
             operator, memory, self._sender, self._sealer, context.clock, settings.message_partitions, self._metrics
         )
         link = Link(
-            bind_settings(link_config, config.password_of(link_config, os.environ)),
+            binds,
             on_deliver=lambda pdu, reply: relay.take(link_config.name, pdu, reply),
             on_change=watch_link(operator, link_config, self._metrics),
             on_late=lambda attempt, result: submitter.late(attempt, result),

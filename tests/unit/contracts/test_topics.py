@@ -31,7 +31,7 @@ def test_the_catalogue_names_the_topics_of_the_message_path() -> None:
     assert alive == {
         *(f"sms.requests.{lane}" for lane in lanes),
         *(f"sms.accepted.{lane}" for lane in lanes),
-        *(f"sms.dispatch.{operator}.{lane}" for operator in OPERATORS for lane in lanes),
+        *(f"sms.dispatch.{operator}.{lane}" for operator in (*OPERATORS, "test") for lane in lanes),
         "sms.facts",
         "sms.receipts",
         "sms.events",

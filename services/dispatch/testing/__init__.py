@@ -1,0 +1,1 @@
+"""The operator `test`: where test messages go, and nothing else."""
