@@ -34,6 +34,7 @@ from services.dlr.webhooks.endpoints.view import EndpointView
 from shared.clock import Clock
 from shared.contracts.events import MessageStatusChanged
 from shared.errors import BadRecord, TryLater
+from shared.ids import AccountId
 from shared.lifecycle import Health
 from shared.privacy.sealing import Sealer
 from shared.telemetry.logs import get_log
@@ -136,7 +137,7 @@ class Sweeper:
             claim = f"{self._random.getrandbits(96):024x}"
             claimed = await self._store.claim(chosen, claim, claim_until(now, _LEASE))
             if claimed:
-                known = await self._view.of({delivery.account_id for delivery in claimed})
+                known = await self._known(claimed)
                 for delivery in claimed:
                     self._begin(delivery, known[delivery.account_id], now)
                 begun += len(claimed)
@@ -152,6 +153,14 @@ class Sweeper:
             except TryLater as error:
                 _log.warning("webhook_sweep_waits", code=error.code)
             await asyncio.sleep(self._every * self._random.uniform(0.75, 1.25))
+
+    async def _known(self, claimed: Sequence[Delivery]) -> dict[AccountId, Known]:
+        """What is known of their accounts. Before a delivery ends for want of its endpoint, the database is asked: the
+        endpoint may have been switched on a moment ago, to replay this very delivery.
+        """
+        known = await self._view.of({delivery.account_id for delivery in claimed})
+        lost = {one.account_id for one in claimed if self._place(one, known[one.account_id]) is None}
+        return known | await self._view.of(lost, anew=True) if lost else known
 
     def _begin(self, delivery: Delivery, known: Known, now: datetime) -> None:
         place = self._place(delivery, known)

@@ -49,14 +49,14 @@ class EndpointView:
         self._size = size
         self._entries: OrderedDict[AccountId, _Entry] = OrderedDict()
 
-    async def of(self, accounts: Collection[AccountId]) -> dict[AccountId, Known]:
-        """What is known of each of these accounts. Raises `TryLater`."""
+    async def of(self, accounts: Collection[AccountId], *, anew: bool = False) -> dict[AccountId, Known]:
+        """What is known of each of these accounts; `anew` asks the database in any case. Raises `TryLater`."""
         now = self._clock.monotonic()
         found: dict[AccountId, Known] = {}
         ask = []
         for account in accounts:
             entry = self._entries.get(account)
-            if entry is not None and now - entry.at < self._ttl:
+            if entry is not None and not anew and now - entry.at < self._ttl:
                 found[account] = entry.known
             else:
                 ask.append(account)

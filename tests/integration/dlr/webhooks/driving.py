@@ -70,6 +70,7 @@ class Telling:
         *,
         client: ClientSettings = FAST,
         backlog: int = 8_000,
+        ttl: float = 0.0,
     ) -> None:
         self.registry = CollectorRegistry()
         self.clock = clock
@@ -78,7 +79,7 @@ class Telling:
         random = Random(7)
         self.endpoints, self.deliveries = EndpointStore(mongo), DeliveryStore(mongo)
         secrets = Secrets(sealer, random.randbytes)
-        self.view = EndpointView(self.endpoints, secrets, clock, private=True, ttl=0.0)
+        self.view = EndpointView(self.endpoints, secrets, clock, private=True, ttl=ttl)
         self.client = Client(Resolver(clock, private=True), clock, client)
         self.courier = Courier(self.client.post, clock, metrics, backlog=backlog)
         self.parking = Parking(self.deliveries.write, random)

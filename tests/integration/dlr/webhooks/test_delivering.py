@@ -215,6 +215,24 @@ async def test_three_days_of_failures_switch_off_with_a_notice(
     assert (back.off, back.failing_since) == (None, None)
 
 
+async def test_a_replay_right_after_switching_on_finds_the_endpoint(
+    start: Start, receiver: Receiver, clock: ShiftedClock
+) -> None:
+    telling = await start(ttl=60.0)
+    receiver.behaviour = Behaviour(status=410, times=1)
+    endpoint = await telling.endpoint(url(receiver))
+    await telling.handle([event(telling)])
+    await wait_until(lambda: len(telling.finished) == 1)
+    await telling.switchboard.flush()
+    await telling.view.of([ACCOUNT], anew=True)
+    await telling.management.change(ACCOUNT, endpoint.id, EndpointChange(enabled=True))
+    (dead,) = await telling.kept(endpoint)
+    assert await telling.deliveries.replay(ACCOUNT, endpoint.id, dead.id, clock.now())
+    assert await swept(telling) == 1
+    assert await telling.kept(endpoint) == []
+    assert receiver.count == 2
+
+
 async def test_one_success_ends_a_row_of_failures(telling: Telling, receiver: Receiver) -> None:
     receiver.behaviour = Behaviour(status=500, times=1)
     endpoint = await telling.endpoint(url(receiver))
