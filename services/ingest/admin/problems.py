@@ -21,11 +21,27 @@ class AdminCode(StrEnum):
 
 
 ADMIN_KINDS: Final[Mapping[str, Kind]] = {
-    AdminCode.NOT_PERMITTED: Kind(403, "Not permitted", "The key is good, but its role may not do this."),
-    ChangeCode.ACCOUNT_CLOSED: Kind(409, "Account closed", "The account is closed; nothing about it changes any more."),
-    ChangeCode.ALREADY_EXISTS: Kind(409, "Already exists", "The id is taken."),
-    ChangeCode.KEY_NOT_ACTIVE: Kind(409, "Key not active", "The key is revoked, or was rotated before."),
-    ChangeCode.LAST_ADMIN: Kind(409, "Last administrator", "The last key with the role admin cannot be revoked."),
+    AdminCode.NOT_PERMITTED: Kind(
+        403, "Not permitted", "The key is good, but its role may not do this.", "Ask somebody whose role may."
+    ),
+    ChangeCode.ACCOUNT_CLOSED: Kind(
+        409,
+        "Account closed",
+        "The account is closed; nothing about it changes any more.",
+        "Make another account: a closed one stays closed.",
+    ),
+    ChangeCode.ALREADY_EXISTS: Kind(
+        409, "Already exists", "The id is taken.", "Take another id, or change what is there."
+    ),
+    ChangeCode.KEY_NOT_ACTIVE: Kind(
+        409, "Key not active", "The key is revoked, or was rotated before.", "Rotate the newer key, or make one."
+    ),
+    ChangeCode.LAST_ADMIN: Kind(
+        409,
+        "Last administrator",
+        "The last key with the role admin cannot be revoked.",
+        "Make another key with the role admin first.",
+    ),
 }
 """The documented problems, in the order of their status."""
 

@@ -38,37 +38,90 @@ class Code(StrEnum):
 
 
 class Kind(msgspec.Struct, frozen=True):
-    """Status and title of a problem, and what it means for the documentation."""
+    """Status and title of a problem; what it means and what its reader can do, for the documentation."""
 
     status: int
     title: str
     meaning: str
+    remedy: str
 
 
 KINDS: Final[Mapping[Code, Kind]] = {
     Code.UNAUTHORIZED: Kind(
-        401, "Not authorized", "The key or password is missing, wrong, revoked, or not good from this address."
+        401,
+        "Not authorized",
+        "The key or password is missing, wrong, revoked, or not good from this address.",
+        "Send `Authorization: Bearer <key>` with a key that is in force, from an address that the account allows.",
     ),
-    Code.SCOPE_MISSING: Kind(403, "Not allowed", "The API key is good, but not for this call."),
-    Code.ACCOUNT_SUSPENDED: Kind(403, "Account suspended", "The account may not send for now; it may still read."),
-    Code.LANE_SUSPENDED: Kind(403, "Lane suspended", "The account may not send on this lane for now."),
-    Code.SENDER_SUSPENDED: Kind(403, "Sender suspended", "The account may not send as this sender for now."),
-    Code.NOT_FOUND: Kind(404, "Not found", "There is no such path, or no such message of this account."),
-    Code.METHOD_NOT_ALLOWED: Kind(405, "Method not allowed", "`Allow` names the methods of this path."),
+    Code.SCOPE_MISSING: Kind(
+        403, "Not allowed", "The API key is good, but not for this call.", "Use a key that has the scope."
+    ),
+    Code.ACCOUNT_SUSPENDED: Kind(
+        403, "Account suspended", "The account may not send for now; it may still read.", "Ask us to resume it."
+    ),
+    Code.LANE_SUSPENDED: Kind(
+        403, "Lane suspended", "The account may not send on this lane for now.", "Use another lane, or ask us."
+    ),
+    Code.SENDER_SUSPENDED: Kind(
+        403, "Sender suspended", "The account may not send as this sender for now.", "Use another sender, or ask us."
+    ),
+    Code.NOT_FOUND: Kind(
+        404,
+        "Not found",
+        "There is no such path, or no such message of this account.",
+        "Check path and id: what belongs to another account does not exist for you.",
+    ),
+    Code.METHOD_NOT_ALLOWED: Kind(
+        405, "Method not allowed", "`Allow` names the methods of this path.", "Use one of the methods in `Allow`."
+    ),
     Code.IDEMPOTENCY_KEY_REUSED: Kind(
-        409, "Idempotency key reused", "The idempotency key was used with another body within 72 hours."
+        409,
+        "Idempotency key reused",
+        "The idempotency key was used with another body within 72 hours.",
+        "Take a new key for a new request; repeat a request with its own body.",
     ),
-    Code.BODY_TOO_LARGE: Kind(413, "Body too large", "The body is larger than 1 MiB."),
-    Code.UNSUPPORTED_MEDIA_TYPE: Kind(415, "Unsupported media type", "The body must be JSON in UTF-8, uncompressed."),
-    Code.INVALID_JSON: Kind(422, "Invalid JSON", "The body is not valid JSON in UTF-8."),
-    Code.INVALID_REQUEST: Kind(422, "Invalid request", "`errors` says which field is wrong and why."),
-    Code.NOT_AVAILABLE: Kind(422, "Not available", "`errors` names a field that is not available yet."),
-    Code.NO_VALID_RECIPIENT: Kind(422, "No valid recipient", "No recipient can be sent to: `errors` says why."),
+    Code.BODY_TOO_LARGE: Kind(
+        413, "Body too large", "The body is larger than 1 MiB.", "Divide the recipients among several requests."
+    ),
+    Code.UNSUPPORTED_MEDIA_TYPE: Kind(
+        415,
+        "Unsupported media type",
+        "The body must be JSON in UTF-8, uncompressed.",
+        "Send `Content-Type: application/json`, and no `Content-Encoding`.",
+    ),
+    Code.INVALID_JSON: Kind(
+        422, "Invalid JSON", "The body is not valid JSON in UTF-8.", "Let a JSON library write the body."
+    ),
+    Code.INVALID_REQUEST: Kind(
+        422, "Invalid request", "`errors` says which field is wrong and why.", "Correct the fields it names."
+    ),
+    Code.NOT_AVAILABLE: Kind(
+        422, "Not available", "`errors` names a field that is not available yet.", "Leave the field out."
+    ),
+    Code.NO_VALID_RECIPIENT: Kind(
+        422,
+        "No valid recipient",
+        "No recipient can be sent to: `errors` says why.",
+        "Correct or remove the recipients that it names.",
+    ),
     Code.RATE_LIMITED: Kind(
-        429, "Rate limited", "More than the account may send at once; the whole request was refused: ask again later."
+        429,
+        "Rate limited",
+        "More than the account may send at once; the whole request was refused: ask again later.",
+        "Repeat it after `Retry-After` seconds; `RateLimit-*` tell the limit. Ask for more if it is too little.",
     ),
-    Code.INTERNAL_ERROR: Kind(500, "Internal error", "An error of ours; whether a message was taken is not known."),
-    Code.UNAVAILABLE: Kind(503, "Unavailable", "Nothing was promised: ask again after `Retry-After` seconds."),
+    Code.INTERNAL_ERROR: Kind(
+        500,
+        "Internal error",
+        "An error of ours; whether a message was taken is not known.",
+        "Repeat the request with the same `Idempotency-Key`, then tell us.",
+    ),
+    Code.UNAVAILABLE: Kind(
+        503,
+        "Unavailable",
+        "Nothing was promised: ask again after `Retry-After` seconds.",
+        "Repeat with the same `Idempotency-Key`; without one, messages may come twice. `detail` names what is away.",
+    ),
 }
 """The documented problems, in the order of their status."""
 
