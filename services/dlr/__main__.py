@@ -1,13 +1,15 @@
-"""`python -m services.dlr <role>…`: roles `status`, `webhooks` and `api`."""
+"""`python -m services.dlr <role>…`: roles `status`, `webhooks`, `relay` and `api`."""
 
 from __future__ import annotations
 
 import sys
 
 from services.dlr.api.role import build_api
+from services.dlr.clients.role import build_relay
 from services.dlr.status.role import build_status
 from services.dlr.webhooks.role import build_webhooks
 from shared.service import serve
 
 if __name__ == "__main__":
-    sys.exit(serve("dlr", {"status": build_status, "webhooks": build_webhooks, "api": build_api}, sys.argv[1:]))
+    roles = {"status": build_status, "webhooks": build_webhooks, "relay": build_relay, "api": build_api}
+    sys.exit(serve("dlr", roles, sys.argv[1:]))

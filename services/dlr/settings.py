@@ -8,7 +8,7 @@ from typing import Final
 from pydantic import Field, SecretStr
 
 from shared.errors import BadSettings
-from shared.settings import RoleSettings, StoreRoleSettings
+from shared.settings import KafkaRoleSettings, RoleSettings, StoreRoleSettings
 
 _LEAST_SECRET: Final = 32
 
@@ -45,6 +45,12 @@ class WebhookSettings(StoreRoleSettings):
     webhook_backlog: int = Field(
         8_000, ge=16, le=100_000, description="most deliveries that wait in memory, about 3 kB each"
     )
+
+
+class RelaySettings(KafkaRoleSettings):
+    """Role `relay`."""
+
+    key_store: Path = Field(description="directory of the file key store")
 
 
 def read_secret(path: Path) -> bytes:

@@ -79,7 +79,7 @@ class ChosenRunner:
         group: str,
         choose: Choose,
         handle: ChosenHandler,
-        canary: str,
+        requires: Mapping[str, int],
         clock: Clock,
         metrics: KafkaMetrics,
         max_batch: int = 500,
@@ -89,12 +89,14 @@ class ChosenRunner:
         cluster: Cluster | None = None,
         random: Random | None = None,
     ) -> None:
-        """`canary` is a topic that always exists: its absence, not that of a chosen one, is a fault."""
+        """`requires`: topics that the handler cannot do without, and the least number of partitions of each; that one
+        is missing is a fault, unlike with a chosen one.
+        """
         self._connection = connection
         self._group = group
         self._choose = choose
         self._handle = handle
-        self._canary = canary
+        self._requires = requires
         self._clock = clock
         self._metrics = metrics
         self._max_batch = max_batch
@@ -123,7 +125,7 @@ class ChosenRunner:
 
     async def start(self) -> None:
         """Connect, and begin to read in the background; `health().ready` says when the first choice is made."""
-        await check_topics(self._cluster, {self._canary: 1})
+        await check_topics(self._cluster, self._requires)
         consumer = self._cluster.consumer(self._group, assignor="roundrobin")
         await consumer.start()
         self._consumer = consumer
@@ -135,7 +137,7 @@ class ChosenRunner:
         watchdog = Watchdog(
             consumer,
             self._group,
-            canary=TopicPartition(self._canary, 0),
+            canary=TopicPartition(next(iter(self._requires)), 0),
             stall_after=self._stall_after,
             join_within=self._stall_after,
             clock=self._clock,

@@ -11,7 +11,7 @@ from shared.kafka.aio import AioCluster
 from shared.kafka.port import Admin, Cluster, TopicSpec, TopicState
 from shared.kafka.settings import KafkaSettings
 
-__all__ = ["Drift", "DriftKind", "TopicSpec", "TopicState", "compare", "create", "describe"]
+__all__ = ["Drift", "DriftKind", "TopicSpec", "TopicState", "compare", "create", "describe", "partitions"]
 
 _CLOSE = 5.0
 
@@ -44,6 +44,14 @@ async def create(
     """
     async with _Admin(cluster or AioCluster(connection)) as admin:
         return await admin.create(specs)
+
+
+async def partitions(
+    connection: KafkaSettings, topics: Sequence[str], *, cluster: Cluster | None = None
+) -> Mapping[str, int]:
+    """How many partitions each of the topics of these names has, of those that exist."""
+    async with _Admin(cluster or AioCluster(connection)) as admin:
+        return await admin.partitions(topics)
 
 
 async def describe(

@@ -57,7 +57,7 @@ async def runner(kit: Kit, shop: Shop, group: str) -> ChosenRunner:
         group=group,
         choose=shop.choose,
         handle=shop.handle,
-        canary=await kit.topic(),
+        requires={await kit.topic(): 1},
         clock=SystemClock(),
         metrics=kit.metrics,
         max_batch=20,

@@ -1,0 +1,49 @@
+"""The role `relay`: its parts put together."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Final
+
+from services.dlr.clients.pairs import Pairs
+from services.dlr.clients.relay import Relay
+from services.dlr.settings import RelaySettings
+from services.dlr.webhooks.delivery.webhooks import hear
+from shared.contracts import topics
+from shared.kafka.at_least_once import AtLeastOnceRunner
+from shared.kafka.sending import Sender
+from shared.kafka.settings import KafkaSettings
+from shared.kafka.topics import partitions
+from shared.lifecycle import Component
+from shared.privacy.keys import FileKeyStore
+from shared.privacy.sealing import Sealer
+from shared.service import Context
+from shared.settings import load
+
+GROUP: Final = "dlr.relay"
+
+
+def build_relay(context: Context) -> Sequence[Component]:
+    """Components of the role, in the order of their start."""
+    settings = load(RelaySettings)
+    connection = KafkaSettings(bootstrap=settings.kafka, client_id=GROUP)
+    sender = Sender(connection=connection, clock=context.clock, metrics=context.kafka_metrics)
+    relay = Relay(
+        Pairs(partial(partitions, connection), context.clock),
+        sender.send,
+        Sealer(FileKeyStore(settings.key_store), context.clock),
+    )
+    runner = AtLeastOnceRunner(
+        connection=connection,
+        group=GROUP,
+        topics=[topics.EVENTS],
+        decode=hear,
+        handle=relay,
+        dead_letter_topic=topics.dead_letters,
+        per_partition=True,
+        clock=context.clock,
+        metrics=context.kafka_metrics,
+        random=context.random,
+    )
+    return [sender, runner]
