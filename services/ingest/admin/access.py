@@ -14,7 +14,7 @@ from services.ingest.accounts.passwords import hash_password, new_password
 from services.ingest.accounts.staff import Actor, Permission
 from services.ingest.admin import models, showing
 from services.ingest.admin.office import Office, not_found
-from services.ingest.admin.problems import Invalid
+from services.ingest.admin.problems import AdminFieldCode, Invalid
 from shared.errors import FieldError
 
 
@@ -39,7 +39,7 @@ def access_routes(office: Office) -> APIRouter:
     async def addresses(actor: Changer, account: str, body: models.AccessBody) -> models.AccountView:
         ranges = _ranges(body)
         if body.address_suffices and not ranges:
-            raise Invalid([FieldError("/address_suffices", "no_range", "needs at least one range")])
+            raise Invalid([FieldError("/address_suffices", AdminFieldCode.NO_RANGE, "needs at least one range")])
         changed = await change(actor, account, "access.change", ranges=ranges, address_suffices=body.address_suffices)
         return showing.account(changed)
 

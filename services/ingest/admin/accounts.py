@@ -13,7 +13,7 @@ from services.ingest.accounts.staff import Actor, Permission
 from services.ingest.admin import models, showing
 from services.ingest.admin.cursors import cut, decode, encode
 from services.ingest.admin.office import Office, not_found
-from services.ingest.admin.problems import Invalid
+from services.ingest.admin.problems import AdminFieldCode, Invalid
 from shared.errors import FieldError
 from shared.ids import AccountId
 
@@ -37,7 +37,9 @@ def account_routes(office: Office) -> APIRouter:
     @router.post("", status_code=201, summary="Create an account")
     async def create(actor: Changer, body: models.NewAccount) -> models.AccountView:
         if await office.listing.organisation(OrganisationId(body.organisation)) is None:
-            raise Invalid([FieldError("/organisation", "unknown_organisation", "there is no such organisation")])
+            raise Invalid(
+                [FieldError("/organisation", AdminFieldCode.UNKNOWN_ORGANISATION, "there is no such organisation")]
+            )
         account = Account(
             AccountId(body.id),
             body.name,

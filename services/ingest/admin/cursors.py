@@ -7,7 +7,7 @@ from base64 import b64decode, urlsafe_b64encode
 from collections.abc import Sequence
 from typing import TypeVar
 
-from services.ingest.admin.problems import Invalid
+from services.ingest.admin.problems import AdminFieldCode, Invalid
 from shared.errors import FieldError
 
 T = TypeVar("T")
@@ -27,7 +27,7 @@ def decode(cursor: str | None) -> str | None:
             return b64decode(cursor + "=" * (-len(cursor) % 4), b"-_", validate=True).decode()
     except (binascii.Error, UnicodeDecodeError, ValueError):
         pass
-    raise Invalid([FieldError("", "invalid_cursor", "query parameter cursor: is none that a list gave")])
+    raise Invalid([FieldError("", AdminFieldCode.INVALID_CURSOR, "query parameter cursor: is none that a list gave")])
 
 
 def cut(found: Sequence[T], limit: int) -> tuple[Sequence[T], bool]:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
-from services.ingest.admin.problems import Invalid
+from services.ingest.admin.problems import AdminFieldCode, Invalid
 from services.ingest.api.problems import Code, FieldCode, Rejected
 from shared.errors import FieldError, Refused
 
@@ -18,7 +18,7 @@ _CODES: Final[Mapping[str, tuple[str, str]]] = {
     "string_too_long": (FieldCode.TOO_LONG, "must have a length <= {max_length}"),
     "too_short": (FieldCode.TOO_SHORT, "must have a length >= {min_length}"),
     "too_long": (FieldCode.TOO_LONG, "must have a length <= {max_length}"),
-    "string_pattern_mismatch": ("wrong_form", "must match {pattern}"),
+    "string_pattern_mismatch": (AdminFieldCode.WRONG_FORM, "must match {pattern}"),
     "greater_than_equal": (FieldCode.OUT_OF_RANGE, "must be >= {ge}"),
     "less_than_equal": (FieldCode.OUT_OF_RANGE, "must be <= {le}"),
     "int_parsing_size": (FieldCode.OUT_OF_RANGE, "the number is out of range"),

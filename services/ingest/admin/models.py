@@ -10,6 +10,7 @@ from pydantic_core import PydanticCustomError
 
 from services.ingest.accounts.keys import Scope
 from services.ingest.accounts.staff import Role
+from services.ingest.admin.problems import AdminFieldCode
 from shared.contracts.words import AccountState, Lane
 from shared.errors import Refused
 from shared.ids import GATEWAY
@@ -24,7 +25,9 @@ MOST_ON_A_PAGE: Final = 200
 
 def _one_line(text: str) -> str:
     if not text.isprintable() or text != text.strip():
-        raise PydanticCustomError("wrong_form", "must be one line of printable characters without blanks around it")
+        raise PydanticCustomError(
+            AdminFieldCode.WRONG_FORM, "must be one line of printable characters without blanks around it"
+        )
     return text
 
 
@@ -37,7 +40,7 @@ def _sender(text: str) -> str:
 
 def _not_ours(account_id: str) -> str:
     if account_id.lower() == GATEWAY:
-        raise PydanticCustomError("reserved", "this id is the gateway's own")
+        raise PydanticCustomError(AdminFieldCode.RESERVED, "this id is the gateway's own")
     return account_id
 
 

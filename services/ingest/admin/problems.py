@@ -20,6 +20,16 @@ class AdminCode(StrEnum):
     NOT_PERMITTED = "not_permitted"
 
 
+class AdminFieldCode(StrEnum):
+    """`code` of one entry of `errors`, beside `AddressCode`, `FieldCode` and those of `shared.text.codes`."""
+
+    WRONG_FORM = "wrong_form"
+    RESERVED = "reserved"
+    UNKNOWN_ORGANISATION = "unknown_organisation"
+    NO_RANGE = "no_range"
+    INVALID_CURSOR = "invalid_cursor"
+
+
 ADMIN_KINDS: Final[Mapping[str, Kind]] = {
     AdminCode.NOT_PERMITTED: Kind(
         403, "Not permitted", "The key is good, but its role may not do this.", "Ask somebody whose role may."
