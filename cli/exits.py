@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import IntEnum
+from typing import Final
+
+from shared.explanations import Explanation
 
 
 class Exit(IntEnum):
@@ -16,15 +20,30 @@ class Exit(IntEnum):
     NOT_DELIVERED = 5
 
 
-HELP = """\b
-Exit codes:
-  0  done
-  1  the gateway refused the request
-  2  wrong usage, or address or key of the gateway not set
-  3  no usable answer from the gateway; the message says whether a repeat is safe
-  4  some recipients were refused, the others were taken
-  5  waited, and not delivered: another final state, or none in time
-"""
+EXITS: Final[Mapping[Exit, Explanation]] = {
+    Exit.OK: Explanation("done", "Nothing to do."),
+    Exit.REFUSED: Explanation(
+        "the gateway refused the request", "Look up the code that it printed, correct the request."
+    ),
+    Exit.USAGE: Explanation(
+        "wrong usage, or address or key of the gateway not set", "See `--help`; set what the message names."
+    ),
+    Exit.UNREACHABLE: Explanation(
+        "no usable answer from the gateway; the message says whether a repeat is safe",
+        "Check the address and that the gateway runs; repeat if the message says so.",
+    ),
+    Exit.PARTLY_REFUSED: Explanation(
+        "some recipients were refused, the others were taken",
+        "Correct the refused ones and send to those alone.",
+    ),
+    Exit.NOT_DELIVERED: Explanation(
+        "waited, and not delivered: another final state, or none in time",
+        "`budstikke status ID` tells the state and its reason; `--for` waits longer.",
+    ),
+}
+"""What each code means, and what to do."""
+
+HELP = "\n".join(["\b", "Exit codes:", *(f"  {exit_code}  {EXITS[exit_code].cause}" for exit_code in Exit), ""])
 
 
 class Failure(Exception):
