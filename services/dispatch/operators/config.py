@@ -20,38 +20,43 @@ Prefix = Annotated[str, msgspec.Meta(pattern=r"\A\+[0-9]{0,14}\Z")]
 
 
 class Link(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A set of like binds to one operator. Times are seconds.
+    """A set of like binds to one operator. Times are seconds."""
 
-    `busy_statuses` are the answers to a submit that mean "nothing taken, try again": by default ESME_RMSGQFUL and
-    ESME_RTHROTTLED.
-    """
-
-    name: Name
-    host: str
-    port: Annotated[int, msgspec.Meta(ge=1, le=65535)]
-    system_id: Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
-    password_env: str | None = None
-    password_file: str | None = None
-    system_type: str = ""
-    binds: Annotated[int, msgspec.Meta(ge=1, le=64)] = 1
-    window: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 50
-    response_timeout: Annotated[float, msgspec.Meta(gt=0, le=600)] = 30.0
-    enquire_link: Annotated[float, msgspec.Meta(gt=0, le=600)] = 30.0
-    busy_statuses: tuple[Annotated[int, msgspec.Meta(ge=1, le=0xFFFFFFFF)], ...] = (ESME_RMSGQFUL, ESME_RTHROTTLED)
+    name: Annotated[Name, msgspec.Meta(description="names the link in logs and metrics; unlike any other")]
+    host: Annotated[str, msgspec.Meta(description="host of the operator's SMSC")]
+    port: Annotated[int, msgspec.Meta(ge=1, le=65535, description="its port")]
+    system_id: Annotated[str, msgspec.Meta(min_length=1, max_length=64, description="who we are to the operator")]
+    password_env: Annotated[
+        str | None, msgspec.Meta(description="environment variable that holds the password; either this or the next")
+    ] = None
+    password_file: Annotated[str | None, msgspec.Meta(description="mounted file that holds the password")] = None
+    system_type: Annotated[str, msgspec.Meta(description="as the operator wants it")] = ""
+    binds: Annotated[int, msgspec.Meta(ge=1, le=64, description="sessions, all as transceiver")] = 1
+    window: Annotated[int, msgspec.Meta(ge=1, le=1000, description="parts without an answer, per bind")] = 50
+    response_timeout: Annotated[
+        float, msgspec.Meta(gt=0, le=600, description="longest wait for the answer to a part; then it is unknown")
+    ] = 30.0
+    enquire_link: Annotated[float, msgspec.Meta(gt=0, le=600, description="silence after which the link is tested")] = (
+        30.0
+    )
+    busy_statuses: Annotated[
+        tuple[Annotated[int, msgspec.Meta(ge=1, le=0xFFFFFFFF)], ...],
+        msgspec.Meta(description="answers to a part that mean: nothing taken, try again"),
+    ] = (ESME_RMSGQFUL, ESME_RTHROTTLED)
 
 
 class Operator(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One operator and how it is reached: one link, of one or more binds."""
 
-    links: Annotated[tuple[Link, ...], msgspec.Meta(min_length=1, max_length=1)]
+    links: Annotated[tuple[Link, ...], msgspec.Meta(min_length=1, max_length=1, description="how it is reached")]
 
 
 class Route(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Numbers that begin with `prefix` go to `operator`. `id` is what reports show; by default both together."""
+    """Numbers that begin with `prefix` go to `operator`: the longest prefix decides, then the order in the file."""
 
-    prefix: Prefix
-    operator: Name
-    id: str = ""
+    prefix: Annotated[Prefix, msgspec.Meta(description="beginning of numbers in E.164; `+` is all of them")]
+    operator: Annotated[Name, msgspec.Meta(description="where they go; one of `operators`")]
+    id: Annotated[str, msgspec.Meta(description="what events and reports show; empty: `<prefix>><operator>`")] = ""
 
     @property
     def route_id(self) -> str:
@@ -62,8 +67,8 @@ class Route(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Operators(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The whole file."""
 
-    operators: dict[Name, Operator]
-    routes: tuple[Route, ...]
+    operators: Annotated[dict[Name, Operator], msgspec.Meta(description="by name; `test` is taken")]
+    routes: Annotated[tuple[Route, ...], msgspec.Meta(description="which numbers go where")]
 
 
 def load(path: Path) -> Operators:
