@@ -17,6 +17,9 @@ from shared.errors import Refused
 from shared.ids import AccountId
 
 HEADER = "x-budstikke-internal"
+ACTOR = "x-budstikke-actor"
+"""The id of the key that asked, for audit; believed only beside a good token."""
+
 LIFETIME = timedelta(seconds=30)
 
 
@@ -24,6 +27,7 @@ class Scope(StrEnum):
     """What a token allows."""
 
     READ = "read"
+    MANAGE = "manage"
 
 
 class Claims(msgspec.Struct, frozen=True):

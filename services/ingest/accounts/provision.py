@@ -12,7 +12,7 @@ from typing import Final
 
 from services.ingest.accounts.account import Account, Key, Organisation, OrganisationId
 from services.ingest.accounts.book import AccountBook
-from services.ingest.accounts.keys import ALL_SCOPES, KeyKind, PresentedKey, make, matches, parse
+from services.ingest.accounts.keys import ALL_SCOPES, KeyKind, PresentedKey, Scope, make, matches, parse
 from services.ingest.accounts.staff import CONSOLE, Role, StaffKey
 from services.ingest.accounts.store import AccountStore
 from shared.clock import Clock
@@ -50,7 +50,7 @@ async def provision_demo(database: MongoStore, key_file: Path, clock: Clock) -> 
             key_id=key.key_id,
             account_id=DEMO.account_id,
             digest=key.digest,
-            scopes=ALL_SCOPES,
+            scopes=ALL_SCOPES | {Scope.ADMIN},
             created_at=clock.now(),
         )
     )

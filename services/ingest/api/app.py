@@ -20,6 +20,7 @@ from services.ingest.api.authentication import authenticate
 from services.ingest.api.bodies import headers_of, read_json
 from services.ingest.api.document import document
 from services.ingest.api.drafting import quote_draft
+from services.ingest.api.forwarding import Forwarding
 from services.ingest.api.messages import Quote
 from services.ingest.api.metrics import ApiMetrics
 from services.ingest.api.pages import POLICY, page
@@ -38,7 +39,12 @@ _log = get_log()
 
 
 def front_door(
-    view: AccountView, submit: Submit, reader: MessageReader, metrics: ApiMetrics, admin: ASGIApp | None = None
+    view: AccountView,
+    submit: Submit,
+    reader: MessageReader,
+    forwarding: Forwarding,
+    metrics: ApiMetrics,
+    admin: ASGIApp | None = None,
 ) -> ASGIApp:
     """Everything that the role answers to the outside; `admin` answers what lies under `/admin`."""
 
@@ -74,6 +80,7 @@ def front_door(
             Route(PATH, submit, methods=["POST"]),
             Route(f"{PATH}/{{id}}", read, methods=["GET"]),
             Route("/v1/quotes", quote, methods=["POST"]),
+            *forwarding.routes(),
             Route("/openapi.json", openapi, methods=["GET"]),
             Route("/docs", docs, methods=["GET"]),
         ],

@@ -18,8 +18,10 @@ from services.ingest.admin.app import admin_app
 from services.ingest.admin.office import Office
 from services.ingest.api.accepting import SOURCE, Acceptance
 from services.ingest.api.app import VERSION, front_door
+from services.ingest.api.forwarding import Forwarding
 from services.ingest.api.gathering import Gathering
 from services.ingest.api.metrics import ApiMetrics
+from services.ingest.api.owner import Owner
 from services.ingest.api.proxies import Proxied, networks
 from services.ingest.api.reading import MessageReader
 from services.ingest.api.recent import Recent
@@ -102,12 +104,13 @@ def build_api(context: Context) -> Sequence[Component]:
         Writer(SOURCE),
         context.clock,
     )
-    reader = MessageReader(settings.dlr_api, read_secret(settings.internal_secret), recent, context.clock)
+    owner = Owner(settings.dlr_api, read_secret(settings.internal_secret), context.clock)
     door = Proxied(
         front_door(
             view,
             Submit(view, limiter, claims, acceptance, recent, metrics),
-            reader,
+            MessageReader(owner, recent),
+            Forwarding(view, owner),
             metrics,
             admin_app(office, VERSION),
         ),
@@ -121,7 +124,7 @@ def build_api(context: Context) -> Sequence[Component]:
         Prepare("idempotency indexes", rows.prepare),
         *(sender for sender in senders.values()),
         *gatherings.values(),
-        reader,
+        owner,
         relay,
         KeyUse(view.used, accounts, context.clock),
         server,

@@ -46,15 +46,11 @@ from shared.clock import Clock
 from shared.errors import FieldError, Refused
 from shared.http import problem
 from shared.ids import AccountId
-from shared.internal import HEADER, Scope, verify
+from shared.internal import ACTOR, HEADER, Scope, verify
 
 PATH: Final = "/internal/v1/webhooks"
-ACTOR: Final = "x-budstikke-actor"
-"""The id of the API key that asks, from the front door; kept as `created_by`."""
-
 _READS: Final = frozenset({Scope.READ})
-_CHANGES: Final = frozenset({Scope.READ})
-"""The front door checks what a key may do before it vouches; its token has one scope so far."""
+_CHANGES: Final = frozenset({Scope.MANAGE})
 
 _ACTOR: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _DELIVERED: Final = "delivered"

@@ -11,11 +11,11 @@ import httpx
 import pytest
 
 from services.dlr.api.app import application
-from services.dlr.webhooks.api.routes import ACTOR, PATH, WebhookRoutes
+from services.dlr.webhooks.api.routes import PATH, WebhookRoutes
 from services.dlr.webhooks.endpoints.endpoint import MOST_ENDPOINTS, EndpointId, Off
 from services.dlr.webhooks.signing import key_of
 from shared.ids import AccountId
-from shared.internal import HEADER, Scope, sign
+from shared.internal import ACTOR, HEADER, Scope, sign
 from simulators.customer.behaviour import Behaviour, Manner
 from simulators.customer.receiver import Receiver
 from tests.integration.dlr.driving import message_ids
@@ -36,7 +36,8 @@ class Door:
     async def ask(
         self, method: str, path: str = "", body: Any = None, *, account: str = ACCOUNT, **headers: str
     ) -> httpx.Response:
-        token = sign(SECRET, AccountId(account), Scope.READ, self._clock.now())
+        scope = Scope.READ if method == "GET" else Scope.MANAGE
+        token = sign(SECRET, AccountId(account), scope, self._clock.now())
         return await self._http.request(
             method, f"{PATH}{path}", json=body, headers={HEADER: token, ACTOR: "k1", **headers}
         )

@@ -19,8 +19,10 @@ from services.ingest.accounts.keys import ALL_SCOPES, KeyId, make
 from services.ingest.accounts.view import AccountView
 from services.ingest.api.accepting import SOURCE, Acceptance
 from services.ingest.api.app import front_door
+from services.ingest.api.forwarding import Forwarding
 from services.ingest.api.gathering import Gathering
 from services.ingest.api.metrics import ApiMetrics
+from services.ingest.api.owner import Owner
 from services.ingest.api.reading import MessageReader
 from services.ingest.api.recent import Recent
 from services.ingest.api.submitting import Submit
@@ -35,6 +37,7 @@ from shared.contracts.words import Lane
 from shared.errors import TryLater
 from shared.ids import AccountId, TimeOrderedIds
 from shared.kafka.record import Output
+from shared.lifecycle import Component
 from shared.privacy.keys import FileKeyStore
 from shared.privacy.sealing import Sealer
 from tests.unit.ingest.idempotency.rows import MemoryRows
@@ -72,7 +75,7 @@ class Broker:
             raise TryLater("producer_lost", "told to fail")
 
 
-class Owner:
+class Dlr:
     """The owner of the message log: answers what it is told to, or not at all."""
 
     def __init__(self) -> None:
@@ -93,7 +96,7 @@ class Door:
     def __init__(self, keys: Path, account: Account | None = None, **gathering: Any) -> None:
         self.clock = ManualClock(START)
         self.broker = Broker()
-        self.owner = Owner()
+        self.owner = Dlr()
         self.grants: dict[KeyId, Grant] = {}
         self.key = self.add(account or Account(AccountId("acme"), "Acme", default_sender="Acme"))
         self.sealer = Sealer(FileKeyStore(keys), self.clock)
@@ -117,11 +120,13 @@ class Door:
         claims = Claims(self.rows, self.sealer, self.clock, IdempotencyMetrics(self.registry))
         view = AccountView(self._find, self.clock)
         acceptance = Acceptance(self.gatherings, TimeOrderedIds(Random(7)), self.sealer, Writer(SOURCE), self.clock)
-        self.reader = MessageReader(
-            "http://owner", SECRET, recent, self.clock, transport=httpx.MockTransport(self.owner)
-        )
+        self.dlr = Owner("http://owner", SECRET, self.clock, transport=httpx.MockTransport(self.owner))
         self.app = front_door(
-            view, Submit(view, self.limiter, claims, acceptance, recent, metrics), self.reader, metrics
+            view,
+            Submit(view, self.limiter, claims, acceptance, recent, metrics),
+            MessageReader(self.dlr, recent),
+            Forwarding(view, self.dlr),
+            metrics,
         )
         self.client = self.client_with(self.key)
 
@@ -151,7 +156,7 @@ class Door:
 
 @asynccontextmanager
 async def running(door: Door) -> AsyncIterator[Door]:
-    components = [*door.gatherings.values(), door.reader]
+    components: list[Component] = [*door.gatherings.values(), door.dlr]
     for component in components:
         await component.start()
     try:

@@ -1,0 +1,67 @@
+"""What the owner manages and answers itself: `/v1/webhooks` goes on as it came, under a token for the account."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from services.ingest.accounts.keys import Scope
+from services.ingest.accounts.view import AccountView
+from services.ingest.api.authentication import authenticate
+from services.ingest.api.bodies import headers_of, read_json
+from services.ingest.api.owner import Owner
+from services.ingest.api.problems import Code, Rejected
+from shared.errors import TryLater
+from shared.internal import Scope as Permission
+
+WEBHOOKS: Final = "/v1/webhooks"
+
+_TAIL: Final = re.compile(r"(?:/[A-Za-z0-9_-]{1,128}){0,4}")
+_PATIENCE: Final = 8.0
+"""Seconds: a test call waits up to five for the customer's server."""
+_OWN_FAULTS: Final = frozenset({401, 403})
+
+
+class Forwarding:
+    """Passes a call on and its answer back. Reading needs the scope `messages:read`, changing needs `admin`."""
+
+    def __init__(self, view: AccountView, owner: Owner) -> None:
+        self._view = view
+        self._owner = owner
+
+    def routes(self) -> list[Route]:
+        """The paths that go on."""
+        methods = ["GET", "POST", "PATCH", "DELETE"]
+        return [
+            Route(WEBHOOKS, self._forward, methods=methods),
+            Route(f"{WEBHOOKS}/{{tail:path}}", self._forward, methods=methods),
+        ]
+
+    async def _forward(self, request: Request) -> Response:
+        reads = request.method in {"GET", "HEAD"}
+        headers = headers_of(request.scope)
+        grant = await authenticate(self._view, request.scope, headers, Scope.READ if reads else Scope.ADMIN)
+        tail = request.url.path.removeprefix(WEBHOOKS)
+        if _TAIL.fullmatch(tail) is None:
+            raise Rejected(Code.NOT_FOUND)
+        has_body = b"content-length" in headers or b"transfer-encoding" in headers
+        body = (
+            await read_json(headers, request.receive) if has_body and headers.get(b"content-length") != b"0" else None
+        )
+        answer = await self._owner.ask(
+            request.method,
+            f"/internal{WEBHOOKS}{tail}",
+            grant.account.account_id,
+            Permission.READ if reads else Permission.MANAGE,
+            query=request.scope["query_string"],
+            body=body,
+            actor=str(grant.key.key_id),
+            seconds=_PATIENCE,
+        )
+        if answer is None or answer.status in _OWN_FAULTS:
+            raise TryLater("webhooks_unavailable", "the owner of the webhooks does not answer")
+        return Response(answer.body, answer.status, media_type=answer.content_type or None)

@@ -1,0 +1,58 @@
+"""Webhooks are managed by their owner: the door says who asks and for what, and passes the rest on as it came."""
+
+from __future__ import annotations
+
+import pytest
+
+from services.ingest.accounts.account import Account
+from services.ingest.accounts.keys import ALL_SCOPES, Scope
+from shared.ids import AccountId
+from shared.internal import ACTOR, HEADER, verify
+from shared.internal import Scope as Permission
+from tests.unit.ingest.api.door import SECRET, Door
+
+ACME = Account(AccountId("acme"), "Acme", default_sender="Acme")
+
+
+def manager(door: Door) -> dict[str, str]:
+    return {"authorization": f"Bearer {door.add(ACME, scopes=ALL_SCOPES | {Scope.ADMIN})}"}
+
+
+async def test_a_change_goes_on_with_its_body_and_the_key_that_asked(door: Door) -> None:
+    door.owner.status, door.owner.body = 201, b'{"id":"e1"}'
+    answer = await door.post({"url": "https://example.no/hook"}, "/v1/webhooks", headers=manager(door))
+    assert (answer.status_code, answer.content) == (201, b'{"id":"e1"}')
+    (asked,) = door.owner.asked
+    assert (asked.method, asked.url.raw_path) == ("POST", b"/internal/v1/webhooks")
+    assert asked.content == b'{"url":"https://example.no/hook"}'
+    claims = verify(SECRET, asked.headers[HEADER], door.clock.now())
+    assert (claims.account_id, claims.scope) == ("acme", Permission.MANAGE)
+    assert asked.headers[ACTOR] in door.grants
+
+
+async def test_a_read_goes_on_with_its_query_and_may_not_change_anything(door: Door) -> None:
+    door.owner.status = 200
+    await door.client.get("/v1/webhooks/e1/deliveries?state=dead&limit=5")
+    (asked,) = door.owner.asked
+    assert asked.url.raw_path == b"/internal/v1/webhooks/e1/deliveries?state=dead&limit=5"
+    assert verify(SECRET, asked.headers[HEADER], door.clock.now()).scope is Permission.READ
+
+
+async def test_a_key_without_the_scope_changes_nothing(door: Door) -> None:
+    answer = await door.post({"url": "https://example.no/hook"}, "/v1/webhooks")
+    assert (answer.status_code, answer.json()["code"]) == (403, "scope_missing")
+    assert not door.owner.asked
+
+
+@pytest.mark.parametrize("path", ["/v1/webhooks/..", "/v1/webhooks/a/b/c/d/e", "/v1/webhooks/%2e%2e/messages/x"])
+async def test_a_path_that_leads_elsewhere_is_not_found(door: Door, path: str) -> None:
+    answer = await door.client.get(path)
+    assert answer.status_code == 404
+    assert not door.owner.asked
+
+
+@pytest.mark.parametrize("status", [None, 401, 403])
+async def test_without_the_owner_s_trust_the_answer_is_to_come_back(door: Door, status: int | None) -> None:
+    door.owner.status = status
+    answer = await door.client.get("/v1/webhooks")
+    assert (answer.status_code, answer.json()["code"]) == (503, "unavailable")
