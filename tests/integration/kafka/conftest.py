@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
+import sys
 from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
 
 import aiokafka
+import msgspec
 import pytest
 from aiokafka.admin import AIOKafkaAdminClient
 
 from shared.kafka.aio import AioCluster
 from shared.kafka.record import Record
 from shared.kafka.settings import KafkaSettings
+from tests.integration.kafka.attacking import Start
+from tests.integration.kafka.worker import Plan
 from tests.unit.kafka.kit import Kit
+
+ROOT = Path(__file__).resolve().parents[3]
 
 
 class BrokerTruth:
@@ -73,3 +82,29 @@ async def kit(kafka: str, settings: KafkaSettings) -> AsyncIterator[Kit]:
     kit = Kit(AioCluster(settings), settings, BrokerTruth(kafka))
     yield kit
     await kit.close()
+
+
+@pytest.fixture
+async def start(kit: Kit) -> AsyncIterator[Start]:
+    """Starts worker processes; what is left of them is killed in the end."""
+    processes: list[asyncio.subprocess.Process] = []
+
+    async def start(group: str, source: str, target: str, **options: Any) -> asyncio.subprocess.Process:
+        plan = Plan(kit.settings.bootstrap, group, source, target, **options)
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            "tests.integration.kafka.worker",
+            msgspec.json.encode(plan).decode(),
+            cwd=ROOT,
+            stdout=asyncio.subprocess.DEVNULL,
+            stderr=asyncio.subprocess.DEVNULL,
+        )
+        processes.append(process)
+        return process
+
+    yield start
+    for process in processes:
+        if process.returncode is None:
+            process.kill()
+        await process.wait()
