@@ -53,5 +53,9 @@ AWAY: Final[Mapping[str, Explanation]] = {
         "Repeat with the same `Idempotency-Key`.",
     ),
     "messages_unavailable": Explanation("The message log does not answer.", "Read again after `Retry-After`."),
+    "webhooks_unavailable": Explanation(
+        "The owner of the webhooks does not answer: a change may have been made.",
+        "Look at `GET /v1/webhooks`, then repeat what is missing.",
+    ),
 }
 """What `detail` of `unavailable` may be."""

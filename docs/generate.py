@@ -1,0 +1,79 @@
+"""`python -m docs.generate`: writes into the pages what they say of the code; `--check` compares and writes nothing.
+
+A page keeps its prose. What comes from code stands between `<!-- from code: NAME -->` and `<!-- end: NAME -->`.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Final
+
+from docs.sections import codes, make, operators, settings, states
+
+FOLDER: Final = Path(__file__).parent
+REMEDY: Final = "run `.venv/bin/python -m docs.generate` and commit what it writes"
+
+PAGES: Final[Mapping[str, Mapping[str, Callable[[], str]]]] = {
+    "configuration.md": {
+        "settings": settings.settings,
+        "operators": operators.operators,
+        "make": make.make,
+        "command": make.environment_of_command,
+    },
+    "errors.md": {
+        "problems": codes.problems,
+        "away": codes.away,
+        "fields": codes.fields,
+        "admin problems": codes.admin_problems,
+        "admin fields": codes.admin_fields,
+        "reasons": codes.reasons,
+        "webhooks": codes.webhooks,
+        "exits": codes.exits,
+    },
+    "concepts.md": {"states": states.states},
+}
+"""The sections of each page, by name."""
+
+
+def filled(page: str, sections: Mapping[str, Callable[[], str]]) -> str:
+    """The page with its sections as the code has them now. Raises `ValueError` unless it has exactly these."""
+    names = re.findall(r"^<!-- from code: (.+) -->$", page, re.MULTILINE)
+    if names != list(sections):
+        raise ValueError(f"the page has the sections {names}, not {list(sections)}")
+    for name, section in sections.items():
+        begin, end = f"<!-- from code: {name} -->", f"<!-- end: {name} -->"
+        before, _, rest = page.partition(begin)
+        _, found, after = rest.partition(end)
+        if not found:
+            raise ValueError(f"the section {name} does not end")
+        page = f"{before}{begin}\n\n{section()}\n\n{end}{after}"
+    return page
+
+
+def stale() -> dict[Path, str]:
+    """The pages that say other than the code, each with what it should be."""
+    now = {FOLDER / name: filled((FOLDER / name).read_text(), sections) for name, sections in PAGES.items()}
+    return {path: text for path, text in now.items() if path.read_text() != text}
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Write or check; 1 when a check found something, 2 for wrong usage."""
+    if arguments not in ([], ["--check"]):
+        print("usage: python -m docs.generate [--check]", file=sys.stderr)  # noqa: T201
+        return 2
+    found = stale()
+    if arguments:
+        for path in found:
+            print(f"docs/{path.name} does not say what the code says: {REMEDY}", file=sys.stderr)  # noqa: T201
+        return 1 if found else 0
+    for path, text in found.items():
+        path.write_text(text)
+        print(f"wrote docs/{path.name}")  # noqa: T201
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

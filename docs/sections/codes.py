@@ -1,0 +1,97 @@
+"""Every public code with its cause and remedy, from the tables that stand beside the codes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from enum import Enum, IntEnum
+from http import HTTPStatus
+from typing import Any
+
+from cli.exits import EXITS
+from docs.sections.tables import code, sentence, table
+from services.dlr.webhooks.api.explained import ENDS, FAILURES, OFFS, REFUSALS
+from services.ingest.admin.explained import ADMIN_FIELDS
+from services.ingest.admin.problems import ADMIN_KINDS
+from services.ingest.api.explained import AWAY, FIELDS
+from services.ingest.api.problems import KINDS, Kind
+from shared.contracts.codes import PERMANENT, REASONS
+from shared.explanations import Explanation
+from shared.text.codes import NUMBERS, SENDERS, TEXTS
+
+_HEAD = ("code", "cause", "remedy")
+
+
+def problems() -> str:
+    """Problem documents of the API."""
+    return _kinds(KINDS)
+
+
+def admin_problems() -> str:
+    """Problem documents that only `/admin` gives."""
+    return _kinds(ADMIN_KINDS)
+
+
+def away() -> str:
+    """`detail` of `unavailable`."""
+    return _explained(AWAY)
+
+
+def fields() -> str:
+    """`code` of an entry of `errors`."""
+    return _explained(FIELDS, TEXTS, NUMBERS, SENDERS)
+
+
+def admin_fields() -> str:
+    """The same, of `/admin` alone."""
+    return _explained(ADMIN_FIELDS)
+
+
+def reasons() -> str:
+    """Reasons of final states; those that speak of the number itself are marked."""
+    head = ("reason", "cause", "remedy", "drop the number")
+    rows = ((*_row(key, REASONS[key]), "yes" if key in PERMANENT else "") for key in REASONS)
+    return table(head, rows)
+
+
+def webhooks() -> str:
+    """What the management of webhooks shows."""
+    parts = (
+        ("Problem documents:", REFUSALS),
+        ("`failure` of an attempt:", FAILURES),
+        ("`end` of a dead delivery:", ENDS),
+        ("`off` of an endpoint:", OFFS),
+    )
+    return "\n\n".join(f"{title}\n\n{_explained(explained)}" for title, explained in parts)
+
+
+def exits() -> str:
+    """Exit codes of the command."""
+    return _explained(EXITS)
+
+
+def _kinds(kinds: Mapping[Any, Kind]) -> str:
+    rows = (
+        (code(_text(key)), f"{kind.status} {HTTPStatus(kind.status).phrase}", kind.meaning, kind.remedy)
+        for key, kind in sorted(kinds.items(), key=lambda item: item[1].status)
+    )
+    return table(("code", "status", "cause", "remedy"), rows)
+
+
+def _explained(*tables: Mapping[Any, Explanation]) -> str:
+    return table(_HEAD, _rows(tables))
+
+
+def _rows(tables: Iterable[Mapping[Any, Explanation]]) -> Iterable[tuple[str, ...]]:
+    for explained in tables:
+        for key, explanation in explained.items():
+            yield _row(key, explanation)
+
+
+def _row(key: str | Enum, explanation: Explanation) -> tuple[str, ...]:
+    return code(_text(key)), sentence(explanation.cause), explanation.remedy
+
+
+def _text(key: str | Enum) -> str:
+    if isinstance(key, IntEnum):
+        return f"{key.value} {key.name.lower()}"
+    return str(key.value) if isinstance(key, Enum) else key
