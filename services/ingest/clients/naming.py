@@ -8,13 +8,18 @@ from datetime import datetime
 
 import msgspec
 
+from services.ingest.api.problems import Code, Rejected
 from services.ingest.clients.asking import Ask, place_of, published_at
 from services.ingest.idempotency.claims import Claims, KeyReused, Replay
 from services.ingest.idempotency.key import IdempotencyKey, row_id
 from services.ingest.idempotency.store import Row, Rows
 from shared.clock import Clock
+from shared.errors import BadRecord
 from shared.ids import AccountId, DerivedIds
 from shared.privacy.sealing import Sealer
+from shared.telemetry.logs import get_log
+
+_log = get_log()
 
 
 class Named(msgspec.Struct, frozen=True):
@@ -37,14 +42,15 @@ class Naming:
         self._sealer = sealer
         self._clock = clock
 
-    async def __call__(self, asks: Sequence[Ask]) -> Sequence[Named | KeyReused | None]:
-        """For each request its name; None when it was answered before, `KeyReused` when its key is another's.
+    async def __call__(self, asks: Sequence[Ask]) -> Sequence[Named | Rejected | None]:
+        """For each request its name; None when it was answered before; why it is refused, when its
+        key is another's or the row of its key cannot be read.
 
         Raises `TryLater`: then nothing may be produced.
         """
         now = self._clock.now()
         now = now.replace(microsecond=now.microsecond // 1000 * 1000)  # as the store keeps it
-        named: list[Named | KeyReused | None] = []
+        named: list[Named | Rejected | None] = []
         rows: list[Row] = []
         keyed: list[tuple[int, Ask, IdempotencyKey]] = []
         for index, ask in enumerate(asks):
@@ -64,12 +70,15 @@ class Naming:
                 named[index] = outcome
         return named
 
-    async def _find(self, ask: Ask, key: IdempotencyKey) -> Named | KeyReused | None:
+    async def _find(self, ask: Ask, key: IdempotencyKey) -> Named | Rejected | None:
         """What the row that stands says."""
         try:
             claim = await self._claims.claim(ask.account.account_id, key, ask.fingerprint)
-        except KeyReused as reused:
-            return reused
+        except KeyReused:
+            return Rejected(Code.IDEMPOTENCY_KEY_REUSED)
+        except BadRecord as error:
+            _log.error("client_claim_unreadable", code=error.code, account=ask.account.account_id)
+            return Rejected(Code.INTERNAL_ERROR)
         return None if isinstance(claim, Replay) else Named(DerivedIds(claim.account_id, claim.key, claim.at), claim.at)
 
     def _row(self, account_id: AccountId, key: IdempotencyKey, fingerprint: str, now: datetime) -> Row:

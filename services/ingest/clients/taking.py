@@ -17,7 +17,6 @@ from services.ingest.clients.asking import Ask, ask, published_at
 from services.ingest.clients.choosing import Client, Clients
 from services.ingest.clients.metrics import ClientMetrics
 from services.ingest.clients.naming import Named, Naming
-from services.ingest.idempotency.claims import KeyReused
 from services.ingest.limits.limiter import Standing
 from shared.contracts.codec import Writer
 from shared.contracts.events import Actor
@@ -148,8 +147,8 @@ class TakeOver:
             client = reading.client
             if client is None:
                 continue
-            if isinstance(named, KeyReused):
-                self._refuse(reading, client, one.record, Rejected(Code.IDEMPOTENCY_KEY_REUSED))
+            if isinstance(named, Rejected):
+                self._refuse(reading, client, one.record, named)
             elif named is None:
                 self._metrics.replayed.inc()
             else:

@@ -1,0 +1,230 @@
+"""Requests of client systems on the real broker and database: taken over once, refused with an answer, never stuck."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from aiokafka.admin import AIOKafkaAdminClient
+from prometheus_client import CollectorRegistry
+
+from deploy.local.kafka import Kafka
+from services.ingest.accounts.account import Limits
+from services.ingest.accounts.store import DATABASE, AccountStore
+from services.ingest.idempotency.key import IdempotencyKey, row_id
+from shared.clock import SystemClock
+from shared.contracts.topics import LOCAL, client_requests, specs
+from shared.contracts.words import AccountState, Door, Lane
+from shared.ids import AccountId
+from shared.kafka.metrics import KafkaMetrics
+from shared.kafka.sending import Sender
+from shared.kafka.settings import KafkaSettings
+from shared.kafka.topics import create
+from shared.stores.mongodb import MongoStore
+from tests.integration.ingest.clients.running import Room
+from tests.support import wait_until
+
+TEXT = {"to": "+4790000001", "text": "Hei"}
+
+
+@pytest.fixture(scope="session")
+def keys(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One key store for all tests: what an earlier one left is read again by a later one."""
+    return tmp_path_factory.mktemp("keys")
+
+
+@pytest.fixture
+async def room(secured: Kafka, mongodb: str, tmp_path: Path, keys: Path) -> AsyncIterator[Room]:
+    connection = KafkaSettings(bootstrap=secured.bootstrap, client_id="test")
+    await create(connection, specs([], LOCAL))
+    mongo = MongoStore(mongodb, DATABASE)
+    await mongo.start()
+    sender = Sender(connection=connection, clock=SystemClock(), metrics=KafkaMetrics(CollectorRegistry()))
+    await sender.start()
+    made = Room(secured.bootstrap, mongodb, AccountStore(mongo), sender, tmp_path, keys)
+    try:
+        yield made
+    finally:
+        made.end()
+        await sender.stop(1.0)
+        await mongo.stop(5.0)
+
+
+async def close(room: Room, account_id: AccountId, state: AccountState) -> None:
+    await room.accounts._store.database.accounts.update_one({"_id": account_id}, {"$set": {"state": state}})
+
+
+async def test_a_request_becomes_messages_under_the_accounts_name(room: Room) -> None:
+    account = await room.account()
+    await room.publish(account, {**TEXT, "to": ["+4790000001", "+4790000002"], "category": "otp", "reference": "r"})
+    room.start()
+    first, second = await room.wait_for(account, 2, Lane.EXPRESS)
+    assert {first.door, second.door} == {Door.KAFKA}
+    assert {first.actor.key_id, second.actor.key_id} == {f"client-{account}"}
+    assert first.reference == "r"
+
+
+async def test_the_same_id_twice_is_one_message_and_with_another_body_refused(room: Room) -> None:
+    account = await room.account()
+    room.start()
+    await room.publish(account, TEXT, TEXT, {**TEXT, "text": "Noe annet"}, TEXT, key="order-1")
+    await room.publish(account, TEXT, key="order-2")
+    found = await room.wait_for(account, 2)
+    (refusal,) = await room.answers(account, 1)
+    assert len({event.message_id for event in found}) == 2
+    assert refusal["type"] == "request.refused"
+    assert refusal["data"]["request_id"] == "order-1"
+    assert refusal["data"]["problem"]["code"] == "idempotency_key_reused"
+
+
+async def test_poison_is_answered_and_stops_neither_its_partition_nor_another_accounts(room: Room) -> None:
+    poisoned, other = await room.account(), await room.account()
+    room.start()
+    await room.publish(poisoned, b"", b"{", b"\xff\xfe", b"[" * 5000, {"bogus": 1}, {**TEXT, "to": "12"}, [1], TEXT)
+    await room.publish(other, TEXT)
+    await room.wait_for(other, 1)
+    await room.wait_for(poisoned, 1)
+    answers = await room.answers(poisoned, 7)
+    assert [answer["data"]["offset"] for answer in sorted(answers, key=lambda one: one["data"]["offset"])] == [
+        *range(7)
+    ]
+    assert {answer["data"]["problem"]["code"] for answer in answers} == {
+        "invalid_json",
+        "invalid_request",
+        "no_valid_recipient",
+    }
+
+
+async def test_killed_twice_under_way_every_request_is_taken_over_under_one_id(room: Room) -> None:
+    account = await room.account()
+    count = 3000
+    for begin in range(0, count, 500):
+        await room.publish(account, *({**TEXT, "text": f"Nr {number}"} for number in range(begin, begin + 500)))
+    for least in (1, 1000):
+        process = room.start()
+        await room.wait_for(account, least)
+        assert process.pid is not None
+        os.kill(process.pid, signal.SIGKILL)
+        await wait_until(lambda process=process: not process.running)  # type: ignore[misc]
+    room.start()
+    found = await room.wait_for(account, count)
+    assert len({event.message_id for event in found}) == count
+
+
+async def test_killed_requests_with_ids_keep_their_ids(room: Room) -> None:
+    account = await room.account()
+    for number in range(300):
+        await room.publish(account, {**TEXT, "text": f"Nr {number}"}, key=f"k-{number}")
+    process = room.start()
+    before = {event.message_id for event in await room.wait_for(account, 1)}
+    assert process.pid is not None
+    os.kill(process.pid, signal.SIGKILL)
+    await wait_until(lambda: not process.running)
+    room.start()
+    after = {event.message_id for event in await room.wait_for(account, 300)}
+    assert before <= after
+    assert len(after) == 300
+
+
+async def test_an_account_whose_topics_go_and_come_back_holds_nobody_up(room: Room) -> None:
+    gone, other = await room.account(), await room.account()
+    room.start()
+    await room.publish(gone, TEXT, {"bogus": 1})
+    await room.wait_for(gone, 1)
+    await room.answers(gone, 1)
+    admin = AIOKafkaAdminClient(bootstrap_servers=room.kafka)
+    await admin.start()
+    await admin.delete_topics([client_requests(gone), f"clients.{gone}.events"])
+    await room.publish(other, TEXT)
+    await room.wait_for(other, 1)
+    await wait_until(lambda: '"gone":1' in room.log())
+
+    async def absent() -> bool:
+        return not {client_requests(gone), f"clients.{gone}.events"} & set(await admin.list_topics())
+
+    await wait_until(absent)
+    await admin.close()
+    await room.make_pair(gone)
+    await room.publish(gone, TEXT, {"bogus": 2})
+    await room.wait_for(gone, 2)
+    await room.answers(gone, 1)
+
+
+async def test_the_broker_may_go_and_come_back(room: Room, secured: Kafka) -> None:
+    account = await room.account()
+    for begin in range(0, 3000, 500):
+        await room.publish(account, *({**TEXT, "text": f"Nr {number}"} for number in range(begin, begin + 500)))
+    process = room.start()
+    await room.wait_for(account, 1)
+    secured.kill()
+    secured.start()
+    await asyncio.to_thread(secured.wait_ready)
+    found = await room.wait_for(account, 3000)
+    assert len({event.message_id for event in found}) == 3000
+    assert process.running
+
+
+async def test_a_claim_that_cannot_be_read_is_one_requests_trouble_alone(room: Room) -> None:
+    account = await room.account()
+    room.start()
+    await room.publish(account, TEXT, key="damaged")
+    await room.wait_for(account, 1)
+    rows = room.accounts._store.database.idempotency
+    await rows.update_one({"_id": row_id(account, IdempotencyKey("damaged"))}, {"$set": {"body": b"\x01damaged"}})
+    await room.publish(account, TEXT, key="damaged")
+    await room.publish(account, TEXT, key="another")
+    await room.wait_for(account, 2)
+    (refusal,) = await room.answers(account, 1)
+    assert refusal["data"]["problem"]["code"] == "internal_error"
+
+
+async def test_a_topic_with_more_partitions_is_read_whole_and_one_without_its_pair_not_at_all(room: Room) -> None:
+    wide, half = await room.account(partitions=3), await room.account(pair=False)
+    room.start()
+    for partition in range(3):
+        await room.publish(wide, TEXT, partition=partition)
+    await room.wait_for(wide, 3)
+    assert await room.asked(half) == []
+
+
+async def test_a_closed_account_is_not_read_and_a_suspended_one_is_told(room: Room) -> None:
+    closed, suspended, other = await room.account(), await room.account(), await room.account()
+    await close(room, closed, AccountState.CLOSED)
+    await close(room, suspended, AccountState.SUSPENDED)
+    for account in (closed, suspended, other):
+        await room.publish(account, TEXT)
+    room.start()
+    await room.wait_for(other, 1)
+    (refusal,) = await room.answers(suspended, 1)
+    assert refusal["data"]["problem"]["code"] == "account_suspended"
+    assert await room.asked(closed) == []
+    assert await room.asked(suspended) == []
+
+
+async def test_an_account_beyond_its_limits_waits_and_nobody_with_it(room: Room) -> None:
+    limits = Limits(messages_per_second=5, messages_burst=5)
+    slow, quick = await room.account(limits=limits), await room.account()
+    await room.publish(slow, *({**TEXT, "text": f"Nr {number}"} for number in range(15)))
+    await room.publish(quick, *({**TEXT, "text": f"Nr {number}"} for number in range(200)))
+    room.start()
+    await room.wait_for(quick, 200)
+    assert len(await room.asked(slow)) < 15
+    await room.wait_for(slow, 15)
+    assert await room.answers(slow, 0) == []
+
+
+async def test_a_stop_in_order_leaves_nothing_to_repeat(room: Room) -> None:
+    account = await room.account()
+    await room.publish(account, TEXT)
+    process = room.start()
+    await room.wait_for(account, 1)
+    process.stop(30.0)
+    room.start()
+    await room.ready()
+    await room.publish(account, {**TEXT, "text": "Nummer to"})
+    found = await room.wait_for(account, 2)
+    assert len(found) == 2
