@@ -18,6 +18,9 @@ QUARANTINE_AFTER = 3
 MESSAGE_BYTES = 1024
 DEAD_LETTER_BYTES = 1_040_000
 """Most that a dead letter may take: a largest record and its new headers, still within a broker's default."""
+_FRAME_BYTES = 64  # length fields of a record and of its batch, generously
+_HEADER_FRAME_BYTES = 10
+_TIME_BYTES = 20
 
 
 class DeadLetterLimit(msgspec.Struct, frozen=True):
@@ -79,16 +82,18 @@ class DeadLetterCount:
 def dead_letter(record: Record, error: Refused, *, topic: str, partition: int, group: str, now_ms: int) -> Output:
     """The record as it goes to the dead-letter topic: key, value and headers unchanged, and why it is there.
 
-    A record that has been there before keeps the time of its first failure and gets the newest reason.
+    A record that has been there before keeps the time of its first failure and gets the newest reason. Of a record
+    that would not fit (foreign ones may be larger than ours, or were compressed) only the reason goes there, with
+    `dlq-left-out` naming its bytes: it lies where `dlq-source-*` says, for as long as that topic keeps it.
     """
     first_failed = str(now_ms).encode()
     headers: list[tuple[str, bytes]] = []
     for name, value in record.headers:
-        if name == "dlq-first-failed-at":
+        if name == "dlq-first-failed-at" and len(value) <= _TIME_BYTES:
             first_failed = value
         elif not name.startswith("dlq-"):
             headers.append((name, value))
-    headers += [
+    reason = (
         ("dlq-source-topic", record.topic.encode()),
         ("dlq-source-partition", str(record.partition).encode()),
         ("dlq-source-offset", str(record.offset).encode()),
@@ -96,8 +101,17 @@ def dead_letter(record: Record, error: Refused, *, topic: str, partition: int, g
         ("dlq-error-type", error.code.encode()),
         ("dlq-error-message", error.detail.encode()[:MESSAGE_BYTES].decode(errors="ignore").encode()),
         ("dlq-first-failed-at", first_failed),
-    ]
-    return Output(topic, partition, record.key, record.value, tuple(headers))
+    )
+    carried = _bytes_of(record.key, record.value, headers)
+    if carried + _bytes_of(None, None, reason) + _FRAME_BYTES > DEAD_LETTER_BYTES:
+        return Output(topic, partition, None, None, (*reason, ("dlq-left-out", str(carried).encode())))
+    return Output(topic, partition, record.key, record.value, (*headers, *reason))
+
+
+def _bytes_of(key: bytes | None, value: bytes | None, headers: Iterable[tuple[str, bytes]]) -> int:
+    """At most what they take."""
+    head = sum(len(name.encode()) + len(content) + _HEADER_FRAME_BYTES for name, content in headers)
+    return len(key or b"") + len(value or b"") + head
 
 
 class DeadLetters:

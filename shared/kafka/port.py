@@ -48,7 +48,8 @@ class OutOfRange(Fatal):
     """Offsets that are gone, or that never were: of these partitions nothing more is read before they are sought."""
 
     def __init__(self, partitions: frozenset[TopicPartition], detail: str) -> None:
-        super().__init__("offset_out_of_range", detail)
+        remedy = "retention has deleted what was not read yet, or the topic was made anew: set the group's offsets"
+        super().__init__("offset_out_of_range", f"{detail}: {remedy} by hand, and find out what was lost")
         self.partitions = partitions
 
 

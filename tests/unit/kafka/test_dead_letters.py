@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from shared.errors import BadRecord
-from shared.kafka.dead_letters import DeadLetterCount, DeadLetterLimit, dead_letter
+from shared.kafka.dead_letters import DEAD_LETTER_BYTES, DeadLetterCount, DeadLetterLimit, dead_letter
 from shared.kafka.record import Record
 from tests.unit.kafka.kit import header_values
 
@@ -37,6 +37,25 @@ def test_a_long_reason_is_cut_between_letters() -> None:
     letter = dead_letter(record(), BadRecord("long", "å" * 2000), topic="d", partition=0, group="g", now_ms=1)
     message = dict(letter.headers)["dlq-error-message"]
     assert message.decode() == "å" * 512
+
+
+@pytest.mark.parametrize("part", ["value", "header", "key"])
+def test_of_a_record_that_does_not_fit_only_the_reason_is_kept(part: str) -> None:
+    big = bytes(DEAD_LETTER_BYTES)
+    bad = Record(
+        "t",
+        2,
+        5,
+        0,
+        big if part == "key" else b"k",
+        big if part == "value" else b"v",
+        (("a", big if part == "header" else b"1"),),
+    )
+    letter = dead_letter(bad, BadRecord("large", "too large"), topic="d", partition=0, group="g", now_ms=1)
+    assert (letter.key, letter.value) == (None, None)
+    headers = header_values(Record("", 0, 0, 0, None, None, letter.headers))
+    assert int(headers["dlq-left-out"]) > DEAD_LETTER_BYTES
+    assert (headers["dlq-source-topic"], headers["dlq-source-offset"], headers["dlq-error-type"]) == ("t", "5", "large")
 
 
 @pytest.mark.parametrize(
