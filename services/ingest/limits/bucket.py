@@ -83,13 +83,13 @@ def rates_of(limits: Limits | None, default: Rates) -> Rates:
 
 def filled(level: Level, rates: Rates, now: float) -> Amount:
     """What is in the buckets now. A clock that went back fills nothing."""
-    seconds = max(0.0, now - level.at)
-    return Amount(
-        *(
-            min(burst, left + seconds * rate)
-            for left, rate, burst in zip(level.amount, rates.per_second, rates.burst, strict=True)
-        )
-    )
+    (messages, parts), at = level
+    seconds = now - at if now > at else 0.0
+    rate, parts_rate = rates.per_second
+    most, most_parts = rates.burst
+    messages += seconds * rate
+    parts += seconds * parts_rate
+    return Amount(min(most, messages), min(most_parts, parts))
 
 
 def wait_for(there: Amount, rates: Rates, need: Amount) -> float:

@@ -62,13 +62,16 @@ class Standing(msgspec.Struct, frozen=True):
 
 
 class _Entry:
-    """One account at this door. `level` is what the shared buckets held when last heard of, if that is not long ago."""
+    """One account at this door. `level` is what the shared buckets held when last heard of; `local` is set while the
+    door keeps buckets of its own, under the rates `share`.
+    """
 
-    __slots__ = ("asking", "leased", "level", "limits", "local", "rates", "until")
+    __slots__ = ("asking", "leased", "level", "limits", "local", "rates", "share", "until")
 
-    def __init__(self, limits: Limits | None, rates: Rates) -> None:
+    def __init__(self, limits: Limits | None, rates: Rates, share: Rates) -> None:
         self.limits = limits
         self.rates = rates
+        self.share = share
         self.leased = NOTHING
         self.until = 0.0
         self.level: Level | None = None
@@ -87,6 +90,8 @@ class _Entry:
 
     def there(self, now: float) -> Amount:
         """What the buckets hold now, at most, as far as is known here."""
+        if self.local is not None:
+            return filled(self.local, self.share, now)
         return self.rates.burst if self.level is None else filled(self.level, self.rates, now)
 
 
@@ -118,40 +123,42 @@ class Limiter:
         """Take what a request needs, all or nothing. Never fails, and waits at most for one answer of Valkey."""
         entry = self._entry(account)
         cost = Amount(messages, parts)
-        if entry.spend(cost, self._clock.monotonic()):
-            return self._standing(entry)
+        now = self._clock.monotonic()
+        if entry.spend(cost, now):
+            return _standing(entry, now)
         async with entry.asking:
             now = self._clock.monotonic()
             if entry.spend(cost, now):
-                return self._standing(entry)
+                return _standing(entry, now)
             need = Amount(max(0.0, messages - entry.leased.messages), max(0.0, parts - entry.leased.parts))
             wait = self._known_wait(entry, need, now)
             if wait > 0:
-                return self._refused(entry, need, wait)
+                return self._refused(entry, need, wait, now)
             taken = await self._ask(account.account_id, entry, need)
             if taken.granted is None:
-                return self._refused(entry, need, taken.wait)
+                return self._refused(entry, need, taken.wait, now)
             entry.leased = Amount(
                 entry.leased.messages + taken.granted.messages - messages,
                 entry.leased.parts + taken.granted.parts - parts,
             )
             entry.until = self._clock.monotonic() + LEASE_LIFE
-        return self._standing(entry)
+        return _standing(entry, now)
 
     def _entry(self, account: Account) -> _Entry:
         entry = self._entries.get(account.account_id)
-        if entry is None or entry.limits != account.limits:
+        limits = account.limits
+        if entry is None or (entry.limits is not limits and entry.limits != limits):
             if len(self._entries) >= self._size:
                 del self._entries[next(iter(self._entries))]
-            rates = rates_of(account.limits, self._default)
-            entry = self._entries[account.account_id] = _Entry(account.limits, rates)
+            rates = rates_of(limits, self._default)
+            entry = self._entries[account.account_id] = _Entry(limits, rates, rates.shared_by(self._processes))
         return entry
 
     def _known_wait(self, entry: _Entry, need: Amount, now: float) -> float:
         """Seconds that are certain without asking: others only take. What was heard long ago counts for nothing, for
         the buckets may have been lost.
         """
-        if entry.level is None or now - entry.level.at >= LEASE_LIFE:
+        if entry.local is not None or entry.level is None or now - entry.level.at >= LEASE_LIFE:
             return 0.0
         return wait_for(entry.there(now), entry.rates, need)
 
@@ -174,9 +181,10 @@ class Limiter:
                 self._metrics.shared_leases.inc()
                 entry.level, entry.local = taken.level, None
                 return taken
-        own = entry.rates.shared_by(self._processes)
-        before = entry.local or _share(entry, now, self._processes)
-        taken = take(before, own, now, need, want)
+        if entry.local is None:
+            messages, parts = entry.there(now)
+            entry.local = Level(Amount(messages / self._processes, parts / self._processes), now)
+        taken = take(entry.local, entry.share, now, need, want)
         entry.level, entry.local = None, taken.level
         self._metrics.local_leases.inc()
         return taken
@@ -188,43 +196,31 @@ class Limiter:
             self._metrics.local.set(away)
             _log.warning("limits_are_local" if away else "limits_are_shared", code=code)
 
-    def _refused(self, entry: _Entry, need: Amount, wait: float) -> Standing:
-        there = self._left(entry)
-        short = need.messages > 0 and there.messages < min(need.messages, entry.rates.burst.messages)
+    def _refused(self, entry: _Entry, need: Amount, wait: float, now: float) -> Standing:
+        there = entry.there(now)
+        burst = entry.rates.burst if entry.local is None else entry.share.burst
+        short = need.messages > 0 and there.messages < min(need.messages, burst.messages)
         resource = Resource.MESSAGES if short else Resource.PARTS
         self._metrics.refused[resource].inc()
-        return self._report(entry, there, resource, max(1, math.ceil(wait)))
-
-    def _standing(self, entry: _Entry) -> Standing:
-        left = self._left(entry)
-        burst = entry.rates.burst
-        scarce = left.parts * burst.messages < left.messages * burst.parts
-        return self._report(entry, left, Resource.PARTS if scarce else Resource.MESSAGES, None)
-
-    def _left(self, entry: _Entry) -> Amount:
-        """In the buckets and in our hand, as far as is known here."""
-        now = self._clock.monotonic()
-        if entry.local is not None:
-            there = filled(entry.local, entry.rates.shared_by(self._processes), now)
-        else:
-            there = entry.there(now)
-        return Amount(there.messages + entry.leased.messages, there.parts + entry.leased.parts)
-
-    @staticmethod
-    def _report(entry: _Entry, left: Amount, resource: Resource, retry_after: int | None) -> Standing:
-        index = 0 if resource is Resource.MESSAGES else 1
-        burst, rate = entry.rates.burst[index], entry.rates.per_second[index]
-        remaining = max(0, min(int(burst), int(left[index])))
-        return Standing(
-            resource=resource,
-            limit=int(burst),
-            remaining=remaining,
-            reset=max(0, math.ceil((burst - left[index]) / rate)),
-            retry_after=retry_after,
-        )
+        return msgspec.structs.replace(_report(entry, there, resource), retry_after=max(1, math.ceil(wait)))
 
 
-def _share(entry: _Entry, now: float, processes: int) -> Level:
-    """Our share of what was in the shared buckets when they were last heard of."""
-    there = entry.there(now)
-    return Level(Amount(there.messages / processes, there.parts / processes), now)
+def _standing(entry: _Entry, now: float) -> Standing:
+    """Of the scarcer resource: what is in the buckets and in our hand, as far as is known here."""
+    messages, parts = entry.there(now)
+    messages += entry.leased.messages
+    parts += entry.leased.parts
+    burst = entry.rates.burst
+    scarce = parts * burst.messages < messages * burst.parts
+    return _report(entry, Amount(messages, parts), Resource.PARTS if scarce else Resource.MESSAGES)
+
+
+def _report(entry: _Entry, left: Amount, resource: Resource) -> Standing:
+    index = 0 if resource is Resource.MESSAGES else 1
+    burst, there = entry.rates.burst[index], left[index]
+    return Standing(
+        resource=resource,
+        limit=int(burst),
+        remaining=int(there) if 0 < there < burst else int(burst) if there > 0 else 0,
+        reset=math.ceil((burst - there) / entry.rates.per_second[index]) if there < burst else 0,
+    )
