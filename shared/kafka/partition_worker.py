@@ -18,7 +18,7 @@ from shared.kafka.backoff import Backoff
 from shared.kafka.dead_letters import DEAD_LETTER_BYTES, DeadLetterCount, DeadLetterLimit, DeadLetters
 from shared.kafka.health import Pause
 from shared.kafka.metrics import KafkaMetrics
-from shared.kafka.port import Cluster, Fenced, Mark, Packed, ProducerLost, TransactionalProducer
+from shared.kafka.port import Cluster, Fenced, Mark, Packed, ProducerLost, TransactionalProducer, UnknownTopic
 from shared.kafka.record import Decode, E, EventT, Output, Received, Record
 from shared.kafka.share import Share
 from shared.telemetry.logs import get_log
@@ -29,6 +29,7 @@ TransactionalHandler: TypeAlias = Callable[[Sequence[Received[EventT]]], Awaitab
 
 _TRANSACTION = 20.0  # less than the cluster's own limit of 30 s
 _IDLE_COMMIT = 0.5
+_MISSES = 5  # takeovers in a row that fail on a topic which nobody knows
 _CLOSE = 2.0
 _ABORT = 2.0
 
@@ -75,9 +76,13 @@ class PartitionWorker(Generic[E]):
         self._seconds = job.metrics.batch_seconds.labels(job.group)
         self._verdicts = DeadLetterCount(job.dead_letter_limit)
         self._backoff = Backoff(job.random)
+        self._misses = 0
 
     async def run(self) -> None:
-        """Take over, work, and take over again whenever the producer is lost."""
+        """Take over, work, and take over again whenever the producer is lost.
+
+        Raises Fatal when an output's topic stays unknown: its records would wait for ever without anybody noticing.
+        """
         job, share = self._job, self._share
         while not share.closed:
             producer = job.cluster.transactional_producer(f"{job.group}.{share.partition[0]}.{share.partition[1]}")
@@ -86,6 +91,9 @@ class PartitionWorker(Generic[E]):
                 await share.start()
                 await self._work(producer)
             except TryLater as error:
+                self._misses = self._misses + 1 if isinstance(error, UnknownTopic) else 0
+                if self._misses == _MISSES:
+                    raise Fatal(error.code, f"{error.detail}: create it, and name it in `requires`") from error
                 job.metrics.rebuilds.labels(job.group, error.code).inc()
                 _log.warning("kafka_producer_lost", partition=self._place, detail=error.detail)
                 share.suspend()
@@ -112,6 +120,7 @@ class PartitionWorker(Generic[E]):
                 self._verdicts.good(len(batch.records))
             await self._transact(producer, attempt.results, self._share.mark_at(batch.next_offset))
             self._backoff.reset()
+            self._misses = 0
             self._finished.inc(len(batch.records))
             self._sizes.observe(len(batch.records))
             self._seconds.observe(job.clock.monotonic() - started)

@@ -3,6 +3,7 @@
 Errors that cross this border are ours:
 
     TryLater          the cluster does not answer, or asks for patience
+    ├── UnknownTopic  it knows no such topic, or no leader of it: that may pass, or never
     └── ProducerLost  this producer is of no further use; build a new one with the same id
         └── Fenced    somebody else has built one
     Refused           the record can never be written
@@ -25,6 +26,13 @@ Assignor = Literal["range", "roundrobin"]
 
 MAX_RECORD_BYTES = 1_000_000
 """Most that one record may take, headers included: what a broker accepts by default, less the dead-letter headers."""
+
+
+class UnknownTopic(TryLater):
+    """The topic does not exist, or nobody leads it at the moment."""
+
+    def __init__(self, topic: str) -> None:
+        super().__init__("kafka_unknown_topic", f"topic {topic} does not exist or has no leader")
 
 
 class ProducerLost(TryLater):
@@ -159,7 +167,7 @@ class Producer(Protocol):
     async def send(self, packed: Packed) -> None:
         """Write and wait until all is acknowledged.
 
-        Raises TryLater for an unknown topic, Fatal for an unknown partition or without authorisation (nothing is
+        Raises UnknownTopic, Fatal for an unknown partition or without authorisation (nothing is
         written), ProducerLost when some of it may be written.
         """
         ...

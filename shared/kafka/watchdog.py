@@ -47,7 +47,7 @@ class Watchdog:
     A client may lose its fetches or its group after a broker restart without any sign (aio-libs/aiokafka#1154, #712,
     #703). A position counts as stuck when it has not moved for `stall_after` seconds with records behind it since
     before then; the group, when a reader has been without it for `join_within` seconds. A cluster that does not
-    answer is no fault of the reader: every count begins anew.
+    answer is no fault of the reader, nor is a process that was asleep: every count begins anew.
     """
 
     def __init__(
@@ -70,6 +70,7 @@ class Watchdog:
         self._metrics = metrics
         self._behind: dict[TopicPartition, tuple[int, float]] = {}
         self._apart_since: float | None = None
+        self._looked_at = clock.monotonic()
 
     async def run(self, positions: Callable[[], Collection[Position] | None]) -> None:
         """Look now and then at the positions, None outside the group. Raises Fatal for a reader that stands still."""
@@ -80,15 +81,21 @@ class Watchdog:
     async def look(self, positions: Collection[Position] | None) -> None:
         """One look."""
         known = list(positions or ())
+        now = self._clock.monotonic()
+        if now - self._looked_at > self._stall_after / 2:
+            self._forget()
+        self._looked_at = now
         try:
             ends = await self._consumer.end([self._canary, *(each.partition for each in known)])
         except TryLater:
-            self._behind.clear()
-            self._apart_since = None
+            self._forget()
             return
-        now = self._clock.monotonic()
         self._judge_membership(positions is not None, now)
         self._judge_positions(known, ends, now)
+
+    def _forget(self) -> None:
+        self._behind.clear()
+        self._apart_since = None
 
     def _judge_membership(self, member: bool, now: float) -> None:
         if member:

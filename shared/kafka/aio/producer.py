@@ -11,10 +11,10 @@ import aiokafka
 from aiokafka import errors
 from aiokafka.producer.message_accumulator import BatchBuilder
 
-from shared.errors import Fatal, Refused, TryLater
+from shared.errors import Fatal, Refused
 from shared.kafka.aio.common import ended, offsets_of, options
 from shared.kafka.aio.errors import translated
-from shared.kafka.port import MAX_RECORD_BYTES, Mark, Packed, ProducerLost
+from shared.kafka.port import MAX_RECORD_BYTES, Mark, Packed, ProducerLost, UnknownTopic
 from shared.kafka.record import Output, TopicPartition
 from shared.kafka.settings import KafkaSettings
 
@@ -130,7 +130,7 @@ class AioProducer:
                 async with asyncio.timeout(_METADATA_TIMEOUT):
                     known = await self._producer.partitions_for(topic)
             except (errors.UnknownTopicOrPartitionError, TimeoutError):
-                raise TryLater("kafka_unknown_topic", f"topic {topic} does not exist or has no leader") from None
+                raise UnknownTopic(topic) from None
         if partition not in known:
             raise Fatal("kafka_unknown_partition", f"{topic} has {len(known)} partitions, none numbered {partition}")
 

@@ -6,11 +6,11 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from shared.clock import Clock, SystemClock
-from shared.errors import Fatal, TryLater
+from shared.errors import Fatal
 from shared.kafka.memory.clients import MemoryAdmin, MemoryConsumer, MemoryProducer, MemoryTransactionalProducer
 from shared.kafka.memory.group import Group
 from shared.kafka.memory.log import Fate, Log, Transaction
-from shared.kafka.port import Assignor, Mark, TopicSpec, TopicState
+from shared.kafka.port import Assignor, Mark, TopicSpec, TopicState, UnknownTopic
 from shared.kafka.record import Record, TopicPartition
 
 
@@ -91,7 +91,7 @@ class MemoryCluster:
         """One partition. Raises what a producer's look-up raises."""
         logs = self._logs.get(topic)
         if logs is None:
-            raise TryLater("kafka_unknown_topic", f"topic {topic} does not exist or has no leader")
+            raise UnknownTopic(topic)
         if not 0 <= partition < len(logs):
             raise Fatal("kafka_unknown_partition", f"{topic} has {len(logs)} partitions, none numbered {partition}")
         return logs[partition]

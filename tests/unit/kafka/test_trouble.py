@@ -10,7 +10,7 @@ import pytest
 from shared.errors import Fatal, TryLater
 from shared.kafka import partition_worker
 from shared.kafka.memory import MemoryCluster
-from shared.kafka.port import ProducerLost
+from shared.kafka.port import ProducerLost, TopicSpec
 from shared.kafka.record import Output, Received
 from tests.support import wait_until
 from tests.unit.kafka.behaviour_transactional import numbers
@@ -162,6 +162,35 @@ async def test_an_output_for_a_partition_that_does_not_exist_ends_the_stage(kit:
     runner = await kit.transactional([source], handle)
     with pytest.raises(Fatal, match="kafka_unknown_partition"):
         await asyncio.wait_for(runner.wait(), 10.0)
+
+
+async def test_an_output_for_a_topic_that_stays_unknown_ends_the_stage(kit: Kit) -> None:
+    source, group = await kit.topic(), kit.group()
+    await kit.write(source, "a")
+    runner = await kit.transactional([source], copies_to("nowhere"), group=group)
+    with pytest.raises(Fatal, match="kafka_unknown_topic: topic nowhere does not exist"):
+        await asyncio.wait_for(runner.wait(), 20.0)
+    assert not await kit.truth.committed(group, source, 0)
+
+
+async def test_an_output_for_a_topic_that_is_unknown_for_a_moment_passes(kit: Kit) -> None:
+    source, target = await kit.topic(), f"{kit.name}.late"
+    await kit.write(source, "a")
+    asked = 0
+    copy = copies_to(target)
+
+    async def handle(batch: Sequence[Received[str]]) -> Sequence[Output]:
+        nonlocal asked
+        asked += 1
+        if asked == 3:
+            admin = kit.keep(kit.cluster.admin())
+            await admin.start()
+            await admin.create([TopicSpec(target, 1)])
+        return await copy(batch)
+
+    await kit.transactional([source], handle)
+    await wait_until(lambda: asked == 3)
+    await kit.until_values(target, ["a"])
 
 
 async def test_a_stage_can_be_started_again_after_it_was_stopped(kit: Kit) -> None:

@@ -103,6 +103,15 @@ async def test_a_cluster_that_does_not_answer_starts_the_count_anew() -> None:
     await scene.watch(60)
 
 
+async def test_a_process_that_was_asleep_starts_the_count_anew() -> None:
+    scene = Scene()
+    scene.ends.at = 5
+    for member in (True, False):
+        await scene.watch(50, member=member)
+        scene.clock.advance(7200.0)
+        await scene.watch(60, member=member)
+
+
 async def test_a_reader_that_never_gets_back_into_its_group_is_fatal() -> None:
     scene = Scene()
     await scene.watch(90, member=False)
