@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 
 import pytest
 
 from deploy.local.settings import ROOT
+from tests.acceptance.pages import bash, blocks, known, links
 from tests.acceptance.smsc import Smsc
 from tests.acceptance.system import System
 
-README = (ROOT / "README.md").read_text()
-BLOCKS = re.findall(r"^```sh\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
+README = ROOT / "README.md"
+BLOCKS = blocks(README)
 ENV = "source var/local.env"
 
 
@@ -35,9 +35,7 @@ def test_make_test_is_what_continuous_integration_runs() -> None:
 
 
 async def test_the_commands_run_one_after_the_other(system: System, fjord: Smsc) -> None:
-    script = "\n".join(BLOCKS[1:])
-    assert script.count(ENV) == 1
-    code, output = await bash(script.replace(ENV, f"set -a; source '{system.local_env}'; set +a"))
+    code, output = await bash("\n".join(BLOCKS[1:]), {ENV: known(system)})
     assert code == 0, output
     assert '"code":' not in output, output
     for number in ("+4790000001",):
@@ -49,27 +47,9 @@ async def test_the_commands_run_one_after_the_other(system: System, fjord: Smsc)
 
 @pytest.mark.parametrize("block", BLOCKS[1:], ids=range(1, len(BLOCKS)))
 async def test_each_block_runs_alone_once_the_addresses_are_known(system: System, fjord: Smsc, block: str) -> None:
-    code, output = await bash(f"set -a; source '{system.local_env}'; set +a\n" + block.replace(ENV, ""))
+    code, output = await bash(f"{known(system)}\n" + block.replace(ENV, ""))
     assert code == 0, output
 
 
 def test_every_link_of_the_readme_leads_to_a_file() -> None:
-    for target in re.findall(r"\]\(([^)#:]+)\)", README):
-        assert (ROOT / target).exists(), target
-
-
-async def bash(script: str) -> tuple[int | None, str]:
-    """Exit code and all output of a script in the checkout's folder; the first command that fails ends it."""
-    process = await asyncio.create_subprocess_exec(
-        "bash",
-        "-euo",
-        "pipefail",
-        "-c",
-        script,
-        cwd=ROOT,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.STDOUT,
-    )
-    async with asyncio.timeout(90):
-        output, _ = await process.communicate()
-    return process.returncode, output.decode()
+    assert [target for target in links(README) if not target.exists()] == []
