@@ -11,6 +11,7 @@ from typing import Generic, TypeAlias
 
 from shared.clock import Clock
 from shared.errors import TryLater
+from shared.kafka.ages import Ages
 from shared.kafka.aio import AioCluster
 from shared.kafka.dead_letters import DEFAULT_LIMIT, QUARANTINE_AFTER, DeadLetterLimit, DeadLetters
 from shared.kafka.health import Health
@@ -129,7 +130,8 @@ class AtLeastOnceRunner(Generic[E]):
         )
         self._workers = Workers(self._intake.fail)
         self._committer = Workers(self._intake.fail)
-        self._tenure = Tenure((), 0)
+        self._ages = Ages(group, clock, metrics)
+        self._tenure = Tenure((), 0, self._ages.finished)
         metrics.unfinished.labels(group).set_function(lambda: len(self._tenure))
 
     @property
@@ -159,7 +161,7 @@ class AtLeastOnceRunner(Generic[E]):
 
     def assigned(self, shares: Sequence[Share]) -> None:
         """A new tenure."""
-        self._tenure = Tenure(shares, self._max_unfinished)
+        self._tenure = Tenure(shares, self._max_unfinished, self._ages.finished)
         if shares:
             self._workers.start(self._begin(self._tenure))
 

@@ -228,8 +228,9 @@ class Intake:
             shares, self._shares = list(self._shares.values()), {}
             for share in shares:
                 share.close()
-                with suppress(KeyError):  # not every share has lived long enough to have a lag
-                    self._metrics.lag.remove(self.reading.group, *share.partition)
+                for gauge in (self._metrics.lag, self._metrics.oldest_age):
+                    with suppress(KeyError):  # not every share has lived long enough to have one
+                        gauge.remove(self.reading.group, *share.partition)
             if shares:
                 started = self._clock.monotonic()
                 await self._stage.revoked(deadline)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+_AGES = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 1800.0, 7200.0, 86_400.0)
 _RECORDS = (1, 2, 5, 10, 25, 50, 100, 250, 500, 1000, 2500)
 
 
@@ -48,6 +49,16 @@ class KafkaMetrics:
         self.paused = gauge("paused_partitions", "Partitions not being read, by reason", ("group", "reason"))
         self.lag = gauge(
             "lag_records", "Offsets between the commit and the last stable offset, markers included", partition
+        )
+        self.age_seconds = histogram(
+            "record_age_seconds",
+            "From the event (`ce_time`, else the record's timestamp) until it is finished: the oldest record of each "
+            "batch and partition",
+            ("group",),
+            _AGES,
+        )
+        self.oldest_age = gauge(
+            "oldest_record_age_seconds", "The same, of the last batch: what `lag_records` means in time", partition
         )
         self.sent = counter("sent_records", "Records acknowledged by all replicas, outside transactions", ("client",))
         self.send_seconds = histogram(

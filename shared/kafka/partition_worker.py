@@ -13,6 +13,7 @@ import msgspec
 
 from shared.clock import Clock
 from shared.errors import Fatal, TryLater
+from shared.kafka.ages import Ages
 from shared.kafka.attempts import Attempt, Poison
 from shared.kafka.backoff import Backoff
 from shared.kafka.dead_letters import DEAD_LETTER_BYTES, DeadLetterCount, DeadLetterLimit, DeadLetters
@@ -74,6 +75,7 @@ class PartitionWorker(Generic[E]):
         self._quarantined = job.metrics.quarantined.labels(*labels)
         self._sizes = job.metrics.batch_records.labels(job.group)
         self._seconds = job.metrics.batch_seconds.labels(job.group)
+        self._ages = Ages(job.group, job.clock, job.metrics)
         self._verdicts = DeadLetterCount(job.dead_letter_limit)
         self._backoff = Backoff(job.random)
         self._misses = 0
@@ -121,6 +123,8 @@ class PartitionWorker(Generic[E]):
             await self._transact(producer, attempt.results, self._share.mark_at(batch.next_offset))
             self._backoff.reset()
             self._misses = 0
+            if batch.records:
+                self._ages.finished(batch.records[0])
             self._finished.inc(len(batch.records))
             self._sizes.observe(len(batch.records))
             self._seconds.observe(job.clock.monotonic() - started)
@@ -136,7 +140,7 @@ class PartitionWorker(Generic[E]):
                 records = share.take(job.max_batch)
                 return Batch(records, share.next_offset)
             share.arrived.clear()
-            behind = share.position > share.committed
+            behind = share.next_offset > share.committed
             try:
                 async with asyncio.timeout(_IDLE_COMMIT if behind else None):
                     await share.arrived.wait()

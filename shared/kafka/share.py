@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import Iterator
+from itertools import islice
 
 import msgspec
 
@@ -44,7 +46,12 @@ class Share:
         self._closing = asyncio.Event()
 
     def __len__(self) -> int:
-        return len(self._backlog)
+        """How many records may be taken now: one at a time up to a suspect."""
+        backlog, suspicion = self._backlog, self.suspicion
+        return 1 if suspicion is not None and backlog and backlog[0].offset <= suspicion.offset else len(backlog)
+
+    def __iter__(self) -> Iterator[Record]:
+        return islice(self._backlog, len(self))
 
     @property
     def committed(self) -> int:
@@ -104,11 +111,9 @@ class Share:
         self.arrived.set()
 
     def take(self, most: int) -> list[Record]:
-        """Remove up to `most` records from the backlog, oldest first; one at a time up to a suspect."""
-        backlog = self._backlog
-        if self.suspicion is not None and backlog and backlog[0].offset <= self.suspicion.offset:
-            most = min(most, 1)
-        if len(backlog) <= most:
+        """Remove up to `most` records, oldest first."""
+        backlog, most = self._backlog, min(most, len(self))
+        if len(backlog) == most:
             taken = list(backlog)
             backlog.clear()
             self._bytes = 0

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from heapq import merge
+from itertools import islice
+from operator import attrgetter
 from random import Random
-from typing import Generic, TypeAlias
+from typing import Generic, NamedTuple, TypeAlias
 
 from shared.clock import Clock
 from shared.errors import TryLater
@@ -18,14 +22,22 @@ from shared.kafka.metrics import KafkaMetrics
 from shared.kafka.record import Decode, E, EventT, Received, Record
 from shared.kafka.sending import Sender
 from shared.kafka.share import Share
-from shared.kafka.tenure import Tenure
+from shared.kafka.tenure import Finishing, Tenure
 from shared.telemetry.logs import get_log
 
 _log = get_log()
 
 Finish: TypeAlias = Callable[[Received[EventT]], None]
-AtLeastOnceHandler: TypeAlias = Callable[[Sequence[Received[EventT]], Finish[EventT]], Awaitable[None]]
-Taken: TypeAlias = Sequence[tuple[Share, Sequence[Record]]]
+AtLeastOnceHandler: TypeAlias = Callable[[Sequence[Received[EventT]], Finishing[EventT]], Awaitable[None]]
+_AGE = attrgetter("timestamp")
+_PARTITION = attrgetter("topic", "partition")
+
+
+class Taken(NamedTuple):
+    """A batch: its records in the order of their age, and the part of each share, which keeps its own order."""
+
+    records: Sequence[Record]
+    parts: Sequence[tuple[Share, Sequence[Record]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,12 +81,24 @@ async def patiently(
             return True
 
 
+def oldest(shares: Sequence[Share], most: int) -> tuple[list[Record], list[tuple[Share, int]]]:
+    """The records to be taken next, by age (timestamp), and how many of them are of which share.
+
+    A share whose clock went back keeps its order.
+    """
+    waiting = [share for share in shares if len(share)]
+    records = list(islice(merge(*waiting, key=_AGE), most))
+    counts = Counter(map(_PARTITION, records))
+    return records, [(share, counts[share.partition]) for share in waiting if share.partition in counts]
+
+
 class ShareWorker(Generic[E]):
     """Works on shares that have one `arrived` and are closed together."""
 
     def __init__(self, job: ShareJob[E], tenure: Tenure, shares: Sequence[Share]) -> None:
         self._job = job
         self._tenure = tenure
+        self._finishing: Finishing[E] = Finishing(tenure)
         self._shares = list(shares)
         self._verdicts = {share.partition: DeadLetterCount(job.dead_letter_limit) for share in shares}
         self._finished = {share.partition: job.metrics.records.labels(job.group, *share.partition) for share in shares}
@@ -85,43 +109,39 @@ class ShareWorker(Generic[E]):
         """Batch after batch, until the shares are closed."""
         job = self._job
         while (taken := await self._next()) is not None:
-            self._shares.append(self._shares.pop(0))
             started = job.clock.monotonic()
-            records = [record for _, part in taken for record in part]
-            attempt: Attempt[E, None] = Attempt(records, job.decode)
+            attempt: Attempt[E, None] = Attempt(taken.records, job.decode)
             if not await self._handled(attempt):
                 return
             if attempt.rejected:
                 await self._bury(taken, attempt)
-            for share, part in taken:
+            for share, part in taken.parts:
                 if not attempt.rejected:
                     self._verdicts[share.partition].good(len(part))
                 self._finished[share.partition].inc(len(part))
-            self._sizes.observe(len(records))
+            self._sizes.observe(len(taken.records))
             self._seconds.observe(job.clock.monotonic() - started)
 
     async def _next(self) -> Taken | None:
         """The next batch, as soon as there is one, there is room for it and `linger` is over; None at the end."""
         job, tenure, shares = self._job, self._tenure, self._shares
-        while await tenure.has_room():
+        while await tenure.has_room() and not shares[0].closed:
             waiting = sum(map(len, shares))
             if waiting:
                 if job.linger and waiting < job.max_batch:
                     await asyncio.sleep(job.linger)
-                left = min(job.max_batch, tenure.room)
-                taken = []
-                for share in shares:
-                    if part := tenure.take(share, left):
-                        taken.append((share, part))
-                        left -= len(part)
-                return taken
+                records, parts = oldest(shares, min(job.max_batch, tenure.room))
+                return Taken(records, [(share, tenure.take(share, count)) for share, count in parts])
             shares[0].arrived.clear()
             await shares[0].arrived.wait()
         return None
 
     async def _handled(self, attempt: Attempt[E, None]) -> bool:
-        """Run the handler until it has taken the batch. False when it still asked for patience at the end."""
-        tenure, untouched = self._tenure, True
+        """Run the handler until it has taken the batch. False when it still asked for patience at the end.
+
+        A batch that it has not taken is given back.
+        """
+        tenure, untouched, taken = self._tenure, True, False
 
         async def handle(part: Sequence[Received[E]]) -> None:
             nonlocal untouched
@@ -129,13 +149,19 @@ class ShareWorker(Generic[E]):
                 part = [received for received in part if tenure.unfinished(received.record)]
             untouched = False
             if part:
-                await self._job.handle(part, tenure.finish)
+                await self._job.handle(part, self._finishing)
 
-        while True:
-            try:
-                return await self._patiently(lambda: attempt.run(handle))
-            except Poison as poison:
-                self._strike(attempt, poison)
+        try:
+            while True:
+                try:
+                    taken = await self._patiently(lambda: attempt.run(handle))
+                    return taken
+                except Poison as poison:
+                    self._strike(attempt, poison)
+        finally:
+            if not taken:
+                for record in attempt.records:
+                    tenure.give_back(record)
 
     def _strike(self, attempt: Attempt[E, None], poison: Poison) -> None:
         """End the process, and have it remembered with the last commit; or quarantine the record."""
@@ -151,7 +177,7 @@ class ShareWorker(Generic[E]):
     async def _bury(self, taken: Taken, attempt: Attempt[E, None]) -> None:
         """Move rejected records to their dead-letter topics, unless there are too many of them."""
         job, tenure = self._job, self._tenure
-        for share, part in taken:
+        for share, part in taken.parts:
             verdicts = self._verdicts[share.partition].after(part, attempt.dead_offsets(share.partition))
             self._verdicts[share.partition] = verdicts
             if verdicts.exceeded:
@@ -162,7 +188,10 @@ class ShareWorker(Generic[E]):
         letters = job.dead_letters.outputs(burying)
         if await self._patiently(lambda: job.sender.send(letters, limit=DEAD_LETTER_BYTES)):
             for each in burying:
-                tenure.finish_record(each.record)
+                tenure.finish(each.record)
+        else:
+            for each in burying:
+                tenure.give_back(each.record)
 
     async def _patiently(self, call: Callable[[], Awaitable[None]]) -> bool:
         job = self._job

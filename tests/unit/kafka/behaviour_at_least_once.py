@@ -12,9 +12,7 @@ from shared.kafka.dead_letters import DeadLetterLimit
 from shared.kafka.health import Pause
 from shared.kafka.record import Output, Received, TopicPartition
 from tests.support import wait_until
-from tests.unit.kafka.kit import Kit, dead_letter_topic, header_values
-
-Finish = Callable[[Received[str]], None]
+from tests.unit.kafka.kit import Finish, Kit, dead_letter_topic, header_values
 
 
 class Desk:
@@ -102,6 +100,51 @@ class AtLeastOnceBehaviour:
         await stopping
         assert await kit.lag(group, source) == 0
 
+    async def test_stopping_does_not_wait_for_a_handler_that_asks_for_patience(self, kit: Kit) -> None:
+        source, group, asked = await kit.topic(), kit.group(), asyncio.Event()
+
+        async def handle(batch: Sequence[Received[str]], finish: Finish) -> None:
+            asked.set()
+            raise TryLater("store_away", "the store does not answer")
+
+        await kit.write(source, "a", "b")
+        runner = await kit.at_least_once([source], handle, group=group)
+        await asyncio.wait_for(asked.wait(), 20.0)
+        await asyncio.wait_for(runner.stop(60.0), 10.0)
+        again = Desk(at_once=True)
+        await kit.at_least_once([source], again, group=group)
+        await wait_until(lambda: again.got == ["a", "b"], 20.0)
+
+    async def test_a_handler_that_is_blocked_gives_back_what_it_has_not_begun_when_it_is_asked_to_stop(
+        self, kit: Kit
+    ) -> None:
+        source, group, begun = await kit.topic(), kit.group(), []
+
+        async def handle(batch: Sequence[Received[str]], finish: Finish) -> None:
+            with pytest.raises(ValueError, match="only when its partition is"):
+                finish.give_back(batch[0])
+            begun.append((batch[1], finish))
+            await wait_until(lambda: finish.closing, 20.0)
+            finish.give_back(batch[0])
+            finish.give_back(batch[0])
+            finish.give_back(batch[2])
+            finish(batch[2])
+
+        await kit.write(source, "a", "b", "c")
+        runner = await kit.at_least_once([source], handle, group=group)
+        await wait_until(lambda: len(begun) == 1, 20.0)
+        stopping = asyncio.create_task(runner.stop(60.0))
+        await wait_until(lambda: not runner.health().ready)
+        (received, finish), *_ = begun
+        await asyncio.sleep(0)
+        assert not stopping.done()  # b is in the making
+        finish(received)
+        await asyncio.wait_for(stopping, 10.0)
+        assert not await kit.truth.committed(group, source, 0)
+        again = Desk(at_once=True)
+        await kit.at_least_once([source], again, group=group)
+        await wait_until(lambda: again.got == ["a", "b", "c"], 20.0)
+
     async def test_no_more_than_the_limit_is_unfinished(self, kit: Kit) -> None:
         source, group, desk = await kit.topic(), kit.group(), Desk()
         await kit.write(source, *map(str, range(100)))
@@ -137,6 +180,18 @@ class AtLeastOnceBehaviour:
         await kit.at_least_once([source], desk, linger=0.5)
         await wait_until(lambda: len(desk.got) == 3, 20.0)
         assert len(desk.batches) < 3
+
+    async def test_the_oldest_record_comes_first_whichever_topic_or_partition_it_is_in(self, kit: Kit) -> None:
+        first, second, desk = await kit.topic(2), await kit.topic(), Desk(at_once=True)
+        places = [(first, 0), (second, 0), (first, 1)] * 7
+        for number, (topic, partition) in enumerate(places):
+            await kit.write(topic, str(number), partition=partition)
+            await asyncio.sleep(0.002)  # the clock of records counts milliseconds
+        await kit.at_least_once([first, second], desk, linger=0.5)
+        await wait_until(lambda: len(desk.got) == len(places), 20.0)
+        assert len(desk.batches) < 3
+        for batch in desk.batches:
+            assert batch == sorted(batch, key=int)
 
     async def test_a_handler_that_asks_for_patience_gets_only_what_is_unfinished(self, kit: Kit) -> None:
         source, group, batches = await kit.topic(), kit.group(), []

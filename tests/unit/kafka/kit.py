@@ -19,9 +19,11 @@ from shared.kafka.port import Cluster, TopicSpec
 from shared.kafka.record import Headers, Output, Received, Record
 from shared.kafka.sending import Sender
 from shared.kafka.settings import KafkaSettings
+from shared.kafka.tenure import Finishing
 from shared.kafka.transactional import TransactionalRunner
 from tests.support import wait_until
 
+Finish = Finishing[str]
 Handler = Callable[[Sequence[Received[str]]], Awaitable[Sequence[Output]]]
 
 
@@ -84,13 +86,18 @@ class Kit:
         self.cluster = cluster
         self.settings = settings
         self.truth = truth
-        self.metrics = KafkaMetrics(CollectorRegistry())
+        self.registry = CollectorRegistry()
+        self.metrics = KafkaMetrics(self.registry)
         self.name = f"t{uuid.uuid4().hex[:10]}"
         self._stack = AsyncExitStack()
         self._count = 0
 
     async def close(self) -> None:
         await self._stack.aclose()
+
+    def sample(self, name: str, **labels: str) -> float | None:
+        """A metric's value, None when there is none."""
+        return self.registry.get_sample_value(name, labels)
 
     async def topic(self, partitions: int = 1, *, dead_letter_partitions: int = 1, **config: str) -> str:
         """A new topic and its dead-letter topic; `max_message_bytes=…` sets `max.message.bytes`."""
