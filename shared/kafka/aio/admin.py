@@ -11,7 +11,7 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import for_code
 
 from shared.errors import Refused, TryLater
-from shared.kafka.aio.common import ended, options
+from shared.kafka.aio.common import address_of, ended, options
 from shared.kafka.aio.errors import translate, translated
 from shared.kafka.port import TopicSpec, TopicState
 from shared.kafka.settings import KafkaSettings
@@ -39,7 +39,7 @@ class AioAdmin:
         admin = AIOKafkaAdminClient(**options(self._settings))
         self._connected = admin
         try:
-            with translated(f"connect to {self._settings.bootstrap}"):
+            with translated(f"connect to {address_of(self._settings)}"):
                 async with asyncio.timeout(self._settings.start_timeout):
                     await admin.start()
         except BaseException:

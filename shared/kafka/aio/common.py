@@ -33,6 +33,12 @@ def options(settings: KafkaSettings) -> dict[str, Any]:
     }
 
 
+def address_of(settings: KafkaSettings) -> str:
+    """Where a client connects to and as whom, for messages: to the library a refused log-in is a dead address."""
+    who = "" if settings.credentials is None else f" as {settings.credentials.username}, if the password is right"
+    return f"{settings.bootstrap} (BUDSTIKKE_KAFKA){who}"
+
+
 def offsets_of(marks: Mapping[TopicPartition, Mark]) -> dict[aiokafka.TopicPartition, OffsetAndMetadata]:
     """Marks as the library takes them."""
     return {aiokafka.TopicPartition(*place): OffsetAndMetadata(mark.offset, mark.note) for place, mark in marks.items()}

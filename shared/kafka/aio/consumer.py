@@ -11,7 +11,7 @@ from aiokafka.coordinator.assignors.range import RangePartitionAssignor
 from aiokafka.coordinator.assignors.roundrobin import RoundRobinPartitionAssignor
 
 from shared.errors import TryLater
-from shared.kafka.aio.common import ended, offsets_of, options
+from shared.kafka.aio.common import address_of, ended, offsets_of, options
 from shared.kafka.aio.errors import translated
 from shared.kafka.port import Assignor, Fetched, Listener, Mark, OutOfRange
 from shared.kafka.record import Record, TopicPartition
@@ -59,7 +59,7 @@ class AioConsumer:
         )
         self._connected = consumer
         try:
-            with translated(f"connect a consumer to {settings.bootstrap}"):
+            with translated(f"connect a consumer to {address_of(settings)}"):
                 async with asyncio.timeout(settings.start_timeout):
                     await consumer.start()
         except BaseException:

@@ -12,7 +12,7 @@ from aiokafka import errors
 from aiokafka.producer.message_accumulator import BatchBuilder
 
 from shared.errors import Fatal, Refused
-from shared.kafka.aio.common import ended, offsets_of, options
+from shared.kafka.aio.common import address_of, ended, offsets_of, options
 from shared.kafka.aio.errors import translated
 from shared.kafka.port import MAX_RECORD_BYTES, Mark, Packed, ProducerLost, UnknownTopic
 from shared.kafka.record import Output, TopicPartition
@@ -65,7 +65,7 @@ class AioProducer:
         )
         self._connected = producer
         try:
-            with translated(f"connect a producer to {self._settings.bootstrap}"):
+            with translated(f"connect a producer to {address_of(self._settings)}"):
                 async with asyncio.timeout(self._settings.start_timeout):
                     await producer.start()
         except BaseException:

@@ -10,13 +10,13 @@ from typing import Any, Protocol, TypeVar
 
 from prometheus_client import CollectorRegistry
 
-from shared.clock import SystemClock
+from shared.clock import Clock, SystemClock
 from shared.errors import BadRecord
 from shared.kafka.at_least_once import AtLeastOnceRunner
 from shared.kafka.memory import MemoryCluster
 from shared.kafka.metrics import KafkaMetrics
 from shared.kafka.port import Cluster, TopicSpec
-from shared.kafka.record import Headers, Output, Received, Record
+from shared.kafka.record import Decode, Headers, Output, Received, Record
 from shared.kafka.sending import Sender
 from shared.kafka.settings import KafkaSettings
 from shared.kafka.tenure import Finishing
@@ -89,6 +89,7 @@ class Kit:
         self.registry = CollectorRegistry()
         self.metrics = KafkaMetrics(self.registry)
         self.name = f"t{uuid.uuid4().hex[:10]}"
+        self.clock: Clock = SystemClock()
         self._stack = AsyncExitStack()
         self._count = 0
 
@@ -125,7 +126,7 @@ class Kit:
         self._stack.push_async_callback(stop, deadline)
 
     async def sender(self) -> Sender:
-        sender = Sender(connection=self.settings, clock=SystemClock(), metrics=self.metrics, cluster=self.cluster)
+        sender = Sender(connection=self.settings, clock=self.clock, metrics=self.metrics, cluster=self.cluster)
         await sender.start()
         self._stack.push_async_callback(sender.stop, 1.0)
         return sender
@@ -145,16 +146,23 @@ class Kit:
         await (producer.commit() if commit else producer.abort())
 
     async def transactional(
-        self, topics: Sequence[str], handle: Handler, *, group: str | None = None, start: bool = True, **options: Any
-    ) -> TransactionalRunner[str]:
+        self,
+        topics: Sequence[str],
+        handle: Any,
+        *,
+        decode: Decode[Any] = text,
+        group: str | None = None,
+        start: bool = True,
+        **options: Any,
+    ) -> TransactionalRunner[Any]:
         runner = TransactionalRunner(
             connection=self.settings,
             group=group or self.group(),
             topics=topics,
-            decode=text,
+            decode=decode,
             handle=handle,
             dead_letter_topic=dead_letter_topic,
-            clock=SystemClock(),
+            clock=self.clock,
             metrics=self.metrics,
             cluster=self.cluster,
             random=Random(1),
@@ -166,16 +174,23 @@ class Kit:
         return runner
 
     async def at_least_once(
-        self, topics: Sequence[str], handle: Any, *, group: str | None = None, start: bool = True, **options: Any
-    ) -> AtLeastOnceRunner[str]:
+        self,
+        topics: Sequence[str],
+        handle: Any,
+        *,
+        decode: Decode[Any] = text,
+        group: str | None = None,
+        start: bool = True,
+        **options: Any,
+    ) -> AtLeastOnceRunner[Any]:
         runner = AtLeastOnceRunner(
             connection=self.settings,
             group=group or self.group(),
             topics=topics,
-            decode=text,
+            decode=decode,
             handle=handle,
             dead_letter_topic=dead_letter_topic,
-            clock=SystemClock(),
+            clock=self.clock,
             metrics=self.metrics,
             cluster=self.cluster,
             random=Random(1),
