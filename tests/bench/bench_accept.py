@@ -35,6 +35,7 @@ from shared.kafka.settings import KafkaSettings
 from shared.kafka.topics import create
 
 _TICKS = os.sysconf("SC_CLK_TCK")
+_KEY_HEADER = "idempotency-key: {key}\r\n"
 _BODY = {"to": "+4799999999", "text": "Timen din er i morgen kl. 09.00.", "reference": "ref-1", "category": "otp"}
 
 
@@ -214,8 +215,7 @@ def measure(
     content = msgspec.json.encode(body)
     request = (
         f"POST /v1/messages HTTP/1.1\r\nhost: 127.0.0.1\r\nauthorization: Bearer {key}\r\n"
-        f"{'idempotency-key: {key}' if keyed else 'x-no-key: none'}\r\n"
-        f"content-type: application/json\r\ncontent-length: {len(content)}\r\n\r\n"
+        f"{_KEY_HEADER if keyed else ''}content-type: application/json\r\ncontent-length: {len(content)}\r\n\r\n"
     ).encode() + content
 
     async def run() -> Pool:
