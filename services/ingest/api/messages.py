@@ -24,6 +24,8 @@ LONGEST_NUMBER: Final = 64
 
 Utc = Annotated[datetime, msgspec.Meta(tz=True)]
 Note = Annotated[str, msgspec.Meta(min_length=1, max_length=LONGEST_NOTE)]
+# Documented here and checked in `drafting`, with codes of their own.
+Text = Annotated[str, msgspec.Meta(extra_json_schema={"minLength": 1})]
 Parts = Annotated[int, msgspec.Meta(ge=1, le=MOST_PARTS, description="Refuse a text that takes more parts.")]
 
 
@@ -32,9 +34,12 @@ class SendBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename={
 
     to: Annotated[
         str | list[str],
-        msgspec.Meta(description=f"A number, or 1 to {MOST_RECIPIENTS}; one named twice is sent twice."),
+        msgspec.Meta(
+            description=f"A number, or 1 to {MOST_RECIPIENTS}; one named twice is sent twice.",
+            extra_json_schema={"minLength": 1, "minItems": 1, "maxItems": MOST_RECIPIENTS},
+        ),
     ]
-    text: str
+    text: Text
     sender: Annotated[
         str | None,
         msgspec.Meta(description="A name of at most 11 characters or a number; the account's own if absent."),
@@ -54,7 +59,10 @@ class SendBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename={
     test: Annotated[bool, msgspec.Meta(description="Mark as a test; it is not charged.")] = False
     callback_url: Annotated[
         Annotated[str, msgspec.Meta(max_length=LONGEST_URL)] | None,
-        msgspec.Meta(description="https or http; gets the final state."),
+        msgspec.Meta(
+            description="https or http; gets the final state.",
+            extra_json_schema={"format": "uri", "pattern": "^https?://[!-~]+$"},
+        ),
     ] = None
     send_at: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
     premium: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
@@ -112,7 +120,7 @@ class MessageNow(msgspec.Struct, frozen=True, rename={"sender": "from"}):
 class QuoteBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Body of `POST /v1/quotes`."""
 
-    text: str
+    text: Text
     allow_unicode: bool = True
     max_parts: Parts = MOST_PARTS
 
