@@ -11,7 +11,7 @@ SETUP = $(PYTHON) -m deploy.local.bootstrap
 STATE = data log keys run operators.yaml local.env lock
 
 .DEFAULT_GOAL := help
-.PHONY: help run stop test test-unit check format setup topics clean distclean
+.PHONY: help run stop test test-unit check bench-kafka format setup topics clean distclean
 
 help: ## this list
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -40,6 +40,11 @@ check: ## format, lint, strict types, import rules
 	@$(VENV)/ruff check .
 	@$(VENV)/mypy
 	@$(VENV)/pytest -q tests/unit/test_import_rules.py
+
+bench-kafka: ## what the consumer kit reaches on this machine, against its targets (some minutes)
+	@$(SETUP) dev
+	@$(VENV)/python -m deploy.local jars
+	@$(VENV)/python -m tests.bench.bench_kafka $(ARGS)
 
 format: ## write the files as `make check` wants them
 	@$(SETUP) dev

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,8 @@ import msgspec
 import pytest
 from aiokafka.admin import AIOKafkaAdminClient
 
+from deploy.local.kafka import Kafka
+from deploy.local.ports import free_port
 from shared.kafka.aio import AioCluster
 from shared.kafka.record import Record
 from shared.kafka.settings import KafkaSettings
@@ -108,3 +110,23 @@ async def start(kit: Kit) -> AsyncIterator[Start]:
         if process.returncode is None:
             process.kill()
         await process.wait()
+
+
+@pytest.fixture(scope="session")
+def secured(jars: tuple[Path, ...], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kafka]:
+    """A broker with a listener at which users log in."""
+    folder = tmp_path_factory.mktemp("secured")
+    broker = Kafka(
+        data=folder / "data",
+        log=folder / "kafka.log",
+        port=free_port(),
+        controller_port=free_port(),
+        clients_port=free_port(),
+        jars=jars,
+    )
+    try:
+        broker.start()
+        broker.wait_ready()
+        yield broker
+    finally:
+        broker.kill()

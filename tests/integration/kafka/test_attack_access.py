@@ -5,13 +5,11 @@ from __future__ import annotations
 import asyncio
 import uuid
 import warnings
-from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
+from collections.abc import AsyncIterator
 
 import pytest
 
 from deploy.local.kafka import Kafka
-from deploy.local.ports import free_port
 from services.ingest.clients.access import BrokerAccess
 from shared.errors import Fatal, TryLater
 from shared.kafka.aio import AioCluster
@@ -33,26 +31,6 @@ with warnings.catch_warnings():
     )
 
 PASSWORD = "a-password-of-a-test"
-
-
-@pytest.fixture(scope="module")
-def secured(jars: tuple[Path, ...], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kafka]:
-    """A broker with a listener at which users log in."""
-    folder = tmp_path_factory.mktemp("secured")
-    broker = Kafka(
-        data=folder / "data",
-        log=folder / "kafka.log",
-        port=free_port(),
-        controller_port=free_port(),
-        clients_port=free_port(),
-        jars=jars,
-    )
-    try:
-        broker.start()
-        broker.wait_ready()
-        yield broker
-    finally:
-        broker.kill()
 
 
 class Guest:

@@ -1,0 +1,49 @@
+"""Targets of a benchmark, and what a figure says of them."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+import msgspec
+
+LEAST = 0.8
+"""Share of a target below which a benchmark fails: machines differ, and other work disturbs."""
+
+
+class Verdict(StrEnum):
+    """What a figure says."""
+
+    MET = "met"
+    BELOW = "below the target"
+    MISSED = "MISSED"
+
+
+class Target(msgspec.Struct, frozen=True):
+    """A figure to be reached: at least `limit`, or at most if `at_most`."""
+
+    name: str
+    limit: float
+    unit: str
+    at_most: bool = False
+
+    def share(self, figure: float) -> float:
+        """How much of the target a figure reaches; 1 and more is all of it."""
+        if not self.at_most:
+            return figure / self.limit
+        return self.limit / figure if figure > 0 else float("inf")
+
+    def best(self, figures: list[float]) -> float:
+        """The best of several."""
+        return min(figures) if self.at_most else max(figures)
+
+    def verdict(self, figure: float) -> Verdict:
+        """Met, within the margin, or missed."""
+        share = self.share(figure)
+        if share >= 1.0:
+            return Verdict.MET
+        return Verdict.BELOW if share >= LEAST else Verdict.MISSED
+
+    def row(self, figure: float) -> str:
+        """One line of the table."""
+        bound = f"{'<=' if self.at_most else '>='} {self.limit:,.0f} {self.unit}"
+        return f"{self.name:52}{figure:12,.1f}   {bound:24}{self.verdict(figure)}"
