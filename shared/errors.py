@@ -4,6 +4,7 @@
     ├── Refused            reject: the input is wrong and stays wrong; names the field and the reason
     │   └── BadRecord      reject: a record that cannot be read or handled, ever (dead letter)
     ├── TryLater           retry: something we depend on does not answer, or asks for patience
+    │   └── Postponed      retry: this one piece of work, some other time; what else there is can go on
     └── Fatal              stop: going on could lose or double something
         └── BadSettings    stop: a setting is missing or wrong; names it
 
@@ -64,6 +65,13 @@ class TryLater(BudstikkeError):
     """A dependency does not answer; the same work may well succeed later."""
 
     disposition = Disposition.RETRY
+
+
+class Postponed(TryLater):
+    """One piece of work cannot be done now and need not hold up others.
+
+    A stage with retry topics moves the record there; anybody else treats it as the TryLater that it is.
+    """
 
 
 class Fatal(BudstikkeError):

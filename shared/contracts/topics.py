@@ -13,6 +13,7 @@ import msgspec
 
 from shared.contracts.words import Lane
 from shared.ids import AccountId
+from shared.kafka.retries import TIERS
 from shared.kafka.topics import TopicSpec
 
 _DAY_MS = 24 * 3_600_000
@@ -180,6 +181,26 @@ def client_pair(account_id: AccountId) -> tuple[Topic, Topic]:
 def dead_letters(topic: str) -> str:
     """Where records of a topic go that no attempt will ever handle."""
     return f"{topic}.dlq"
+
+
+def retry(topic: str, tier: str) -> str:
+    """Where records of a topic wait for a tier's delay, such as `5m`, before the same consumer gets them again."""
+    return f"{topic}.retry.{tier}"
+
+
+def retry_topics(topic: Topic, consumer: str, tiers: Sequence[str] = TIERS) -> tuple[Topic, ...]:
+    """The retry topics of the one consumer of a topic that declares them: nobody else has a part in them."""
+    return tuple(
+        Topic(
+            name=retry(topic.name, tier),
+            keyed_by=KeyedBy.SOURCE,
+            kept=Kept.FLOW,
+            personal=topic.personal,
+            producers=(consumer,),
+            consumers=(consumer,),
+        )
+        for tier in tiers
+    )
 
 
 def _message_path(operators: Sequence[str]) -> Iterator[Topic]:

@@ -3,21 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
+from enum import Enum
 from typing import Generic, TypeVar
 
 import msgspec
 
-from shared.errors import BadRecord, Fatal, Refused, TryLater
+from shared.errors import BadRecord, BudstikkeError, Fatal, Postponed, Refused, TryLater
 from shared.kafka.record import Decode, E, Received, Record, TopicPartition
 
 T = TypeVar("T")
 
 
+class OnPostponed(Enum):
+    """What becomes of a record for which the handler raises Postponed."""
+
+    WAIT = "its batch waits, as for any dependency"
+    MOVE = "it goes to the next retry topic"
+    BURY = "it has been to all of them: a dead letter"
+
+
 class Rejected(msgspec.Struct, frozen=True, gc=False):
-    """A record for the dead-letter topic."""
+    """A record that its handler did not take: for the dead-letter topic, or for a retry topic."""
 
     record: Record
-    error: Refused
+    error: BudstikkeError
 
 
 class Poison(Fatal):
@@ -35,10 +44,14 @@ class Attempt(Generic[E, T]):
     `results` are the handler's answers, in the order of the records; more than one when the batch had to be split.
     """
 
-    def __init__(self, records: Sequence[Record], decode: Decode[E]) -> None:
+    def __init__(
+        self, records: Sequence[Record], decode: Decode[E], on_postponed: OnPostponed = OnPostponed.WAIT
+    ) -> None:
         self.records = records
         self.received: list[Received[E]] = []
         self.rejected: list[Rejected] = []
+        self.postponed: list[Rejected] = []
+        self._on_postponed = on_postponed
         self.results: list[T] = []
         for record in records:
             try:
@@ -50,10 +63,11 @@ class Attempt(Generic[E, T]):
     async def run(self, handle: Callable[[Sequence[Received[E]]], Awaitable[T]]) -> None:
         """Handle what could be decoded, halving whatever fails down to the single record that does.
 
-        A record that is refused joins `rejected`. Raises TryLater and Fatal as they come; any other error, once it
-        is pinned on a record, as Poison.
+        A record that is refused joins `rejected`, one that is postponed `postponed`. Raises TryLater and Fatal as they
+        come; any other error, once it is pinned on a record, as Poison.
         """
         self.results.clear()
+        self.postponed.clear()
         del self.rejected[self._settled :]
         if self.received:
             await self._halve(self.received, handle)
@@ -74,9 +88,9 @@ class Attempt(Generic[E, T]):
     ) -> None:
         try:
             self.results.append(await handle(batch))
-        except (TryLater, Fatal):
-            raise
         except Exception as error:
+            if self._concerns_all(error):
+                raise
             if len(batch) == 1:
                 self._blame(batch[0].record, error)
                 return
@@ -86,7 +100,16 @@ class Attempt(Generic[E, T]):
         await self._halve(batch[:middle], handle)
         await self._halve(batch[middle:], handle)
 
+    def _concerns_all(self, error: Exception) -> bool:
+        """Whether the error is not that of a single record."""
+        if isinstance(error, Postponed):
+            return self._on_postponed is OnPostponed.WAIT
+        return isinstance(error, TryLater | Fatal)
+
     def _blame(self, record: Record, error: Exception) -> None:
-        if not isinstance(error, Refused):
+        if isinstance(error, Postponed) and self._on_postponed is OnPostponed.MOVE:
+            self.postponed.append(Rejected(record, error))
+        elif isinstance(error, Postponed | Refused):
+            self.rejected.append(Rejected(record, error))
+        else:
             raise Poison(record, error) from error
-        self.rejected.append(Rejected(record, error))

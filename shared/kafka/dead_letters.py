@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 import msgspec
 
 from shared.clock import Clock
-from shared.errors import Refused
+from shared.errors import BudstikkeError
 from shared.kafka.attempts import Rejected
 from shared.kafka.metrics import KafkaMetrics
 from shared.kafka.record import Output, Record
@@ -79,7 +79,9 @@ class DeadLetterCount:
         self.exceeded = self.exceeded or too_often or self._run > limit.consecutive
 
 
-def dead_letter(record: Record, error: Refused, *, topic: str, partition: int, group: str, now_ms: int) -> Output:
+def dead_letter(
+    record: Record, error: BudstikkeError, *, topic: str, partition: int, group: str, now_ms: int
+) -> Output:
     """The record as it goes to the dead-letter topic: key, value and headers unchanged, and why it is there.
 
     A record that has been there before keeps the time of its first failure and gets the newest reason. Of a record
@@ -102,10 +104,16 @@ def dead_letter(record: Record, error: Refused, *, topic: str, partition: int, g
         ("dlq-error-message", error.detail.encode()[:MESSAGE_BYTES].decode(errors="ignore").encode()),
         ("dlq-first-failed-at", first_failed),
     )
-    carried = _bytes_of(record.key, record.value, headers)
-    if carried + _bytes_of(None, None, reason) + _FRAME_BYTES > DEAD_LETTER_BYTES:
+    letter = Output(topic, partition, record.key, record.value, (*headers, *reason))
+    if not dead_letter_fits(letter):
+        carried = _bytes_of(record.key, record.value, headers)
         return Output(topic, partition, None, None, (*reason, ("dlq-left-out", str(carried).encode())))
-    return Output(topic, partition, record.key, record.value, (*headers, *reason))
+    return letter
+
+
+def dead_letter_fits(output: Output) -> bool:
+    """Whether a record with added headers is still within `DEAD_LETTER_BYTES`."""
+    return _bytes_of(output.key, output.value, output.headers) + _FRAME_BYTES <= DEAD_LETTER_BYTES
 
 
 def _bytes_of(key: bytes | None, value: bytes | None, headers: Iterable[tuple[str, bytes]]) -> int:

@@ -10,10 +10,13 @@ from shared.kafka.record import TopicPartition
 
 
 class Pause(StrEnum):
-    """Why a partition is not being read. Full and retrying end by themselves; too many dead letters does not."""
+    """Why a partition is not being read. Only too many dead letters do not end by themselves; waiting is for a time
+    that is due.
+    """
 
     FULL = "full"
     RETRYING = "retrying"
+    WAITING = "waiting"
     DEAD_LETTERS = "dead_letters"
 
 

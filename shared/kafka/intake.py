@@ -18,7 +18,7 @@ from shared.kafka.port import Assignor, Cluster, Consumer
 from shared.kafka.preflight import check_topics
 from shared.kafka.record import TopicPartition
 from shared.kafka.settings import KafkaSettings
-from shared.kafka.share import Bounds, Share
+from shared.kafka.share import Share
 from shared.kafka.watchdog import Watchdog
 from shared.kafka.workers import Workers, describe
 from shared.telemetry.logs import get_log
@@ -43,7 +43,6 @@ class Reading(msgspec.Struct, frozen=True):
     partition_assignment: Assignor
     group_instance_id: str | None
     poll_records: int
-    bounds: Bounds = Bounds()
     stall_after: float = 60.0
 
 
@@ -72,8 +71,7 @@ class Intake:
         *,
         connection: KafkaSettings,
         cluster: Cluster,
-        stage: Stage,
-        new_event: Callable[[], asyncio.Event],
+        new_share: Callable[[TopicPartition, Consumer], Share],
         clock: Clock,
         metrics: KafkaMetrics,
     ) -> None:
@@ -81,8 +79,8 @@ class Intake:
         self._partition_counts: Mapping[str, int] = {}
         self._connection = connection
         self._cluster = cluster
-        self._stage = stage
-        self._new_event = new_event
+        self._new_share = new_share
+        self._stage: Stage | None = None
         self._clock = clock
         self._metrics = metrics
         self._shares: dict[TopicPartition, Share] = {}
@@ -110,8 +108,11 @@ class Intake:
             raise TryLater("kafka_not_started", f"{self.reading.group} is not started")
         return self._consumer
 
-    async def start(self) -> None:
-        """Check the topics, connect, and join the group in the background; `health` says when that is done."""
+    async def start(self, stage: Stage) -> None:
+        """Check the topics, connect, and join the group in the background; `health` says when that is done.
+
+        The stage gets what is assigned.
+        """
         reading = self.reading
         counts = await check_topics(self._cluster, reading.needs)
         if reading.partition_assignment == "range" and len({counts[topic] for topic in reading.topics}) > 1:
@@ -123,6 +124,7 @@ class Intake:
         await consumer.start()
         self._partition_counts = counts
         self._consumer = consumer
+        self._stage = stage
         self._stopping = self._joined = False
         self._error = None
         self._ended.clear()
@@ -192,14 +194,11 @@ class Intake:
 
     async def assigned(self, partitions: frozenset[TopicPartition]) -> None:
         """Hand a new assignment to the stage."""
-        if self._stopping or self._error is not None:
+        if self._stopping or self._error is not None or self._stage is None:
             return
         _log.info("kafka_partitions_assigned", group=self.reading.group, count=len(partitions))
         self._metrics.rebalances.labels(self.reading.group).inc()
-        self._shares = {
-            partition: Share(partition, self.consumer, self._new_event(), self.reading.bounds)
-            for partition in sorted(partitions)
-        }
+        self._shares = {partition: self._new_share(partition, self.consumer) for partition in sorted(partitions)}
         try:
             self._stage.assigned(list(self._shares.values()))
         except Exception as error:
@@ -231,7 +230,7 @@ class Intake:
                 for gauge in (self._metrics.lag, self._metrics.oldest_age):
                     with suppress(KeyError):  # not every share has lived long enough to have one
                         gauge.remove(self.reading.group, *share.partition)
-            if shares:
+            if shares and self._stage is not None:
                 started = self._clock.monotonic()
                 await self._stage.revoked(deadline)
                 self._metrics.release_seconds.labels(self.reading.group).observe(self._clock.monotonic() - started)

@@ -29,6 +29,7 @@ class KafkaMetrics:
 
         self.records = counter("records", "Records finished, dead letters included", partition)
         self.dead_letters = counter("dead_letters", "Records moved to a dead-letter topic", partition)
+        self.postponed = counter("postponed_records", "Records moved to a retry topic", partition)
         self.skipped = counter("skipped_records", "Unreadable records of topics read whole", ("group", "topic"))
         self.quarantined = counter("quarantined", "Records that ended the process too often: page somebody", partition)
         self.retries = counter("retries", "Batches begun again because a dependency asked for patience", partition)

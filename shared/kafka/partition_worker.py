@@ -16,11 +16,12 @@ from shared.errors import Fatal, TryLater
 from shared.kafka.ages import Ages
 from shared.kafka.attempts import Attempt, Poison
 from shared.kafka.backoff import Backoff
-from shared.kafka.dead_letters import DEAD_LETTER_BYTES, DeadLetterCount, DeadLetterLimit, DeadLetters
+from shared.kafka.dead_letters import DEAD_LETTER_BYTES, DeadLetterCount, DeadLetterLimit
 from shared.kafka.health import Pause
 from shared.kafka.metrics import KafkaMetrics
 from shared.kafka.port import Cluster, Fenced, Mark, Packed, ProducerLost, TransactionalProducer, UnknownTopic
 from shared.kafka.record import Decode, E, EventT, Output, Received, Record
+from shared.kafka.retries import SetAside
 from shared.kafka.share import Share
 from shared.telemetry.logs import get_log
 
@@ -55,7 +56,7 @@ class Job(Generic[E]):
     fenced_pause: float
     quarantine_after: int
     dead_letter_limit: DeadLetterLimit
-    dead_letters: DeadLetters
+    aside: SetAside
     cluster: Cluster
     clock: Clock
     metrics: KafkaMetrics
@@ -109,17 +110,17 @@ class PartitionWorker(Generic[E]):
         job = self._job
         while (batch := await self._next()) is not None:
             started = job.clock.monotonic()
-            attempt: Attempt[E, Packed] = Attempt(batch.records, job.decode)
+            attempt: Attempt[E, Packed] = Attempt(batch.records, job.decode, job.aside.on_postponed)
             if not await self._handled(attempt, producer):
                 return None
             if attempt.rejected:
                 self._verdicts = self._verdicts.after(batch.records, attempt.dead_offsets(self._share.partition))
                 if self._verdicts.exceeded:
                     return await self._halt()
-                letters = job.dead_letters.outputs(attempt.rejected)
-                attempt.results.append(producer.pack(letters, DEAD_LETTER_BYTES))
             else:
                 self._verdicts.good(len(batch.records))
+            if aside := job.aside.outputs(attempt.rejected, attempt.postponed):
+                attempt.results.append(producer.pack(aside, DEAD_LETTER_BYTES))
             await self._transact(producer, attempt.results, self._share.mark_at(batch.next_offset))
             self._backoff.reset()
             self._misses = 0

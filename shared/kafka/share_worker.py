@@ -1,4 +1,4 @@
-"""Hands out the records of some shares at least once: batches, patience, dead letters."""
+"""Hands out the records of some shares at least once: batches, patience, dead letters, retry topics."""
 
 from __future__ import annotations
 
@@ -16,10 +16,11 @@ from shared.clock import Clock
 from shared.errors import TryLater
 from shared.kafka.attempts import Attempt, Poison
 from shared.kafka.backoff import Backoff
-from shared.kafka.dead_letters import DEAD_LETTER_BYTES, DeadLetterCount, DeadLetterLimit, DeadLetters
+from shared.kafka.dead_letters import DEAD_LETTER_BYTES, DeadLetterCount, DeadLetterLimit
 from shared.kafka.health import Pause
 from shared.kafka.metrics import KafkaMetrics
 from shared.kafka.record import Decode, E, EventT, Received, Record
+from shared.kafka.retries import SetAside
 from shared.kafka.sending import Sender
 from shared.kafka.share import Share
 from shared.kafka.tenure import Finishing, Tenure
@@ -51,7 +52,7 @@ class ShareJob(Generic[E]):
     linger: float
     quarantine_after: int
     dead_letter_limit: DeadLetterLimit
-    dead_letters: DeadLetters
+    aside: SetAside
     sender: Sender
     clock: Clock
     metrics: KafkaMetrics
@@ -110,14 +111,12 @@ class ShareWorker(Generic[E]):
         job = self._job
         while (taken := await self._next()) is not None:
             started = job.clock.monotonic()
-            attempt: Attempt[E, None] = Attempt(taken.records, job.decode)
+            attempt: Attempt[E, None] = Attempt(taken.records, job.decode, job.aside.on_postponed)
             if not await self._handled(attempt):
                 return
-            if attempt.rejected:
-                await self._bury(taken, attempt)
+            self._judge(taken, attempt)
+            await self._set_aside(attempt)
             for share, part in taken.parts:
-                if not attempt.rejected:
-                    self._verdicts[share.partition].good(len(part))
                 self._finished[share.partition].inc(len(part))
             self._sizes.observe(len(taken.records))
             self._seconds.observe(job.clock.monotonic() - started)
@@ -174,24 +173,30 @@ class ShareWorker(Generic[E]):
         job.metrics.quarantined.labels(job.group, *share.partition).inc()
         _log.error("kafka_record_quarantined", place=f"{share.partition} offset {record.offset}", detail=poison.detail)
 
-    async def _bury(self, taken: Taken, attempt: Attempt[E, None]) -> None:
-        """Move rejected records to their dead-letter topics, unless there are too many of them."""
-        job, tenure = self._job, self._tenure
+    def _judge(self, taken: Taken, attempt: Attempt[E, None]) -> None:
+        """Count the dead letters of each partition; too many of them, and it stops where it is."""
         for share, part in taken.parts:
+            if not attempt.rejected:
+                self._verdicts[share.partition].good(len(part))
+                continue
             verdicts = self._verdicts[share.partition].after(part, attempt.dead_offsets(share.partition))
             self._verdicts[share.partition] = verdicts
             if verdicts.exceeded:
                 share.halt(Pause.DEAD_LETTERS)
-                tenure.abandon(share)
-                _log.error("kafka_too_many_dead_letters", group=job.group, partition=str(share.partition))
-        burying = [each for each in attempt.rejected if tenure.unfinished(each.record)]
-        letters = job.dead_letters.outputs(burying)
-        if await self._patiently(lambda: job.sender.send(letters, limit=DEAD_LETTER_BYTES)):
-            for each in burying:
-                tenure.finish(each.record)
-        else:
-            for each in burying:
-                tenure.give_back(each.record)
+                self._tenure.abandon(share)
+                _log.error("kafka_too_many_dead_letters", group=self._job.group, partition=str(share.partition))
+
+    async def _set_aside(self, attempt: Attempt[E, None]) -> None:
+        """Write what was rejected or postponed where it belongs; then it counts as finished here."""
+        job, tenure = self._job, self._tenure
+        rejected = [each for each in attempt.rejected if tenure.unfinished(each.record)]
+        postponed = [each for each in attempt.postponed if tenure.unfinished(each.record)]
+        outputs = job.aside.outputs(rejected, postponed)
+        if not outputs:
+            return
+        written = await self._patiently(lambda: job.sender.send(outputs, limit=DEAD_LETTER_BYTES))
+        for each in (*rejected, *postponed):
+            (tenure.finish if written else tenure.give_back)(each.record)
 
     async def _patiently(self, call: Callable[[], Awaitable[None]]) -> bool:
         job = self._job

@@ -2,29 +2,26 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from random import Random
 from typing import Generic
 
 from shared.clock import Clock
 from shared.kafka.aio import AioCluster
-from shared.kafka.dead_letters import DEFAULT_LIMIT, QUARANTINE_AFTER, DeadLetterLimit, DeadLetters
-from shared.kafka.health import Health
-from shared.kafka.intake import Intake, Reading
+from shared.kafka.dead_letters import DEFAULT_LIMIT, QUARANTINE_AFTER, DeadLetterLimit
+from shared.kafka.intake import Intake
 from shared.kafka.metrics import KafkaMetrics
 from shared.kafka.partition_worker import Job, PartitionWorker, TransactionalHandler
 from shared.kafka.port import Assignor, Cluster
 from shared.kafka.record import Decode, E
+from shared.kafka.retries import RetryPlan, SetAside, Tier
+from shared.kafka.runner import Runner
 from shared.kafka.settings import KafkaSettings
-from shared.kafka.share import Bounds, Share
+from shared.kafka.share import Share
 from shared.kafka.workers import Workers
-from shared.telemetry.logs import get_log
-
-_log = get_log()
 
 
-class TransactionalRunner(Generic[E]):
+class TransactionalRunner(Runner, Generic[E]):
     """Runs one handler over the partitions of some topics, exactly once from Kafka to Kafka.
 
     Each partition has a worker and a transactional producer of its own, id `<group>.<topic>.<partition>`: whoever
@@ -39,9 +36,11 @@ class TransactionalRunner(Generic[E]):
 
     The handler raises TryLater to be called again after a pause with the same records; Refused or BadRecord when a
     record can never be handled: the batch is halved down to that record, which goes to its dead-letter topic in the
-    same transaction. Any other error, pinned on a single record, ends the stage (`wait` raises Fatal), as does a
-    handler that takes longer than `handle_timeout` seconds. A record that has done so `quarantine_after` times, over
-    restarts and whoever owned the partition, becomes a dead letter too, with an alarm.
+    same transaction. With `retries`, Postponed likewise moves a single record to the next retry topic; from there it
+    comes to the same handler when it is due (with `record` as it lies on the retry topic). Any other error, pinned on
+    a single record, ends the stage (`wait` raises Fatal), as does a handler that takes longer than `handle_timeout`
+    seconds. A record that has done so `quarantine_after` times, over restarts and whoever owned the partition, becomes
+    a dead letter too, with an alarm.
     """
 
     def __init__(
@@ -58,6 +57,7 @@ class TransactionalRunner(Generic[E]):
         max_batch: int = 500,
         linger: float = 0.005,
         handle_timeout: float = 60.0,
+        retries: RetryPlan | None = None,
         dead_letter_limit: DeadLetterLimit = DEFAULT_LIMIT,
         quarantine_after: int = QUARANTINE_AFTER,
         requires: Mapping[str, int] | None = None,
@@ -68,68 +68,54 @@ class TransactionalRunner(Generic[E]):
         random: Random | None = None,
     ) -> None:
         cluster = cluster or AioCluster(connection)
-        self._intake = Intake(
-            Reading(
-                group=group,
-                topics=tuple(topics),
-                needs={**dict.fromkeys([*topics, *map(dead_letter_topic, topics)], 1), **(requires or {})},
-                partition_assignment=partition_assignment,
-                group_instance_id=group_instance_id,
-                poll_records=2 * max_batch,
-                bounds=Bounds(records=4 * max_batch),
-                stall_after=stall_after,
-            ),
+
+        def stage(tier: Tier, intake: Intake, aside: SetAside) -> TransactionalStage[E]:
+            job = Job(
+                group=tier.group,
+                decode=tier.decoding(decode),
+                handle=handle,
+                max_batch=max_batch,
+                linger=linger,
+                handle_timeout=handle_timeout,
+                fenced_pause=2 * connection.heartbeat_interval,
+                quarantine_after=quarantine_after,
+                dead_letter_limit=dead_letter_limit,
+                aside=aside,
+                cluster=cluster,
+                clock=clock,
+                metrics=metrics,
+                random=random or Random(),
+            )
+            return TransactionalStage(job, intake)
+
+        super().__init__(
+            stage,
             connection=connection,
             cluster=cluster,
-            stage=self,
-            new_event=asyncio.Event,
-            clock=clock,
-            metrics=metrics,
-        )
-        self._workers = Workers(self._intake.fail)
-        self._job = Job(
             group=group,
-            decode=decode,
-            handle=handle,
+            topics=topics,
+            dead_letter_topic=dead_letter_topic,
+            retries=retries,
+            requires=requires,
+            partition_assignment=partition_assignment,
+            group_instance_id=group_instance_id,
             max_batch=max_batch,
-            linger=linger,
-            handle_timeout=handle_timeout,
-            fenced_pause=2 * connection.heartbeat_interval,
-            quarantine_after=quarantine_after,
-            dead_letter_limit=dead_letter_limit,
-            dead_letters=DeadLetters(group, dead_letter_topic, self._intake.partition_count, clock, metrics),
-            cluster=cluster,
+            one_arrival=False,
+            stall_after=stall_after,
             clock=clock,
             metrics=metrics,
-            random=random or Random(),
         )
 
-    @property
-    def name(self) -> str:
-        """The group: name in logs and probes."""
-        return self._job.group
 
-    async def start(self) -> None:
-        """Check the topics and join the group in the background; `health().ready` says when it works.
+class TransactionalStage(Generic[E]):
+    """One worker per partition."""
 
-        Raises TryLater when the cluster cannot be reached within `start_timeout`, BadSettings naming what is wrong.
-        """
-        await self._intake.start()
-
-    async def wait(self) -> None:
-        """Return when stopped; raise the error that ended the stage."""
-        await self._intake.wait()
-
-    async def stop(self, deadline: float) -> None:
-        """Finish the running batches within `deadline` seconds, or abort them, and leave the group."""
-        await self._intake.stop(deadline)
-
-    def health(self) -> Health:
-        """How it is now."""
-        return self._intake.health()
+    def __init__(self, job: Job[E], intake: Intake) -> None:
+        self._job = job
+        self._workers = Workers(intake.fail)
 
     def assigned(self, shares: Sequence[Share]) -> None:
-        """One worker per partition."""
+        """Begin to work on these."""
         for share in shares:
             self._workers.start(PartitionWorker(self._job, share).run())
 

@@ -125,3 +125,11 @@ def test_an_account_has_a_pair_of_topics_for_its_own_systems_and_nobody_elses() 
         assert topic.spec(PRODUCTION).partitions == 1
         assert topic.spec(PRODUCTION).replication == 3
         assert topic.spec(PRODUCTION).config["message.timestamp.type"] == "LogAppendTime"
+
+
+def test_retry_topics_belong_to_the_one_consumer_that_declares_them() -> None:
+    source = next(topic for topic in topics.catalogue(["fjord"]) if topic.name == topics.EVENTS)
+    tiers = topics.retry_topics(source, "dlr.webhooks", ("30s", "5m"))
+    assert [tier.name for tier in tiers] == ["sms.events.retry.30s", "sms.events.retry.5m"]
+    assert {(tier.producers, tier.consumers) for tier in tiers} == {(("dlr.webhooks",), ("dlr.webhooks",))}
+    assert {(tier.kept, tier.personal) for tier in tiers} == {(topics.Kept.FLOW, source.personal)}

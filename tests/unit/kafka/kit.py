@@ -11,12 +11,14 @@ from typing import Any, Protocol, TypeVar
 from prometheus_client import CollectorRegistry
 
 from shared.clock import Clock, SystemClock
+from shared.contracts.topics import retry
 from shared.errors import BadRecord
 from shared.kafka.at_least_once import AtLeastOnceRunner
 from shared.kafka.memory import MemoryCluster
 from shared.kafka.metrics import KafkaMetrics
 from shared.kafka.port import Cluster, TopicSpec
 from shared.kafka.record import Decode, Headers, Output, Received, Record
+from shared.kafka.retries import RetryPlan
 from shared.kafka.sending import Sender
 from shared.kafka.settings import KafkaSettings
 from shared.kafka.tenure import Finishing
@@ -111,6 +113,13 @@ class Kit:
             [TopicSpec(name, partitions, settings), TopicSpec(dead_letter_topic(name), dead_letter_partitions)]
         )
         return name
+
+    async def retried(self, topic: str, *tiers: str, partitions: int = 1) -> RetryPlan:
+        """A plan with these tiers for a topic, and its retry topics."""
+        admin = self.keep(self.cluster.admin())
+        await admin.start()
+        await admin.create([TopicSpec(retry(topic, tier), partitions) for tier in tiers])
+        return RetryPlan(retry, tiers)
 
     def group(self) -> str:
         self._count += 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tests.unit.kafka.behaviour_at_least_once import AtLeastOnceBehaviour
 from tests.unit.kafka.behaviour_chosen import ChosenBehaviour
+from tests.unit.kafka.behaviour_retries import RetriesBehaviour
 from tests.unit.kafka.behaviour_transactional import TransactionalBehaviour
 from tests.unit.kafka.behaviour_whole import WholeBehaviour
 
@@ -13,6 +14,10 @@ class TestTransactionalInMemory(TransactionalBehaviour):
 
 
 class TestAtLeastOnceInMemory(AtLeastOnceBehaviour):
+    """All of it."""
+
+
+class TestRetriesInMemory(RetriesBehaviour):
     """All of it."""
 
 
