@@ -20,8 +20,8 @@ from pathlib import Path
 from deploy.local.instance import only_one
 from deploy.local.stopping import StopAsked, StopSignals
 with StopSignals(), only_one(Path(sys.argv[1])):
-    print("held", flush=True)
     try:
+        print("held", flush=True)
         time.sleep(600)
     except StopAsked:
         pass
