@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from enum import Enum, IntEnum
-from http import HTTPStatus
 from typing import Any
 
 from cli.exits import EXITS
@@ -71,7 +70,7 @@ def exits() -> str:
 
 def _kinds(kinds: Mapping[Any, Kind]) -> str:
     rows = (
-        (code(_text(key)), f"{kind.status} {HTTPStatus(kind.status).phrase}", kind.meaning, kind.remedy)
+        (code(_text(key)), str(kind.status), kind.meaning, kind.remedy)
         for key, kind in sorted(kinds.items(), key=lambda item: item[1].status)
     )
     return table(("code", "status", "cause", "remedy"), rows)
