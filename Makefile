@@ -55,7 +55,7 @@ setup: ## install all packages and fetch Kafka, without running anything
 	@$(SETUP) dev
 	@$(VENV)/python -m deploy.local jars
 
-topics: ## create and list the topics of a running stack
+topics: ## create the topics that a running stack lacks, list all, say which differ
 	@$(SETUP) local
 	@$(VENV)/python -m deploy.local topics
 

@@ -12,6 +12,7 @@ from deploy.local.ports import HOST
 from deploy.local.run import run
 from deploy.local.settings import LocalSettings, Port, read
 from deploy.local.terminal import Terminal
+from deploy.topics.catalogue import remedy
 from shared.errors import BudstikkeError
 
 _STOP = 120.0
@@ -24,11 +25,15 @@ def stop(settings: LocalSettings, terminal: Terminal) -> int:
 
 
 def make_topics(settings: LocalSettings, terminal: Terminal) -> int:
-    """Create the catalogue's missing topics on a running stack and list all."""
-    new = topics.create_missing(f"{HOST}:{settings.port(Port.KAFKA)}")
+    """Create the catalogue's missing topics on a running stack, list all, and say where the broker differs (1)."""
+    bootstrap = f"{HOST}:{settings.port(Port.KAFKA)}"
+    new = topics.create_missing(bootstrap)
     for spec in topics.local_specs():
         terminal.line(f"{spec.name:<40} {spec.partitions:>3} partitions{'   new' if spec.name in new else ''}")
-    return 0
+    drifts = topics.CATALOGUE.compare(bootstrap)
+    for drift in drifts:
+        terminal.failed(remedy(drift))
+    return 1 if drifts else 0
 
 
 def fetch_jars(settings: LocalSettings, terminal: Terminal) -> int:

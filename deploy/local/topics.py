@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
-
 from deploy.local.plan import OPERATORS
-from shared.contracts.topics import LOCAL, specs
-from shared.kafka.settings import KafkaSettings
-from shared.kafka.topics import TopicSpec, create
+from deploy.topics.catalogue import Catalogue
+from shared.contracts.topics import LOCAL
+from shared.kafka.topics import TopicSpec
+
+CATALOGUE = Catalogue(tuple(operator.name for operator in OPERATORS), LOCAL)
 
 
 def local_specs() -> tuple[TopicSpec, ...]:
     """Every topic of a run on one machine."""
-    return specs([operator.name for operator in OPERATORS], LOCAL)
+    return CATALOGUE.specs
 
 
 def create_missing(bootstrap: str) -> frozenset[str]:
     """Create what is missing; the names of the new ones."""
-    return asyncio.run(create(KafkaSettings(bootstrap=bootstrap, client_id="local-topics"), local_specs()))
+    return CATALOGUE.create(bootstrap)
