@@ -99,8 +99,9 @@ class Submitter:
         """Take attempts up to the written PDU; return when all are written (or need no PDU any more).
 
         The outcomes follow on their own. While the link is down this waits; what outlives its validity here ends as
-        expired without an intent. What belongs to a partition that is given up meanwhile is dropped: its record is
-        not finished. Cancelled, it begins nothing more; what it has begun is taken to its end.
+        expired without an intent. What belongs to a partition that is closing is left to its next owner; what belongs
+        to one that was given up meanwhile is dropped: its record is not finished. Cancelled, it begins nothing more;
+        what it has begun is taken to its end.
         """
         waiting = deque(attempts)
         ends_at = min((attempt.ends_at for attempt in waiting), default=None)
@@ -124,7 +125,7 @@ class Submitter:
             lease_id = waiting[0].parcel.lease_id
             epoch = self._leases.epoch_of(lease_id)
             if epoch is None:
-                if not chunk and await self._leases.wait_for(lease_id) is None:
+                if not chunk and await self._given_up(lease_id):
                     _keep(waiting, [attempt for attempt in waiting if attempt.parcel.lease_id != lease_id])
                 break
             attempt = waiting.popleft()
@@ -133,6 +134,13 @@ class Submitter:
             chunk.append(attempt)
         return chunk
 
+    async def _given_up(self, lease_id: str) -> bool:
+        """Wait for a lease. True when its partition is given up, False when it is worth another look."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_LONGEST_WAIT):
+                return await self._leases.wait_for(lease_id) is None
+        return False
+
     async def _wait_for_room(self, waiting: deque[Attempt], ends_at: datetime | None, stalled: bool) -> int:
         """Wait until the link is up and enough attempts may be unresolved; end what waits too long meanwhile.
 
@@ -140,6 +148,7 @@ class Submitter:
         had to be withheld) wait for a free slot too: intents that find none are only rows.
         """
         while True:
+            _leave(waiting)
             if ends_at is not None and ends_at <= self._clock.now():
                 await self._end_unsent(waiting)
             if not waiting:
@@ -330,6 +339,15 @@ class Submitter:
             self._came_back.clear()
             deferred, self._deferred = self._deferred, []
             await self.submit(attempt for attempt in deferred if self._leases.wants(attempt.parcel.lease_id))
+
+
+def _leave(waiting: deque[Attempt]) -> None:
+    """Begin nothing more of partitions that are closing."""
+    closing = [attempt for attempt in waiting if attempt.parcel.closing]
+    if closing:
+        _keep(waiting, [attempt for attempt in waiting if not attempt.parcel.closing])
+        for attempt in closing:
+            attempt.parcel.part_left()
 
 
 def _keep(waiting: deque[Attempt], those: Sequence[Attempt]) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import UTC, datetime
 
 from services.dispatch.sender.ledger import AttemptKey, Intent, Outcome, attempt_key
@@ -10,22 +9,24 @@ from services.dispatch.sender.parts import Part
 from shared.contracts.codes import Reason
 from shared.contracts.events import DispatchOrdered
 from shared.contracts.words import FactKind
+from shared.kafka.at_least_once import Finishing
 from shared.kafka.record import Received
 
 _AT_ONCE = datetime.min.replace(tzinfo=UTC)
 
-Finish = Callable[[Received[DispatchOrdered]], None]
+Finish = Finishing[DispatchOrdered]
 
 
 class Parcel:
     """A record and how many of its parts are still open."""
 
-    __slots__ = ("_finish", "_open", "lease_id", "received")
+    __slots__ = ("_finish", "_open", "_whole", "lease_id", "received")
 
     def __init__(self, received: Received[DispatchOrdered], parts: int, finish: Finish) -> None:
         self.received = received
         self.lease_id = f"{received.record.topic}:{received.record.partition}"
         self._open = parts
+        self._whole = True
         self._finish = finish
 
     @property
@@ -37,7 +38,17 @@ class Parcel:
         """One part's outcome is durable and its fact acknowledged; after the last the record is finished."""
         self._open -= 1
         if self._open == 0:
-            self._finish(self.received)
+            (self._finish if self._whole else self._finish.give_back)(self.received)
+
+    @property
+    def closing(self) -> bool:
+        """Whether its partition is about to go: begin nothing more of it."""
+        return self._finish.closing
+
+    def part_left(self) -> None:
+        """One part was not begun, for the partition is closing: whoever has it next gets the whole record again."""
+        self._whole = False
+        self.part_done()
 
 
 class Attempt:

@@ -24,11 +24,11 @@ from services.dispatch.sender.operator import OperatorLink, bind_settings
 from services.dispatch.sender.receipts import ReceiptRelay, SentMemory
 from services.dispatch.sender.settling import Settler
 from services.dispatch.sender.submitting import Submitter
-from shared.tasks import end
 from shared.clock import SystemClock
 from shared.contracts import codec
 from shared.contracts.events import DispatchOrdered, OperatorReceipt, PartFact
 from shared.errors import TryLater
+from shared.kafka.at_least_once import Finishing
 from shared.kafka.record import Output, Received, TopicPartition
 from shared.kafka.sending import Sender
 from shared.privacy.sealing import Sealer
@@ -38,6 +38,7 @@ from shared.smpp.pdu import BindRequest, SubmitSm
 from shared.smpp.server import Server, ServerSession, serve
 from shared.smpp.session import Reply
 from shared.stores.mongodb import Database
+from shared.tasks import end
 from tests.support import wait_until
 from tests.unit.dispatch.building import PARTITIONS, record_of
 
@@ -218,6 +219,8 @@ class Life:
         self.broker = Broker()
         self.broker.steps = self.steps
         self.finished: list[str] = []
+        self.given_back: list[str] = []
+        self.closing = False
         self.smsc = smsc
         self.registry = CollectorRegistry()
         metrics = SenderMetrics(self.registry)
@@ -272,11 +275,7 @@ class Life:
             await wait_until(lambda: self.link.up > 0)
 
     async def handle(self, orders: Sequence[Received[DispatchOrdered]]) -> None:
-        await self.lane(orders, self.finish)
-
-    def finish(self, done: Received[DispatchOrdered]) -> None:
-        self.finished.append(done.event.message.message_id)
-        self.steps.append(("finish", done.event.message.message_id))
+        await self.lane(orders, Told(self))
 
     async def until_finished(self, count: int, deadline: float = 10.0) -> None:
         await wait_until(lambda: len(self.finished) >= count, deadline, waiting_for=f"{count} finished records")
@@ -295,6 +294,24 @@ class Life:
             bind.abort()
         await self.link.stop(0.5)
         await self.ledger.rows.leases.update_many({}, {"$unset": {"expires_at": ""}})
+
+
+class Told(Finishing[DispatchOrdered]):
+    """What the handler says of its records, kept; the partitions close when the test says so."""
+
+    def __init__(self, life: Life) -> None:
+        self._life = life
+
+    def __call__(self, received: Received[DispatchOrdered]) -> None:
+        self._life.finished.append(received.event.message.message_id)
+        self._life.steps.append(("finish", received.event.message.message_id))
+
+    @property
+    def closing(self) -> bool:
+        return self._life.closing
+
+    def give_back(self, received: Received[DispatchOrdered]) -> None:
+        self._life.given_back.append(received.event.message.message_id)
 
 
 def partitions(orders: Sequence[Received[DispatchOrdered]]) -> set[TopicPartition]:

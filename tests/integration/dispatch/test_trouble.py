@@ -166,6 +166,53 @@ async def test_validity_that_passes_while_the_link_is_down_ends_the_part_without
     assert smsc.texts == ["kept"]
 
 
+async def test_asked_to_stop_while_the_link_is_down_it_leaves_what_is_not_begun_to_its_successor(
+    live: Live, smsc: Smsc, letters: Letters
+) -> None:
+    life, successor = live(window=2, most_unresolved=2), live()
+    smsc.silent = True
+    orders = [received(letters.order(f"m{number}")) for number in range(6)]
+    await life.start(orders)
+    handling = asyncio.create_task(life.handle(orders))
+    await wait_until(lambda: len(smsc.submits) == 2)
+    port = smsc.port
+    await smsc.stop()
+    await life.until_finished(2)
+
+    life.closing = True
+    await asyncio.wait_for(handling, 5)
+    assert len(life.given_back) == 4
+    assert {*life.given_back, *life.finished} == {order.event.message.message_id for order in orders}
+    assert await life.ledger.unresolved() == 0
+    await life.leases.give_up(partitions(orders))
+
+    smsc.silent = False
+    await smsc.start(port)
+    left = [order for order in orders if order.event.message.message_id in life.given_back]
+    await successor.start(left)
+    await successor.handle(left)
+    await successor.until_finished(4)
+    assert successor.broker.kinds() == ["1:1:submitted"] * 4
+
+
+async def test_asked_to_stop_while_it_waits_for_a_lease_the_batch_is_left(
+    live: Live, smsc: Smsc, letters: Letters
+) -> None:
+    holder, waiting = live(), live()
+    order = received(letters.order())
+    await holder.start([order])
+    await wait_until(lambda: holder.leases.missing == 0)
+    await waiting.start([order])
+    handling = asyncio.create_task(waiting.handle([order]))
+    await wait_until(lambda: waiting.leases.missing == 1)
+
+    waiting.closing = True
+    await asyncio.wait_for(handling, 5)
+
+    assert waiting.given_back == [order.event.message.message_id]
+    assert smsc.submits == []
+
+
 async def test_without_its_lease_a_partition_sends_nothing(live: Live, smsc: Smsc, letters: Letters) -> None:
     holder, waiting = live(), live()
     order = received(letters.order())
