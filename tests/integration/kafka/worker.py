@@ -1,7 +1,9 @@
 """A process with one stage, for tests that kill, stop and wake it. The plan comes as JSON on the command line.
 
-The stage copies `source` to `target`, or finishes what it reads after having written it there. With `strike`, the
-process sends itself a signal at a chosen transaction: `before` or `after` the commit went out.
+The stage copies `source` to `target`, or finishes what it reads after having written it there; the header `up` of a
+copy says when its process was up (epoch milliseconds). With `block`, the handler blocks the event loop once for so
+many seconds. With `strike`, the process sends itself a signal at a chosen transaction: `before` or `after` the commit
+went out.
 """
 
 from __future__ import annotations
@@ -10,6 +12,7 @@ import asyncio
 import os
 import signal
 import sys
+import time
 from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
@@ -41,6 +44,7 @@ class Plan(msgspec.Struct, frozen=True):
     strike_with: int = signal.SIGKILL
     max_batch: int = 50
     instance_id: str | None = None
+    block: float = 0.0
 
     @property
     def settings(self) -> KafkaSettings:
@@ -97,9 +101,13 @@ async def main(plan: Plan) -> None:
     """Run until killed, stopped by SIGTERM, or ended by an error."""
     settings, clock, metrics = plan.settings, SystemClock(), KafkaMetrics(CollectorRegistry())
     sender = Sender(connection=settings, clock=clock, metrics=metrics)
+    up = (("up", str(int(time.time() * 1000)).encode()),)
+    blocks = [plan.block] if plan.block else []
 
     def copies(batch: Sequence[Received[str]]) -> list[Output]:
-        return [Output(plan.target, r.record.partition, r.record.key, r.record.value) for r in batch]
+        if blocks:
+            time.sleep(blocks.pop())
+        return [Output(plan.target, r.record.partition, r.record.key, r.record.value, up) for r in batch]
 
     async def pass_on(batch: Sequence[Received[str]]) -> Sequence[Output]:
         return copies(batch)
