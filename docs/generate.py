@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-from docs.sections import codes, make, operators, settings, states
+from docs.sections import attacks, codes, make, operators, settings, states
 
 FOLDER: Final = Path(__file__).parent
 REMEDY: Final = "run `.venv/bin/python -m docs.generate` and commit what it writes"
@@ -34,6 +34,7 @@ PAGES: Final[Mapping[str, Mapping[str, Callable[[], str]]]] = {
         "exits": codes.exits,
     },
     "concepts.md": {"states": states.states},
+    "reliability.md": {"attacks": attacks.attacks},
 }
 """The sections of each page, by name."""
 

@@ -12,6 +12,9 @@ from tests.support import wait_until
 from tests.unit.kafka.behaviour_transactional import numbers
 from tests.unit.kafka.kit import Kit
 
+Note = Callable[[str, object], None]
+"""pytest's `record_property`: what is noted as `figure` stands in the table of attacks."""
+
 Start = Callable[..., Awaitable[asyncio.subprocess.Process]]
 """Starts a worker: group, source, target and the other fields of `worker.Plan`."""
 

@@ -68,7 +68,7 @@ async def test_a_transactional_stage_on_a_clock_that_jumps(kit: Kit, jumpy: Jump
 
 
 async def test_an_at_least_once_stage_on_a_clock_that_jumps(kit: Kit, jumpy: Jumpy) -> None:
-    """The same under an at-least-once stage, with finishes that come late and a stop in a leap.
+    """The clock of an at-least-once stage does the same, while its finishes come late and it is stopped after a leap.
 
     Holds: nothing stalls or ends, every record is finished, and once as long as nobody dies.
     """

@@ -39,7 +39,7 @@ routes:
 
 
 async def test_a_transactional_stage_that_writes_to_a_missing_topic(kit: Kit, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A handler's outputs go to a topic that nobody created.
+    """The outputs of a transactional stage go to a topic that nobody created.
 
     Holds: the stage ends and names the topic; its offset stays, and with the topic each record passes once.
     """
@@ -57,7 +57,7 @@ async def test_a_transactional_stage_that_writes_to_a_missing_topic(kit: Kit, mo
 
 
 async def test_an_at_least_once_stage_that_writes_to_a_missing_topic(kit: Kit, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The same under an at-least-once stage, whose handler sends by itself.
+    """The handler of an at-least-once stage sends to a topic that nobody created.
 
     Holds: it asks for patience, which the probes show; its offset stays, and with the topic it goes on by itself.
     """
@@ -154,7 +154,7 @@ async def test_a_service_with_a_wrong_address(tmp_path: Path) -> None:
 async def test_a_service_that_comes_in_by_the_wrong_door(tmp_path: Path, secured: Kafka) -> None:
     """A service without a user is given the listener at which users log in.
 
-    Holds: the same.
+    Holds: the process ends with 1 within its time to start, and names the address and BUDSTIKKE_KAFKA.
     """
     code, output = await Router(tmp_path, secured.clients_bootstrap).end()
     assert code == 1, output

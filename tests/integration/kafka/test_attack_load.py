@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import pytest
 
 from shared.kafka.record import Output, Received
-from tests.integration.kafka.attacking import fill
+from tests.integration.kafka.attacking import Note, fill
 from tests.integration.kafka.conftest import ROOT
 from tests.unit.kafka.behaviour_transactional import numbers
 from tests.unit.kafka.kit import Kit
@@ -43,7 +43,7 @@ async def test_no_storm_of_warnings_under_load(kit: Kit, caplog: pytest.LogCaptu
 
 
 @pytest.mark.parametrize("kind", ["transactional", "at-least-once"])
-async def test_memory_stays_flat(kafka: str, kind: str) -> None:
+async def test_memory_stays_flat(kafka: str, kind: str, record_property: Note) -> None:
     """50,000 records through one process, a twentieth of what `make bench-kafka` sends.
 
     Holds: after the first fifth the process grows by less than 20 MB; each record is counted once.
@@ -64,3 +64,4 @@ async def test_memory_stays_flat(kafka: str, kind: str) -> None:
         await process.communicate()
         raise
     assert process.returncode == 0, output.decode()
+    record_property("figure", f"{kind} {float(output.split()[-1]):+.1f} MB")

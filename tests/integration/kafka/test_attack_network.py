@@ -14,7 +14,7 @@ from shared.kafka import partition_worker
 from shared.kafka.aio import AioCluster
 from shared.kafka.record import Output, Received
 from shared.kafka.settings import KafkaSettings
-from tests.integration.kafka.attacking import fill
+from tests.integration.kafka.attacking import Note, fill
 from tests.integration.kafka.proxy import COORDINATORS, Api, Cut, Proxy
 from tests.unit.kafka.behaviour_transactional import numbers
 from tests.unit.kafka.kit import Finish, Kit, copies_to
@@ -105,7 +105,7 @@ async def test_commits_that_get_no_answer(kit: Kit, far: Kit, proxy: Proxy, monk
 
 @pytest.mark.parametrize("when", ["request", "answer"])
 async def test_connections_cut_at_random_under_a_transactional_stage(
-    kit: Kit, far: Kit, proxy: Proxy, when: str
+    kit: Kit, far: Kit, proxy: Proxy, when: str, record_property: Note
 ) -> None:
     """Twenty connections are cut at random, before requests go out or before their answers come back.
 
@@ -122,9 +122,12 @@ async def test_connections_cut_at_random_under_a_transactional_stage(
         passed = [int(r.value or b"") for r in await kit.truth.records(target) if r.partition == partition]
         assert passed == sorted(passed)
     assert cuts.count >= 10
+    record_property("figure", f"{cuts.count} cuts before the {when}")
 
 
-async def test_connections_cut_at_random_under_an_at_least_once_stage(kit: Kit, far: Kit, proxy: Proxy) -> None:
+async def test_connections_cut_at_random_under_an_at_least_once_stage(
+    kit: Kit, far: Kit, proxy: Proxy, record_property: Note
+) -> None:
     """Twenty connections of an at-least-once stage are cut at random before answers come back.
 
     Holds: every record is finished, and the offset ends behind the last one.
@@ -144,9 +147,10 @@ async def test_connections_cut_at_random_under_an_at_least_once_stage(kit: Kit, 
     await kit.until_no_lag(group, source, 2)
     assert finished == set(numbers(4000))
     assert cuts.count >= 5
+    record_property("figure", f"{cuts.count} cuts")
 
 
-async def test_acknowledgements_that_are_lost(kit: Kit, far: Kit, proxy: Proxy) -> None:
+async def test_acknowledgements_that_are_lost(kit: Kit, far: Kit, proxy: Proxy, record_property: Note) -> None:
     """Every fifth acknowledgement of a sender's records is lost with its connection.
 
     Holds: what `send` acknowledged is there, and once; a send that asks for patience has written all, some or nothing.
@@ -175,3 +179,4 @@ async def test_acknowledgements_that_are_lost(kit: Kit, far: Kit, proxy: Proxy) 
     assert len(acknowledged) > 500
     assert set(acknowledged) <= found.keys() <= set(acknowledged) | set(unsure)
     assert set(found.values()) == {1}
+    record_property("figure", f"{len(acknowledged):,} of 1,000 acknowledged, {len(found):,} there, none twice")

@@ -11,7 +11,7 @@ from random import Random
 import pytest
 
 from shared.kafka.record import Output
-from tests.integration.kafka.attacking import Start, fill, has_members, progress
+from tests.integration.kafka.attacking import Note, Start, fill, has_members, progress
 from tests.support import wait_until
 from tests.unit.kafka.behaviour_transactional import numbers
 from tests.unit.kafka.kit import Kit
@@ -32,7 +32,9 @@ async def test_killed_around_a_commit_everything_passes_exactly_once(kit: Kit, s
     await kit.until_no_lag(group, source, 2)
 
 
-async def test_killed_in_mid_transaction_four_times_in_20_000_records(kit: Kit, start: Start) -> None:
+async def test_killed_in_mid_transaction_four_times_in_20_000_records(
+    kit: Kit, start: Start, record_property: Note
+) -> None:
     """kill -9 in mid-transaction, four times in 20,000 records: outputs and offset written, the commit not yet sent.
 
     Holds: each record exactly once for readers of committed records, in the order of its partition.
@@ -50,6 +52,7 @@ async def test_killed_in_mid_transaction_four_times_in_20_000_records(kit: Kit, 
     for partition in range(4):
         passed = [int(r.value or b"") for r in await kit.truth.records(target) if r.partition == partition]
         assert passed == sorted(passed)
+    record_property("figure", f"{count:,} of {count:,} exactly once")
 
 
 async def test_a_worker_that_wakes_up_in_its_transaction_cannot_commit_it(kit: Kit, start: Start) -> None:
@@ -106,7 +109,9 @@ async def test_killed_while_finishing_everything_is_finished_at_least_once(kit: 
     assert set(await kit.values(target)) == set(numbers(count))
 
 
-async def test_an_at_least_once_worker_that_wakes_up_takes_nothing_back(kit: Kit, start: Start) -> None:
+async def test_an_at_least_once_worker_that_wakes_up_takes_nothing_back(
+    kit: Kit, start: Start, record_property: Note
+) -> None:
     """SIGSTOP of an at-least-once worker for longer than the session timeout; it wakes and commits its old offsets.
 
     Holds: the group refuses them; every record is finished; repeated is at most what the sleeper held.
@@ -127,9 +132,10 @@ async def test_an_at_least_once_worker_that_wakes_up_takes_nothing_back(kit: Kit
     repeated = found - before - Counter(numbers(1000, 2000))
     assert repeated.total() <= 140  # what the sleeper had in its hands (20) and in its backlog (at most 120)
     assert zombie.returncode is None
+    record_property("figure", f"3,000 finished, {repeated.total()} repeated")
 
 
-async def test_two_then_three_then_one_member_under_load(kit: Kit, start: Start) -> None:
+async def test_two_then_three_then_one_member_under_load(kit: Kit, start: Start, record_property: Note) -> None:
     """Two members, then three, then one, while 12 keys are written to: two of the three are killed by kill -9.
 
     Holds: each record exactly once; each key's records in the order in which they were written.
@@ -168,3 +174,4 @@ async def test_two_then_three_then_one_member_under_load(kit: Kit, start: Start)
         passed.setdefault(record.key, []).append(int(record.value or b""))
     assert len(passed) == keys
     assert all(values == sorted(values) for values in passed.values())
+    record_property("figure", f"{written:,} of {written:,} exactly once")

@@ -15,6 +15,7 @@ from shared.errors import TryLater
 from shared.kafka.aio import AioCluster
 from shared.kafka.record import Output, Received
 from shared.kafka.settings import KafkaSettings
+from tests.integration.kafka.attacking import Note
 from tests.integration.kafka.conftest import BrokerTruth
 from tests.support import wait_until
 from tests.unit.kafka.kit import Kit, copies_to
@@ -34,7 +35,12 @@ async def broker(jars: tuple[Path, ...], tmp_path: Path) -> AsyncIterator[Kafka]
         broker.kill()
 
 
-async def test_killed_and_restarted_under_load(broker: Kafka) -> None:
+async def test_killed_and_restarted_under_load(broker: Kafka, record_property: Note) -> None:
+    """kill -9 of the broker in the middle of batches of both kinds of stages and of a sender; it is started again.
+
+    Holds: what was acknowledged is there; the transactional stage passes it once, the other finishes it; all go on by
+    themselves.
+    """
     settings = KafkaSettings(
         broker.bootstrap, session_timeout=6.0, heartbeat_interval=0.5, rebalance_timeout=10.0, request_timeout=3.0
     )
@@ -82,4 +88,5 @@ async def test_killed_and_restarted_under_load(broker: Kafka) -> None:
     assert set(finished) == set(acknowledged)
     assert copier.health().live
     assert noter.health().live
+    record_property("figure", f"{len(acknowledged):,} acknowledged, all there")
     await kit.close()

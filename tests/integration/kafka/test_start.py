@@ -27,6 +27,10 @@ async def nowhere() -> KafkaSettings:
 
 
 async def test_a_wrong_address_is_named_at_once(nowhere: KafkaSettings, kit: Kit) -> None:
+    """A stage is given an address where nobody listens.
+
+    Holds: the start fails within its time and names the address.
+    """
     lost = Kit(AioCluster(nowhere), nowhere, BrokerTruth(nowhere.bootstrap))
     runner = await lost.transactional(["t"], copies_to("x"), start=False)
     began = time.monotonic()
@@ -37,6 +41,11 @@ async def test_a_wrong_address_is_named_at_once(nowhere: KafkaSettings, kit: Kit
 
 
 async def test_an_address_that_swallows_everything_ends_at_the_deadline() -> None:
+    """A stage and a sender are given an address that takes every connection and answers nothing.
+
+    Holds: the start fails at its deadline.
+    """
+
     async def swallow(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.read()
         writer.close()
@@ -57,6 +66,10 @@ async def test_an_address_that_swallows_everything_ends_at_the_deadline() -> Non
 
 
 async def test_a_member_that_takes_its_time_to_let_go_is_waited_for(kit: Kit) -> None:
+    """A member needs longer to let go of its partitions than a request may take.
+
+    Holds: the other waits for it; each record exactly once.
+    """
     source, target, group = await kit.topic(2), await kit.topic(2), kit.group()
     copy, entered = copies_to(target), asyncio.Event()
     patient = KafkaSettings(
