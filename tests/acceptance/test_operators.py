@@ -103,7 +103,6 @@ async def test_receipts_that_come_twice_or_contradict_the_first_change_nothing(
     assert (message["state"], message["history"]) == ("delivered", delivered["history"])
 
 
-@pytest.mark.xfail(strict=True, reason="a receipt for which no submit is on record yet goes to the dead letters")
 async def test_a_receipt_that_overtakes_its_answer_is_a_delivery_all_the_same(
     api: Customer, fjord: Smsc, numbers: Numbers
 ) -> None:
