@@ -28,7 +28,8 @@ from tests.support import wait_until
 from tests.unit.kafka.behaviour_transactional import numbers
 from tests.unit.kafka.kit import Finish, Kit, copies_to
 
-START_SECONDS = 3.0
+START_SECONDS = 2.0
+LONGEST = 40.0
 OPERATORS = """
 operators:
   fjord:
@@ -104,9 +105,9 @@ async def test_offsets_out_of_range(kit: Kit) -> None:
 
 
 class Router:
-    """`python -m services.dispatch router` on some cluster, with little patience."""
+    """`python -m services.dispatch router` on some cluster, with `seconds` of patience."""
 
-    def __init__(self, folder: Path, kafka: str) -> None:
+    def __init__(self, folder: Path, kafka: str, seconds: float) -> None:
         operators = folder / "operators.yaml"
         operators.write_text(OPERATORS)
         self._environment = os.environ | {
@@ -114,7 +115,7 @@ class Router:
             "BUDSTIKKE_OPERATORS": str(operators),
             "BUDSTIKKE_KEY_STORE": str(folder),
             "BUDSTIKKE_HEALTH_PORT": "0",
-            "BUDSTIKKE_START_SECONDS": str(START_SECONDS),
+            "BUDSTIKKE_START_SECONDS": str(seconds),
         }
 
     async def end(self) -> tuple[int | None, str]:
@@ -130,7 +131,7 @@ class Router:
             stderr=asyncio.subprocess.STDOUT,
         )
         try:
-            output, _ = await asyncio.wait_for(process.communicate(), START_SECONDS + 20.0)
+            output, _ = await asyncio.wait_for(process.communicate(), LONGEST)
         except TimeoutError:
             process.kill()
             await process.communicate()
@@ -145,10 +146,10 @@ async def test_a_service_with_a_wrong_address(tmp_path: Path) -> None:
     """
     nowhere = f"127.0.0.1:{free_port()}"
     began = time.monotonic()
-    code, output = await Router(tmp_path, nowhere).end()
+    code, output = await Router(tmp_path, nowhere, START_SECONDS).end()
     assert code == 1, output
     assert f"{nowhere} (BUDSTIKKE_KAFKA)" in output
-    assert time.monotonic() - began < START_SECONDS + 15.0
+    assert time.monotonic() - began < LONGEST / 2
 
 
 async def test_a_service_that_comes_in_by_the_wrong_door(tmp_path: Path, secured: Kafka) -> None:
@@ -156,7 +157,7 @@ async def test_a_service_that_comes_in_by_the_wrong_door(tmp_path: Path, secured
 
     Holds: the process ends with 1 within its time to start, and names the address and BUDSTIKKE_KAFKA.
     """
-    code, output = await Router(tmp_path, secured.clients_bootstrap).end()
+    code, output = await Router(tmp_path, secured.clients_bootstrap, START_SECONDS).end()
     assert code == 1, output
     assert f"{secured.clients_bootstrap} (BUDSTIKKE_KAFKA)" in output
 
@@ -166,7 +167,7 @@ async def test_a_service_whose_topics_are_missing_and_then_too_small(tmp_path: P
 
     Holds: the process ends with 2 at once; it names each topic, and what to create, add or set.
     """
-    router = Router(tmp_path, secured.bootstrap)
+    router = Router(tmp_path, secured.bootstrap, LONGEST)
     code, output = await router.end()
     assert code == 2, output
     assert "kafka_topic_missing" in output
