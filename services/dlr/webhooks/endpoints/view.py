@@ -38,7 +38,7 @@ class EndpointView:
         clock: Clock,
         *,
         private: bool = False,
-        ttl: float = 5.0,
+        ttl: float = 1.0,
         size: int = 50_000,
     ) -> None:
         self._store = store
