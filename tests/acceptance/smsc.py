@@ -57,6 +57,11 @@ class Smsc:
             messages += page["messages"]
             after = page["next"]
 
+    async def forget(self) -> None:
+        """Empty the simulator's list, whose beginning is what it shows when asked for no place in it."""
+        await self._http.delete("/messages")
+        self._already = 0
+
     async def report(self, part: dict[str, Any], state: str = "DELIVRD", error: str = "000") -> None:
         """Send a receipt for one message that was taken, in the words of SMPP 3.4, appendix B, without any TLV."""
         receipt = (

@@ -20,6 +20,7 @@ def test_it_begins_with_make_run() -> None:
 
 
 async def test_the_commands_do_what_the_quickstart_says(system: System, fjord: Smsc) -> None:
+    await fjord.forget()
     instead = {ENV: known(system)} | {port: str(free_port()) for port in PORTS}
     code, output = await bash("\n".join(BLOCKS[1:]), instead)
     assert code == 0, output
