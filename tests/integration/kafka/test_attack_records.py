@@ -84,7 +84,7 @@ async def test_poison_of_every_kind(kit: Kit, kind: str) -> None:
         await kit.at_least_once([source], finish_all, decode=reader, group=group)
     await kit.until_values(target, [GOOD.decode()] * (len(POISON) + 1))
     await kit.until_no_lag(group, source)
-    letters = await kit.truth.records(dead_letter_topic(source))
+    letters = await kit.until_records(dead_letter_topic(source), len(POISON))
     assert [(header_values_of(r.headers)["dlq-error-type"], r.value) for r in letters] == [
         (code, value) for code, value, _ in POISON
     ]
@@ -157,7 +157,7 @@ async def test_a_foreign_record_above_our_limit(kit: Kit, kind: str) -> None:
         await kit.at_least_once([source], refuse, group=group)
     await kit.until_values(target, ["a", "b"])
     await kit.until_no_lag(group, source)
-    letters = await kit.truth.records(dead_letter_topic(source))
+    letters = await kit.until_records(dead_letter_topic(source), 2)
     assert [letter.value for letter in letters] == [None, None]
     assert [header_values(letter)["dlq-left-out"] for letter in letters] == ["1047000", "3000000"]
     assert [header_values(letter)["dlq-source-offset"] for letter in letters] == ["1", "2"]

@@ -221,7 +221,7 @@ class AtLeastOnceBehaviour:
         await kit.at_least_once([source], handle, group=group)
         await kit.until_no_lag(group, source)
         assert got == ["a", "b", "c", "d"]
-        letters = await kit.truth.records(dead_letter_topic(source))
+        letters = await kit.until_records(dead_letter_topic(source), 3)
         assert {(r.value, header_values(r)["dlq-error-type"]) for r in letters} == {
             (b"poison", "not_text"),
             (None, "not_text"),
@@ -277,7 +277,7 @@ class AtLeastOnceBehaviour:
         await kit.at_least_once([source], handle, group=group)
         await kit.until_no_lag(group, source)
         assert set(got) == set("abde")
-        (letter,) = await kit.truth.records(dead_letter_topic(source))
+        (letter,) = await kit.until_records(dead_letter_topic(source), 1)
         assert (letter.value, header_values(letter)["dlq-error-type"]) == (b"c", "quarantined")
 
     async def test_leases_are_taken_before_the_first_record_and_given_back_after_the_last_commit(

@@ -167,8 +167,12 @@ class PortBehaviour:
         await owner.begin()
         await owner.write([owner.pack([Output(topic, 0, None, b"owner")])], {place: Mark(1)}, group)
         await owner.commit()
-        assert await kit.values(topic) == ["owner"]
-        assert await kit.truth.committed(group, topic, 0) == 1
+        await kit.until_values(topic, ["owner"])
+
+        async def committed() -> bool:
+            return await kit.truth.committed(group, topic, 0) == 1
+
+        await wait_until(committed, 20.0, waiting_for="the owner's offset")
 
     async def test_a_fenced_producer_says_so_when_it_begins_again(self, kit: Kit) -> None:
         topic = await kit.topic()

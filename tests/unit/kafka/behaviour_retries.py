@@ -90,7 +90,7 @@ class RetriesBehaviour:
         assert [done.attempt for done in desk.done] == [0, 0, 0, 1, 2]
         assert min(done.late_ms for done in desk.done) >= 0
         for tier, waited, events in (("200ms", 200, [b"b", b"d"]), ("400ms", 600, [b"d"])):
-            records = await kit.truth.records(retry(source, tier))
+            records = await kit.until_records(retry(source, tier), len(events))
             assert [record.value for record in records] == events
             for record in records:
                 assert (record.key, record.partition, record.headers[:2]) == (b"k", 0, (("x", b"1"), ("x", b"2")))
@@ -133,7 +133,7 @@ class RetriesBehaviour:
         assert desk.done[0].late_ms >= 0
         await kit.until_no_lag(f"{group}.retry.1500ms", waiting.topic)
         assert runner.health().paused == {}
-        assert len(await kit.truth.records(waiting.topic)) == 1
+        await kit.until_records(waiting.topic, 1)
 
     @both_kinds
     async def test_a_member_that_comes_waits_for_what_it_takes_over(self, kit: Kit, kind: str) -> None:

@@ -224,6 +224,20 @@ class Kit:
 
         await wait_until(there, deadline, waiting_for=f"{len(expected)} records on {topic}")
 
+    async def until_records(self, topic: str, count: int) -> list[Record]:
+        """Wait until a topic holds so many records, and give them; more fails at once.
+
+        A transaction's markers reach its partitions one by one: offsets may be visible before the outputs are.
+        """
+
+        async def there() -> bool:
+            found = len(await self.truth.records(topic))
+            assert found <= count, f"{found} records, expected {count}"
+            return found == count
+
+        await wait_until(there, 20.0, waiting_for=f"{count} records on {topic}")
+        return await self.truth.records(topic)
+
     async def lag(self, group: str, topic: str, partition: int = 0) -> int:
         """Offsets between the group's commit and the stable end; a group without commit is at 0."""
         end = await self.truth.stable_end(topic, partition)

@@ -10,12 +10,16 @@ from services.dlr.webhooks.signing import headers, key_of, new_secret
 
 standardwebhooks = pytest.importorskip("standardwebhooks")
 
-NOW = datetime.now(UTC)
 BODY = '{"id":"a:1","data":{"text":"æøå"}}'.encode()
 
 
 def secret(octet: bytes) -> str:
     return new_secret(lambda count: octet * count)
+
+
+def now() -> datetime:
+    """A whole second of the clock on the wall: the verifier takes no other."""
+    return datetime.now(UTC).replace(microsecond=0)
 
 
 def lines(signed: bytes) -> dict[str, str]:
@@ -27,22 +31,21 @@ def verify(of: str, signed: dict[str, str], body: bytes = BODY) -> None:
 
 
 def test_an_existing_verifier_accepts_it() -> None:
-    signed = lines(headers("a:1", int(NOW.timestamp()), BODY, [key_of(secret(b"a"))]))
+    signed = lines(headers("a:1", int(now().timestamp()), BODY, [key_of(secret(b"a"))]))
     assert signed["webhook-id"] == "a:1"
     verify(secret(b"a"), signed)
 
 
 def test_it_is_the_signature_that_the_verifiers_own_hand_makes() -> None:
-    signed = lines(headers("a:1", int(NOW.timestamp()), BODY, [key_of(secret(b"a"))]))
-    theirs = standardwebhooks.Webhook(secret(b"a")).sign(
-        msg_id="a:1", timestamp=NOW.replace(microsecond=0), data=BODY.decode()
-    )
+    at = now()
+    signed = lines(headers("a:1", int(at.timestamp()), BODY, [key_of(secret(b"a"))]))
+    theirs = standardwebhooks.Webhook(secret(b"a")).sign(msg_id="a:1", timestamp=at, data=BODY.decode())
     assert signed["webhook-signature"] == theirs
 
 
 def test_during_a_rotation_both_secrets_verify() -> None:
     old, new = secret(b"a"), secret(b"b")
-    signed = lines(headers("a:1", int(NOW.timestamp()), BODY, [key_of(new), key_of(old)]))
+    signed = lines(headers("a:1", int(now().timestamp()), BODY, [key_of(new), key_of(old)]))
     assert signed["webhook-signature"].count("v1,") == 2
     verify(old, signed)
     verify(new, signed)
@@ -50,7 +53,7 @@ def test_during_a_rotation_both_secrets_verify() -> None:
 
 @pytest.mark.parametrize("change", ["secret", "body", "id"])
 def test_nothing_else_verifies(change: str) -> None:
-    signed = lines(headers("a:1", int(NOW.timestamp()), BODY, [key_of(secret(b"a"))]))
+    signed = lines(headers("a:1", int(now().timestamp()), BODY, [key_of(secret(b"a"))]))
     if change == "id":
         signed["webhook-id"] = "a:2"
     with pytest.raises(standardwebhooks.WebhookVerificationError):
