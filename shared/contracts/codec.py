@@ -10,7 +10,7 @@ from typing import Final, TypeVar
 
 import msgspec
 
-from shared.contracts import accounts, events
+from shared.contracts import accounts, events, premium
 from shared.contracts.envelope import TYPE, fixed_headers, header, headers_of
 from shared.contracts.events import Event
 from shared.errors import BadRecord
@@ -27,6 +27,9 @@ TYPES: Final[dict[str, type[Event]]] = {
     "no.budstikke.sms.message-status-changed.v1": events.MessageStatusChanged,
     "no.budstikke.sms.message-corrected.v1": events.MessageCorrected,
     "no.budstikke.config.account-changed.v1": accounts.AccountChanged,
+    "no.budstikke.premium.premium-ordered.v1": premium.PremiumOrdered,
+    "no.budstikke.premium.premium-changed.v1": premium.PremiumChanged,
+    "no.budstikke.premium.one-time-password-changed.v1": premium.OneTimePasswordChanged,
 }
 """Every event type that may stand in a `ce_type`, with its struct. A released version never changes."""
 

@@ -20,7 +20,7 @@ _DAY_MS = 24 * 3_600_000
 
 
 class KeyedBy(StrEnum):
-    """What the record key is; `MESSAGE` also decides the partition (`shared.ids.partition_of`)."""
+    """What the record key is; `MESSAGE` and `TRANSACTION` also decide the partition (`shared.ids.partition_of`)."""
 
     MESSAGE = "message id"
     ACCOUNT = "account id"
@@ -28,12 +28,14 @@ class KeyedBy(StrEnum):
     SOURCE = "as in the source topic"
     CLIENT = "the client system's own"
     ANSWERED = "message id, or id of the refused request"
+    TRANSACTION = "transaction id"
 
 
 class Kept(StrEnum):
     """Retention class, with the broker settings behind it (`settings_of`)."""
 
     FLOW = "flow"
+    MONTH = "month"
     COMPACTED = "compacted"
 
 
@@ -42,6 +44,7 @@ class Personal(StrEnum):
 
     SEALED = "sealed"
     SEALED_NUMBER = "sealed number"
+    PSEUDONYM = "pseudonym"
     CLEAR = "number and text in clear, the account's own"
     NONE = "none"
 
@@ -85,7 +88,7 @@ class Topic(msgspec.Struct, frozen=True):
         """
         if self.kept is Kept.COMPACTED or self.keyed_by in {KeyedBy.CLIENT, KeyedBy.ANSWERED}:
             return 1
-        if self.keyed_by in {KeyedBy.MESSAGE, KeyedBy.MESSAGE_OR_OPERATOR_ID}:
+        if self.keyed_by in {KeyedBy.MESSAGE, KeyedBy.MESSAGE_OR_OPERATOR_ID, KeyedBy.TRANSACTION}:
             return profile.message_partitions
         return profile.other_partitions
 
@@ -94,6 +97,12 @@ _SETTINGS: dict[Kept, dict[str, str]] = {
     Kept.FLOW: {
         "cleanup.policy": "delete",
         "retention.ms": str(7 * _DAY_MS),
+        "segment.ms": str(_DAY_MS),
+        "message.timestamp.type": "LogAppendTime",
+    },
+    Kept.MONTH: {
+        "cleanup.policy": "delete",
+        "retention.ms": str(30 * _DAY_MS),
         "segment.ms": str(_DAY_MS),
         "message.timestamp.type": "LogAppendTime",
     },
@@ -112,6 +121,8 @@ def settings_of(kept: Kept, profile: Profile) -> dict[str, str]:
 
     `flow`: seven days with segments of one day and broker time, so a record is gone in eight days whatever a
     producer's clock says; the broker judges age by whole segments.
+
+    `month`: the same with thirty days.
 
     `compacted`: the last record of each key stays; an older one is gone a day later (the lag also rolls the segment),
     and a tombstone after seven more, time enough for a reader that was away.
@@ -144,6 +155,8 @@ FACTS = "sms.facts"
 RECEIPTS = "sms.receipts"
 EVENTS = "sms.events"
 ACCOUNTS = "config.accounts"
+PREMIUM_ORDERS = "premium.orders"
+PREMIUM_EVENTS = "premium.events"
 
 
 def client_requests(account_id: AccountId) -> str:
@@ -267,9 +280,28 @@ def _config() -> Iterator[Topic]:
     )
 
 
+def _premium() -> Iterator[Topic]:
+    yield Topic(
+        name=PREMIUM_ORDERS,
+        keyed_by=KeyedBy.TRANSACTION,
+        kept=Kept.MONTH,
+        personal=Personal.SEALED,
+        producers=("ingest.api", "dlr.inbound", "billing.premium"),
+        consumers=("dispatch.strex",),
+    )
+    yield Topic(
+        name=PREMIUM_EVENTS,
+        keyed_by=KeyedBy.TRANSACTION,
+        kept=Kept.MONTH,
+        personal=Personal.PSEUDONYM,
+        producers=("dispatch.strex",),
+        consumers=("billing.premium",),
+    )
+
+
 def catalogue(operators: Sequence[str]) -> tuple[Topic, ...]:
     """Every topic of a system with these operators, dead-letter topics included."""
-    topics = (*_message_path(operators), *_config())
+    topics = (*_message_path(operators), *_config(), *_premium())
     dead = tuple(
         Topic(
             name=dead_letters(topic.name),

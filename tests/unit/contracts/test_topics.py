@@ -36,6 +36,8 @@ def test_the_catalogue_names_the_topics_of_the_message_path() -> None:
         "sms.receipts",
         "sms.events",
         "config.accounts",
+        "premium.orders",
+        "premium.events",
     }
 
 
@@ -84,6 +86,13 @@ def test_a_record_is_gone_eight_days_after_the_broker_took_it(topic: topics.Topi
     assert config["cleanup.policy"] == "delete"
     assert int(config["retention.ms"]) + int(config["segment.ms"]) == 8 * DAY
     assert config["message.timestamp.type"] == "LogAppendTime"
+
+
+@pytest.mark.parametrize("name", [topics.PREMIUM_ORDERS, topics.PREMIUM_EVENTS])
+def test_premium_is_kept_a_month_in_the_partition_of_its_transaction(name: str) -> None:
+    (topic,) = (topic for topic in ALL if topic.name == name)
+    assert topic.spec(PRODUCTION).config["retention.ms"] == str(30 * DAY)
+    assert topic.spec(PRODUCTION).partitions == PRODUCTION.message_partitions
 
 
 def test_production_survives_the_loss_of_a_broker() -> None:
