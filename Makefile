@@ -25,10 +25,10 @@ run: ## set up, start everything, send a message through, stay until Ctrl-C
 stop: ## end what `make run` started, from another terminal
 	@if [ -x $(VENV)/python ]; then $(VENV)/python -m deploy.local stop; fi
 
-test: ## set up and run every test
+test: ## set up and run every test, on two workers
 	@$(SETUP) dev
 	@$(VENV)/python -m deploy.local jars
-	@$(VENV)/pytest $(ARGS)
+	@$(VENV)/pytest -n 2 --dist loadgroup $(ARGS)
 
 test-unit: ## the tests that need no server
 	@$(SETUP) dev

@@ -2,6 +2,8 @@
 
 Take the smallest that does: `kafka`, `mongodb` and `valkey` alone, or `stack` for all three. They are shared by all
 tests of a session, so a test uses topics, databases and keys of its own.
+
+With several workers (`make test`) each has a stack of its own, and the tests of one file stay together on one worker.
 """
 
 from __future__ import annotations
@@ -19,6 +21,14 @@ from deploy.local.ports import free_port
 from deploy.local.valkey import Valkey
 
 ROOT = Path(__file__).resolve().parent.parent
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """One file, one worker; the whole system is started once, so all tests that need it are one group."""
+    for item in items:
+        place = item.path.relative_to(ROOT / "tests")
+        group = "acceptance" if place.parts[0] == "acceptance" else str(place)
+        item.add_marker(pytest.mark.xdist_group(group))
 
 
 @dataclass(frozen=True)

@@ -24,9 +24,9 @@ from shared.kafka.metrics import KafkaMetrics
 from shared.kafka.record import Record
 from shared.kafka.sending import Sender
 from shared.kafka.settings import KafkaSettings
-from shared.kafka.topics import create
 from shared.lifecycle import Component
 from shared.service import Context
+from tests.catalogue import fresh
 from tests.integration.dispatch.rig import Smsc
 from tests.support import wait_until
 from tests.unit.dispatch.building import PARTITIONS, Letters
@@ -59,7 +59,7 @@ def environment(kafka: str, mongodb: str, tmp_path: Path, smsc: Smsc, monkeypatc
 @pytest.fixture
 async def producer(kafka: str) -> AsyncIterator[Sender]:
     connection = KafkaSettings(bootstrap=kafka)
-    await create(connection, specs(["fjord"], LOCAL))
+    await fresh(connection, specs(["fjord"], LOCAL))
     sender = Sender(connection=connection, clock=SystemClock(), metrics=KafkaMetrics(CollectorRegistry()))
     await sender.start()
     yield sender

@@ -24,11 +24,11 @@ from shared.kafka.metrics import KafkaMetrics
 from shared.kafka.record import Output
 from shared.kafka.sending import Sender
 from shared.kafka.settings import KafkaSettings
-from shared.kafka.topics import create
 from shared.privacy.keys import FileKeyStore
 from shared.privacy.pseudonyms import Pseudonyms
 from shared.privacy.sealing import Sealer
 from shared.stores.mongodb import MongoStore
+from tests.catalogue import fresh
 from tests.integration.dlr.driving import PARTITIONS, Door, Role
 from tests.unit.dlr.building import START
 
@@ -137,7 +137,7 @@ def environment(kafka: str, mongodb: str, key_store: Path, monkeypatch: pytest.M
 @pytest.fixture
 async def producer(kafka: str) -> AsyncIterator[Sender]:
     connection = KafkaSettings(bootstrap=kafka)
-    await create(connection, specs(["fjord"], LOCAL))
+    await fresh(connection, specs(["fjord"], LOCAL))
     sender = Sender(connection=connection, clock=SystemClock(), metrics=KafkaMetrics(CollectorRegistry()))
     await sender.start()
     yield sender

@@ -25,7 +25,8 @@ from shared.kafka.metrics import KafkaMetrics
 from shared.kafka.record import Output
 from shared.kafka.sending import Sender
 from shared.kafka.settings import KafkaSettings
-from shared.kafka.topics import TopicSpec, create
+from shared.kafka.topics import TopicSpec
+from tests.catalogue import fresh
 from tests.integration.kafka.conftest import BrokerTruth
 from tests.support import wait_until
 from tests.unit.contracts.examples import example
@@ -52,7 +53,7 @@ def changed(message_id: str, **fields: object) -> Output:
 @pytest.fixture
 async def consumer(kafka: str, mongodb: str, tmp_path: Path) -> AsyncIterator[asyncio.subprocess.Process]:
     """The page's code as a process, with both of its roles."""
-    await create(KafkaSettings(kafka), [*specs(["fjord"], LOCAL), TopicSpec(GONE, LOCAL.message_partitions)])
+    await fresh(KafkaSettings(kafka), [*specs(["fjord"], LOCAL), TopicSpec(GONE, LOCAL.message_partitions)])
     (code,) = re.findall(r"^```python\n(.*?)^```$", PAGE.read_text(), re.MULTILINE | re.DOTALL)
     (tmp_path / "demo.py").write_text(code)
     environment = os.environ | {

@@ -29,12 +29,12 @@ from shared.ids import AccountId
 from shared.kafka.metrics import KafkaMetrics
 from shared.kafka.sending import Sender
 from shared.kafka.settings import KafkaSettings
-from shared.kafka.topics import create
 from shared.privacy.keys import FileKeyStore
 from shared.privacy.sealing import Sealer
 from shared.stores.mongodb import MongoStore
 from simulators.customer.behaviour import Behaviour, Manner
 from simulators.customer.receiver import Receiver
+from tests.catalogue import fresh
 from tests.conftest import ROOT, Stack
 from tests.integration.dlr.driving import message_ids
 from tests.integration.dlr.webhooks.driving import changed
@@ -106,7 +106,7 @@ def process(stack: Stack, tmp_path: Path) -> Iterator[Process]:
 @pytest.fixture
 async def sender(stack: Stack) -> AsyncIterator[Sender]:
     connection = KafkaSettings(bootstrap=stack.kafka)
-    await create(connection, specs(["fjord"], LOCAL))
+    await fresh(connection, specs(["fjord"], LOCAL))
     sender = Sender(connection=connection, clock=SystemClock(), metrics=KafkaMetrics(CollectorRegistry()))
     await sender.start()
     yield sender
