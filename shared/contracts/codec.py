@@ -11,10 +11,10 @@ from typing import Final, TypeVar
 import msgspec
 
 from shared.contracts import accounts, events, premium
-from shared.contracts.envelope import TYPE, fixed_headers, header, headers_of
+from shared.contracts.envelope import TYPE, fixed_headers, headers_of
 from shared.contracts.events import Event
 from shared.errors import BadRecord
-from shared.kafka.record import Headers, Output, Record
+from shared.kafka.record import Headers, Output, Record, header
 
 E = TypeVar("E", bound=Event)
 

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import NewType
 
 from shared.errors import BadRecord
-from shared.kafka.record import Headers, Record
+from shared.kafka.record import Headers, Record, header
 
 EventId = NewType("EventId", str)
 
@@ -43,14 +43,6 @@ def headers_of(
     if traceparent is None:
         return fixed + own
     return (*fixed, *own, (TRACEPARENT, traceparent))
-
-
-def header(record: Record, name: str) -> bytes | None:
-    """Value of the first header of that name."""
-    for key, value in record.headers:
-        if key == name:
-            return value
-    return None
 
 
 def event_id(record: Record) -> EventId:

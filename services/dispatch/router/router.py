@@ -16,7 +16,7 @@ from shared.contracts.codes import Reason
 from shared.contracts.events import DispatchOrdered, MessageAccepted, PartFact
 from shared.contracts.words import FactKind
 from shared.ids import partition_of
-from shared.kafka.record import Output, Received
+from shared.kafka.record import Output, Received, header
 from shared.privacy.sealing import Erased, Sealer
 
 SOURCE = "/budstikke/dispatch/router"
@@ -56,7 +56,7 @@ class Router:
         self._routed.labels(route.route_id).inc()
         order = DispatchOrdered(message=message, operator=route.operator, route_id=route.route_id, ordered_at=now)
         partition = partition_of(message.message_id, self._partitions)
-        traceparent = envelope.header(received.record, envelope.TRACEPARENT)
+        traceparent = header(received.record, envelope.TRACEPARENT)
         event_id = f"{message.message_id}:ordered:{order.attempt}"
         return (
             self._write(
@@ -89,7 +89,7 @@ class Router:
             event_id=f"{message_id}:router:{kind}",
             time=now,
             subject=message_id,
-            traceparent=envelope.header(received.record, envelope.TRACEPARENT),
+            traceparent=header(received.record, envelope.TRACEPARENT),
         )
 
     @staticmethod

@@ -12,7 +12,7 @@ from shared.contracts.codes import Reason
 from shared.contracts.events import PartFact
 from shared.contracts.words import FactKind
 from shared.ids import partition_of
-from shared.kafka.record import Output
+from shared.kafka.record import Output, header
 
 SOURCE = "/budstikke/dispatch/sender"
 
@@ -90,5 +90,5 @@ class FactWriter:
             event_id=f"{message.message_id}:{part}:{attempt}:{kind}",
             time=at,
             subject=message.message_id,
-            traceparent=envelope.header(parcel.received.record, envelope.TRACEPARENT),
+            traceparent=header(parcel.received.record, envelope.TRACEPARENT),
         )

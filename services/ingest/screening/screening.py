@@ -19,7 +19,7 @@ from shared.contracts.codes import Reason
 from shared.contracts.events import MessageAccepted, PartFact, SendRequested
 from shared.contracts.words import FactKind
 from shared.ids import partition_of
-from shared.kafka.record import Output, Received
+from shared.kafka.record import Output, Received, header
 from shared.privacy.pseudonyms import Pseudonyms
 from shared.privacy.sealing import Erased, Sealer
 
@@ -102,7 +102,7 @@ class Screening:
             event_id=f"{request.message_id}:accepted",
             time=now,
             subject=request.message_id,
-            traceparent=envelope.header(received.record, envelope.TRACEPARENT),
+            traceparent=header(received.record, envelope.TRACEPARENT),
         )
 
     def _fact(self, received: Received[SendRequested], verdict: Reject | Expire, now: datetime) -> Output:
@@ -130,5 +130,5 @@ class Screening:
             event_id=f"{request.message_id}:screening:{kind}",
             time=now,
             subject=request.message_id,
-            traceparent=envelope.header(received.record, envelope.TRACEPARENT),
+            traceparent=header(received.record, envelope.TRACEPARENT),
         )
