@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Final, Literal, TypeVar
 
 from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
@@ -61,6 +61,8 @@ class StoreRoleSettings(KafkaRoleSettings):
 
 S = TypeVar("S", bound=RoleSettings)
 
+_LEAST_SECRET: Final = 32
+
 
 def load(kind: type[S], environment: Mapping[str, str] | None = None) -> S:
     """Read and check settings; an empty variable counts as absent.
@@ -77,6 +79,20 @@ def load(kind: type[S], environment: Mapping[str, str] | None = None) -> S:
             _fault(kind, fault["loc"], fault["msg"]) for fault in error.errors(include_input=False, include_url=False)
         )
         raise BadSettings("bad_settings", faults) from None
+
+
+def read_secret(path: Path) -> bytes:
+    """What the file of `BUDSTIKKE_INTERNAL_SECRET` holds, without the white space around it, 32 octets or more.
+
+    Raises `BadSettings` that names the variable, never what the file holds.
+    """
+    try:
+        secret = path.read_bytes().strip()
+    except OSError as error:
+        raise BadSettings("bad_settings", f"{PREFIX}INTERNAL_SECRET: cannot be read ({error.strerror})") from None
+    if len(secret) < _LEAST_SECRET:
+        raise BadSettings("bad_settings", f"{PREFIX}INTERNAL_SECRET: holds fewer than {_LEAST_SECRET} octets")
+    return secret
 
 
 def _fault(kind: type[RoleSettings], place: tuple[int | str, ...], message: str) -> str:

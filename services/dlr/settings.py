@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Final
 
 from pydantic import Field, SecretStr
 
-from shared.errors import BadSettings
 from shared.settings import KafkaRoleSettings, RoleSettings, StoreRoleSettings
-
-_LEAST_SECRET: Final = 32
 
 
 class StatusSettings(StoreRoleSettings):
@@ -51,14 +47,3 @@ class RelaySettings(KafkaRoleSettings):
     """Role `relay`."""
 
     key_store: Path = Field(description="directory of the file key store")
-
-
-def read_secret(path: Path) -> bytes:
-    """The internal secret, without the white space around it. Raises `BadSettings`, which never quotes it."""
-    try:
-        secret = path.read_bytes().strip()
-    except OSError as error:
-        raise BadSettings("bad_settings", f"BUDSTIKKE_INTERNAL_SECRET: cannot be read ({error.strerror})") from None
-    if len(secret) < _LEAST_SECRET:
-        raise BadSettings("bad_settings", f"BUDSTIKKE_INTERNAL_SECRET: holds fewer than {_LEAST_SECRET} octets")
-    return secret

@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Final
 from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, field_validator
 
 from services.ingest.limits.bucket import Amount, Rates
-from shared.errors import BadSettings
 from shared.settings import KafkaRoleSettings, RoleSettings, StoreRoleSettings
-
-_LEAST_SECRET: Final = 32
 
 
 class LimitedSettings(StoreRoleSettings):
@@ -73,17 +69,6 @@ class ProvisionClientSettings(ProvisionSettings):
     """The command `provision-client`."""
 
     kafka: str = Field(min_length=1, description="bootstrap addresses of a listener that may change access lists")
-
-
-def read_secret(path: Path) -> bytes:
-    """The internal secret, without the white space around it. Raises `BadSettings`; names the variable only."""
-    try:
-        secret = path.read_bytes().strip()
-    except OSError as error:
-        raise BadSettings("bad_settings", f"BUDSTIKKE_INTERNAL_SECRET: cannot be read ({error.strerror})") from None
-    if len(secret) < _LEAST_SECRET:
-        raise BadSettings("bad_settings", f"BUDSTIKKE_INTERNAL_SECRET: holds fewer than {_LEAST_SECRET} octets")
-    return secret
 
 
 class ScreeningSettings(KafkaRoleSettings):

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from services.dlr.api.app import application
 from services.dlr.api.messages import MessageReads
-from services.dlr.settings import ApiSettings, read_secret
+from services.dlr.settings import ApiSettings
 from services.dlr.status.store import DATABASE, MessageStore
 from services.dlr.webhooks.role import build_management
 from shared.http import HttpServer
@@ -14,7 +14,7 @@ from shared.lifecycle import Component, Prepare
 from shared.privacy.keys import FileKeyStore
 from shared.privacy.sealing import Sealer
 from shared.service import Context
-from shared.settings import load
+from shared.settings import load, read_secret
 from shared.stores.mongodb import MongoStore
 
 

@@ -32,7 +32,7 @@ from services.ingest.idempotency.store import ClaimStore
 from services.ingest.limits.limiter import Limiter
 from services.ingest.limits.metrics import LimitMetrics
 from services.ingest.limits.shared import SharedBuckets
-from services.ingest.settings import ApiSettings, read_secret
+from services.ingest.settings import ApiSettings
 from shared.contracts.codec import Writer
 from shared.contracts.words import Lane
 from shared.http import HttpServer
@@ -43,7 +43,7 @@ from shared.lifecycle import Component, Prepare
 from shared.privacy.keys import FileKeyStore
 from shared.privacy.sealing import Sealer
 from shared.service import Context
-from shared.settings import load
+from shared.settings import load, read_secret
 from shared.stores.mongodb import MongoStore
 from shared.stores.valkey import ValkeyStore
 

@@ -7,7 +7,7 @@ import pytest
 from pydantic import ValidationError
 
 from shared.errors import BadSettings
-from shared.settings import KafkaRoleSettings, RoleSettings, StoreRoleSettings, load
+from shared.settings import KafkaRoleSettings, RoleSettings, StoreRoleSettings, load, read_secret
 
 SECRET = "mongodb://user:hunter2@127.0.0.1:27017"
 GOOD = {
@@ -103,3 +103,22 @@ def test_without_one_given_the_environment_of_the_process_counts(monkeypatch: py
     for name, value in GOOD.items():
         monkeypatch.setenv(name, value)
     assert load(StoreRoleSettings).kafka == "127.0.0.1:9092"
+
+
+def test_a_secret_is_what_its_file_holds_without_white_space(tmp_path: Path) -> None:
+    file = tmp_path / "secret"
+    file.write_bytes(b" " + b"s" * 32 + b"\n")
+    assert read_secret(file) == b"s" * 32
+
+
+@pytest.mark.parametrize("content", [b"", b"hunter2", b"s" * 31 + b"\n"])
+def test_a_secret_that_is_short_is_refused_without_being_shown(tmp_path: Path, content: bytes) -> None:
+    file = tmp_path / "secret"
+    file.write_bytes(content)
+    with pytest.raises(BadSettings, match=r"BUDSTIKKE_INTERNAL_SECRET: holds fewer than 32 octets$"):
+        read_secret(file)
+
+
+def test_a_secret_that_cannot_be_read_names_its_variable(tmp_path: Path) -> None:
+    with pytest.raises(BadSettings, match=r"BUDSTIKKE_INTERNAL_SECRET: cannot be read \(No such file or directory\)$"):
+        read_secret(tmp_path / "absent")
