@@ -22,7 +22,6 @@ class AccountChanged(Event, frozen=True, kw_only=True):
     stopped_lanes: tuple[Lane, ...] = ()
     stopped_senders: tuple[str, ...] = ()
     stopped_premium: bool = False
-    requests_per_second: int | None = None
     messages_per_second: int | None = None
     messages_burst: int | None = None
     parts_per_second: int | None = None

@@ -39,7 +39,6 @@ class Limits(msgspec.Struct, frozen=True):
     A burst is what may be asked for at once after a pause; the default is as many seconds' worth as the gateway's own.
     """
 
-    requests_per_second: int | None = None
     messages_per_second: int | None = None
     messages_burst: int | None = None
     parts_per_second: int | None = None

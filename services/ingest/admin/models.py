@@ -92,7 +92,6 @@ class OrganisationView(View):
 class LimitsBody(Body):
     """The most that an account may ask for. A member that is absent stays as it is, null is the gateway's default."""
 
-    requests_per_second: Rate | None = None
     messages_per_second: Rate | None = None
     messages_burst: Rate | None = None
     parts_per_second: Rate | None = None
@@ -165,7 +164,6 @@ class AccessView(View):
 class LimitsView(View):
     """Limits; null is the gateway's default."""
 
-    requests_per_second: int | None
     messages_per_second: int | None
     messages_burst: int | None
     parts_per_second: int | None
