@@ -10,7 +10,7 @@ from typing import Final, TypeVar
 
 import msgspec
 
-from shared.contracts import accounts, events, premium
+from shared.contracts import accounts, billing, events, premium
 from shared.contracts.envelope import TYPE, fixed_headers, headers_of
 from shared.contracts.events import Event
 from shared.errors import BadRecord
@@ -27,6 +27,10 @@ TYPES: Final[dict[str, type[Event]]] = {
     "no.budstikke.sms.message-status-changed.v1": events.MessageStatusChanged,
     "no.budstikke.sms.message-corrected.v1": events.MessageCorrected,
     "no.budstikke.config.account-changed.v1": accounts.AccountChanged,
+    "no.budstikke.billing.daily-usage.v1": billing.DailyUsage,
+    "no.budstikke.billing.usage-booked.v1": billing.UsageBooked,
+    "no.budstikke.billing.invoice-issued.v1": billing.InvoiceIssued,
+    "no.budstikke.billing.period-closed.v1": billing.PeriodClosed,
     "no.budstikke.premium.premium-ordered.v1": premium.PremiumOrdered,
     "no.budstikke.premium.premium-changed.v1": premium.PremiumChanged,
     "no.budstikke.premium.one-time-password-changed.v1": premium.OneTimePasswordChanged,

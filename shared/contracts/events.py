@@ -144,13 +144,18 @@ class PartState(Event, frozen=True, kw_only=True):
 
 
 class ChargeBasis(Event, frozen=True, kw_only=True):
-    """What billing needs to know once an operator took something."""
+    """What billing needs to know once an operator took something. The parts taken never become fewer.
+
+    `accepted_at` is when we took the message over, which decides its price; `pseudonym` is of the recipient.
+    """
 
     category: Category
     parts_taken: int
     country: str | None = None
     operator: str | None = None
     route_id: str | None = None
+    accepted_at: Utc | None = None
+    pseudonym: str | None = None
 
 
 class MessageStatusChanged(Event, frozen=True, kw_only=True):

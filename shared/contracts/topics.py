@@ -29,6 +29,7 @@ class KeyedBy(StrEnum):
     CLIENT = "the client system's own"
     ANSWERED = "message id, or id of the refused request"
     TRANSACTION = "transaction id"
+    DOCUMENT = "document id"
 
 
 class Kept(StrEnum):
@@ -36,6 +37,7 @@ class Kept(StrEnum):
 
     FLOW = "flow"
     MONTH = "month"
+    FINANCE = "finance"
     COMPACTED = "compacted"
 
 
@@ -84,9 +86,9 @@ class Topic(msgspec.Struct, frozen=True):
 
     def _partitions(self, profile: Profile) -> int:
         """One for a compacted topic: every instance reads it whole, in one order. One for a client system's, of which
-        there are two per account; more may be added to a busy one.
+        there are two per account; more may be added to a busy one. One for documents of finance, few and in order.
         """
-        if self.kept is Kept.COMPACTED or self.keyed_by in {KeyedBy.CLIENT, KeyedBy.ANSWERED}:
+        if self.kept is Kept.COMPACTED or self.keyed_by in {KeyedBy.CLIENT, KeyedBy.ANSWERED, KeyedBy.DOCUMENT}:
             return 1
         if self.keyed_by in {KeyedBy.MESSAGE, KeyedBy.MESSAGE_OR_OPERATOR_ID, KeyedBy.TRANSACTION}:
             return profile.message_partitions
@@ -106,6 +108,12 @@ _SETTINGS: dict[Kept, dict[str, str]] = {
         "segment.ms": str(_DAY_MS),
         "message.timestamp.type": "LogAppendTime",
     },
+    Kept.FINANCE: {
+        "cleanup.policy": "delete",
+        "retention.ms": str(395 * _DAY_MS),
+        "segment.ms": str(30 * _DAY_MS),
+        "message.timestamp.type": "LogAppendTime",
+    },
     Kept.COMPACTED: {
         "cleanup.policy": "compact",
         "max.compaction.lag.ms": str(_DAY_MS),
@@ -123,6 +131,8 @@ def settings_of(kept: Kept, profile: Profile) -> dict[str, str]:
     producer's clock says; the broker judges age by whole segments.
 
     `month`: the same with thirty days.
+
+    `finance`: thirteen months, so that a year can be read again; nothing of people is in it.
 
     `compacted`: the last record of each key stays; an older one is gone a day later (the lag also rolls the segment),
     and a tombstone after seven more, time enough for a reader that was away.
@@ -157,6 +167,8 @@ EVENTS = "sms.events"
 ACCOUNTS = "config.accounts"
 PREMIUM_ORDERS = "premium.orders"
 PREMIUM_EVENTS = "premium.events"
+USAGE = "billing.usage"
+INVOICES = "billing.invoices"
 
 
 def client_requests(account_id: AccountId) -> str:
@@ -265,7 +277,7 @@ def _message_path(operators: Sequence[str]) -> Iterator[Topic]:
         kept=Kept.FLOW,
         personal=Personal.SEALED_NUMBER,
         producers=("dlr.status",),
-        consumers=("dlr.webhooks",),
+        consumers=("dlr.webhooks", "billing.usage"),
     )
 
 
@@ -299,9 +311,21 @@ def _premium() -> Iterator[Topic]:
     )
 
 
+def _finance() -> Iterator[Topic]:
+    for name, producers in ((USAGE, ("billing.usage", "billing.invoicing")), (INVOICES, ("billing.invoicing",))):
+        yield Topic(
+            name=name,
+            keyed_by=KeyedBy.DOCUMENT,
+            kept=Kept.FINANCE,
+            personal=Personal.NONE,
+            producers=producers,
+            consumers=(),
+        )
+
+
 def catalogue(operators: Sequence[str]) -> tuple[Topic, ...]:
     """Every topic of a system with these operators, dead-letter topics included."""
-    topics = (*_message_path(operators), *_config(), *_premium())
+    topics = (*_message_path(operators), *_config(), *_premium(), *_finance())
     dead = tuple(
         Topic(
             name=dead_letters(topic.name),

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 
 from services.billing.api.app import application
 from services.billing.database import DATABASE
-from services.billing.settings import ApiSettings, read_secret
+from services.billing.settings import ApiSettings
 from shared.http import HttpServer
 from shared.lifecycle import Component
 from shared.service import Context
-from shared.settings import load
+from shared.settings import load, read_secret
 from shared.stores.mongodb import MongoStore
 
 

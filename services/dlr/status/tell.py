@@ -95,6 +95,8 @@ def charge_of(request: Request, step: Step) -> ChargeBasis | None:
         country=charge.country,
         operator=charge.operator,
         route_id=charge.route_id,
+        accepted_at=request.requested_at,
+        pseudonym=request.pseudonym,
     )
 
 

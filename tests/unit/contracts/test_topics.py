@@ -38,6 +38,8 @@ def test_the_catalogue_names_the_topics_of_the_message_path() -> None:
         "config.accounts",
         "premium.orders",
         "premium.events",
+        "billing.usage",
+        "billing.invoices",
     }
 
 
@@ -104,7 +106,7 @@ def test_production_survives_the_loss_of_a_broker() -> None:
 def test_one_machine_has_one_replica_and_few_partitions() -> None:
     for spec in specs(OPERATORS, LOCAL):
         assert (spec.replication, spec.config["min.insync.replicas"]) == (1, "1")
-        assert spec.partitions == (1 if spec.name.endswith(".dlq") or spec.name.startswith("config.") else 4)
+        assert spec.partitions == (1 if spec.name.endswith(".dlq") or spec.name.startswith(("config.", "billing.")) else 4)
 
 
 @pytest.mark.parametrize("topic", ALL, ids=lambda topic: topic.name)
