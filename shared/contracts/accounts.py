@@ -11,6 +11,7 @@ class AccountChanged(Event, frozen=True, kw_only=True):
 
     `version` grows with every change, also of what is not in here (keys, passwords, addresses): a reader drops an
     event whose version is not above the one that it has. Limits that are absent are the gateway's defaults.
+    Marketing waits from the hour `quiet_from` to the hour `quiet_to`, Europe/Oslo; the same hour twice is never.
     """
 
     account_id: Account
@@ -19,6 +20,10 @@ class AccountChanged(Event, frozen=True, kw_only=True):
     version: int
     changed_at: Utc
     default_sender: str | None = None
+    registered_senders: tuple[str, ...] = ()
+    approved_domains: tuple[str, ...] = ()
+    quiet_from: int = 20
+    quiet_to: int = 8
     stopped_lanes: tuple[Lane, ...] = ()
     stopped_senders: tuple[str, ...] = ()
     stopped_premium: bool = False

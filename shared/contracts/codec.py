@@ -10,7 +10,7 @@ from typing import Final, TypeVar
 
 import msgspec
 
-from shared.contracts import accounts, billing, events, premium
+from shared.contracts import abuse, accounts, billing, events, holds, inbound, premium
 from shared.contracts.envelope import TYPE, fixed_headers, headers_of
 from shared.contracts.events import Event
 from shared.errors import BadRecord
@@ -26,11 +26,17 @@ TYPES: Final[dict[str, type[Event]]] = {
     "no.budstikke.sms.operator-receipt.v1": events.OperatorReceipt,
     "no.budstikke.sms.message-status-changed.v1": events.MessageStatusChanged,
     "no.budstikke.sms.message-corrected.v1": events.MessageCorrected,
+    "no.budstikke.sms.message-held.v1": holds.MessageHeld,
+    "no.budstikke.sms.message-delayed.v1": holds.MessageDelayed,
+    "no.budstikke.sms.hold-decided.v1": holds.HoldDecided,
+    "no.budstikke.sms.traffic-counted.v1": abuse.TrafficCounted,
+    "no.budstikke.abuse.signal-changed.v1": abuse.SignalChanged,
     "no.budstikke.config.account-changed.v1": accounts.AccountChanged,
     "no.budstikke.billing.daily-usage.v1": billing.DailyUsage,
     "no.budstikke.billing.usage-booked.v1": billing.UsageBooked,
     "no.budstikke.billing.invoice-issued.v1": billing.InvoiceIssued,
     "no.budstikke.billing.period-closed.v1": billing.PeriodClosed,
+    "no.budstikke.config.opt-out-requested.v1": inbound.OptOutRequested,
     "no.budstikke.premium.premium-ordered.v1": premium.PremiumOrdered,
     "no.budstikke.premium.premium-changed.v1": premium.PremiumChanged,
     "no.budstikke.premium.one-time-password-changed.v1": premium.OneTimePasswordChanged,

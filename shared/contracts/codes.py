@@ -23,6 +23,11 @@ class Reason(StrEnum):
     QUOTA_EXCEEDED = "quota_exceeded"
     URL_NOT_APPROVED = "url_not_approved"
     SENDER_NOT_REGISTERED = "sender_not_registered"
+    NOT_APPROVED = "not_approved"
+    ACCOUNT_SUSPENDED = "account_suspended"
+    LANE_SUSPENDED = "lane_suspended"
+    SENDER_SUSPENDED = "sender_suspended"
+    PREMIUM_SUSPENDED = "premium_suspended"
     INVALID_NUMBER = "invalid_number"
     INVALID_SENDER = "invalid_sender"
     INVALID_TEXT = "invalid_text"
@@ -64,6 +69,15 @@ REASONS: Final[Mapping[Reason, Explanation]] = {
     Reason.SENDER_NOT_REGISTERED: Explanation(
         "The account may not send as this sender.", "Have the sender registered, or leave `from` out."
     ),
+    Reason.NOT_APPROVED: Explanation(
+        "Somebody looked at the message while it was held, and did not approve it.", "Ask us why."
+    ),
+    Reason.ACCOUNT_SUSPENDED: Explanation(
+        "The account is suspended or closed, or became so after the message was taken over.", "Ask us why."
+    ),
+    Reason.LANE_SUSPENDED: Explanation("The account may not send in this lane for now.", "Ask us why."),
+    Reason.SENDER_SUSPENDED: Explanation("The account may not send as this sender for now.", "Ask us why."),
+    Reason.PREMIUM_SUSPENDED: Explanation("The account may not send premium messages for now.", "Ask us why."),
     Reason.INVALID_NUMBER: Explanation(
         "The number cannot be sent to. Most are refused at the door with a code of their own.",
         "Correct the number or remove it.",

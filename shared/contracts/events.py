@@ -34,10 +34,19 @@ class Actor(Event, frozen=True, kw_only=True):
     ip: str | None = None
 
 
+class HoldRelease(Event, frozen=True, kw_only=True):
+    """A person let a held message go: the rules of its hold, and of those before it, are not asked again."""
+
+    hold_id: str
+    by: str
+    rules: tuple[str, ...]
+
+
 class SendRequested(Event, frozen=True, kw_only=True):
     """A door took over one message to one recipient. The number is E.164 and the text is checked already.
 
     `content` seals a UTF-8 text. `lane` is also in the topic's name; the event carries it so that it can be moved.
+    `batch_id` names the send-out that it belongs to. With `hold_release` it comes from the desk.
     """
 
     message_id: Message
@@ -59,6 +68,8 @@ class SendRequested(Event, frozen=True, kw_only=True):
     consent_ref: str | None = None
     reference: str | None = None
     callback_url: str | None = None
+    batch_id: str | None = None
+    hold_release: HoldRelease | None = None
 
 
 class MessageAccepted(SendRequested, frozen=True, kw_only=True):

@@ -24,6 +24,9 @@ class KeyedBy(StrEnum):
 
     MESSAGE = "message id"
     ACCOUNT = "account id"
+    ACCOUNT_AND_SIGNAL = "account id and signal"
+    ACCOUNT_AND_PSEUDONYM = "account id, scope and pseudonym"
+    HOLD = "hold id; in the message's partition"
     MESSAGE_OR_OPERATOR_ID = "message id, else operator and its id"
     SOURCE = "as in the source topic"
     CLIENT = "the client system's own"
@@ -36,6 +39,7 @@ class Kept(StrEnum):
     """Retention class, with the broker settings behind it (`settings_of`)."""
 
     FLOW = "flow"
+    DAY = "day"
     MONTH = "month"
     FINANCE = "finance"
     COMPACTED = "compacted"
@@ -90,7 +94,7 @@ class Topic(msgspec.Struct, frozen=True):
         """
         if self.kept is Kept.COMPACTED or self.keyed_by in {KeyedBy.CLIENT, KeyedBy.ANSWERED, KeyedBy.DOCUMENT}:
             return 1
-        if self.keyed_by in {KeyedBy.MESSAGE, KeyedBy.MESSAGE_OR_OPERATOR_ID, KeyedBy.TRANSACTION}:
+        if self.keyed_by in {KeyedBy.MESSAGE, KeyedBy.HOLD, KeyedBy.MESSAGE_OR_OPERATOR_ID, KeyedBy.TRANSACTION}:
             return profile.message_partitions
         return profile.other_partitions
 
@@ -99,6 +103,12 @@ _SETTINGS: dict[Kept, dict[str, str]] = {
     Kept.FLOW: {
         "cleanup.policy": "delete",
         "retention.ms": str(7 * _DAY_MS),
+        "segment.ms": str(_DAY_MS),
+        "message.timestamp.type": "LogAppendTime",
+    },
+    Kept.DAY: {
+        "cleanup.policy": "delete",
+        "retention.ms": str(_DAY_MS),
         "segment.ms": str(_DAY_MS),
         "message.timestamp.type": "LogAppendTime",
     },
@@ -130,7 +140,7 @@ def settings_of(kept: Kept, profile: Profile) -> dict[str, str]:
     `flow`: seven days with segments of one day and broker time, so a record is gone in eight days whatever a
     producer's clock says; the broker judges age by whole segments.
 
-    `month`: the same with thirty days.
+    `day` and `month`: the same with one day, and with thirty.
 
     `finance`: thirteen months, so that a year can be read again; nothing of people is in it.
 
@@ -164,7 +174,12 @@ TEST_OPERATOR = "test"
 FACTS = "sms.facts"
 RECEIPTS = "sms.receipts"
 EVENTS = "sms.events"
+HOLDS = "sms.holds"
+SCHEDULED = "sms.scheduled"
+COUNTS = "sms.counts"
+SIGNALS = "abuse.signals"
 ACCOUNTS = "config.accounts"
+OPT_OUTS = "config.opt-outs"
 PREMIUM_ORDERS = "premium.orders"
 PREMIUM_EVENTS = "premium.events"
 USAGE = "billing.usage"
@@ -235,7 +250,7 @@ def _message_path(operators: Sequence[str]) -> Iterator[Topic]:
             keyed_by=KeyedBy.MESSAGE,
             kept=Kept.FLOW,
             personal=Personal.SEALED,
-            producers=("ingest.api", "ingest.clients"),
+            producers=("ingest.api", "ingest.clients", "ingest.desk"),
             consumers=("ingest.screening", "dlr.status"),
         )
         yield Topic(
@@ -260,7 +275,7 @@ def _message_path(operators: Sequence[str]) -> Iterator[Topic]:
         keyed_by=KeyedBy.MESSAGE,
         kept=Kept.FLOW,
         personal=Personal.NONE,
-        producers=("ingest.screening", "dispatch.router", "dispatch.sender"),
+        producers=("ingest.screening", "ingest.desk", "dispatch.router", "dispatch.sender"),
         consumers=("dlr.status",),
     )
     yield Topic(
@@ -281,6 +296,44 @@ def _message_path(operators: Sequence[str]) -> Iterator[Topic]:
     )
 
 
+def _waiting() -> Iterator[Topic]:
+    yield Topic(
+        name=HOLDS,
+        keyed_by=KeyedBy.HOLD,
+        kept=Kept.FLOW,
+        personal=Personal.SEALED,
+        producers=("ingest.screening", "ingest.desk"),
+        consumers=("ingest.desk",),
+    )
+    yield Topic(
+        name=SCHEDULED,
+        keyed_by=KeyedBy.MESSAGE,
+        kept=Kept.FLOW,
+        personal=Personal.SEALED,
+        producers=("ingest.screening",),
+        consumers=("ingest.desk",),
+    )
+
+
+def _abuse() -> Iterator[Topic]:
+    yield Topic(
+        name=COUNTS,
+        keyed_by=KeyedBy.ACCOUNT,
+        kept=Kept.DAY,
+        personal=Personal.NONE,
+        producers=("ingest.screening",),
+        consumers=("ingest.signals",),
+    )
+    yield Topic(
+        name=SIGNALS,
+        keyed_by=KeyedBy.ACCOUNT_AND_SIGNAL,
+        kept=Kept.COMPACTED,
+        personal=Personal.NONE,
+        producers=("ingest.signals",),
+        consumers=("ingest.screening",),
+    )
+
+
 def _config() -> Iterator[Topic]:
     yield Topic(
         name=ACCOUNTS,
@@ -288,7 +341,15 @@ def _config() -> Iterator[Topic]:
         kept=Kept.COMPACTED,
         personal=Personal.NONE,
         producers=("ingest.api",),
-        consumers=(),
+        consumers=("ingest.screening",),
+    )
+    yield Topic(
+        name=OPT_OUTS,
+        keyed_by=KeyedBy.ACCOUNT_AND_PSEUDONYM,
+        kept=Kept.COMPACTED,
+        personal=Personal.PSEUDONYM,
+        producers=("ingest.api", "dlr.inbound"),
+        consumers=("ingest.api", "ingest.screening", "dispatch.sender"),
     )
 
 
@@ -324,8 +385,11 @@ def _finance() -> Iterator[Topic]:
 
 
 def catalogue(operators: Sequence[str]) -> tuple[Topic, ...]:
-    """Every topic of a system with these operators, dead-letter topics included."""
-    topics = (*_message_path(operators), *_config(), *_premium(), *_finance())
+    """Every topic of a system with these operators, dead-letter topics included.
+
+    Whoever reads a compacted topic whole skips what it cannot read: there is no dead letter of that.
+    """
+    topics = (*_message_path(operators), *_waiting(), *_abuse(), *_config(), *_premium(), *_finance())
     dead = tuple(
         Topic(
             name=dead_letters(topic.name),
@@ -336,7 +400,7 @@ def catalogue(operators: Sequence[str]) -> tuple[Topic, ...]:
             consumers=(),
         )
         for topic in topics
-        if topic.consumers
+        if topic.consumers and topic.kept is not Kept.COMPACTED
     )
     return topics + dead
 

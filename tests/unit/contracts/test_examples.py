@@ -7,7 +7,7 @@ import jsonschema
 import msgspec
 import pytest
 
-from shared.contracts import billing, events, premium
+from shared.contracts import billing, events, holds, premium
 from shared.contracts.codec import TYPES, Writer, read
 from shared.contracts.envelope import event_id
 from shared.contracts.schemas.generate import schema_of
@@ -21,8 +21,10 @@ def test_every_type_and_version_has_an_example() -> None:
 def test_every_event_of_the_message_path_has_a_type() -> None:
     parts_of_events = {
         events.Actor,
+        events.HoldRelease,
         events.PartState,
         events.ChargeBasis,
+        holds.Finding,
         premium.Consent,
         premium.PremiumTerms,
         billing.InvoicedLine,

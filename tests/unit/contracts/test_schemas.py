@@ -33,7 +33,7 @@ def _properties(schema: Schema, of: str = "SendRequested") -> dict[str, Any]:
 
 
 def _add_optional(schema: Schema) -> None:
-    _properties(schema)["batch_id"] = {"anyOf": [{"type": "string"}, {"type": "null"}], "default": None}
+    _properties(schema)["not_yet"] = {"anyOf": [{"type": "string"}, {"type": "null"}], "default": None}
 
 
 def _add_optional_inside(schema: Schema) -> None:
@@ -45,8 +45,8 @@ def _reword(schema: Schema) -> None:
 
 
 def _add_required(schema: Schema) -> None:
-    _properties(schema)["batch_id"] = {"type": "string"}
-    schema["$defs"]["SendRequested"]["required"].append("batch_id")
+    _properties(schema)["not_yet"] = {"type": "string"}
+    schema["$defs"]["SendRequested"]["required"].append("not_yet")
 
 
 def _remove(schema: Schema) -> None:
@@ -87,7 +87,7 @@ def test_a_change_that_old_and_new_survive_is_allowed(change: Callable[[Schema],
 @pytest.mark.parametrize(
     ("change", "fault"),
     [
-        (_add_required, "$.batch_id: added as required"),
+        (_add_required, "$.not_yet: added as required"),
         (_remove, "$.flash: removed"),
         (_no_longer_required, "$.actor.key_id: no longer required"),
         (_now_required, "$.reference: now required"),

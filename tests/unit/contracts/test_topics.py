@@ -12,6 +12,7 @@ from shared.ids import AccountId
 OPERATORS = ("nordic", "western")
 ALL = catalogue(OPERATORS)
 DAY = 24 * 3_600_000
+FEW = ("config.", "abuse.", "billing.", "sms.counts")
 ROLES = {
     f"{service}.{role}"
     for service, roles in {
@@ -35,7 +36,12 @@ def test_the_catalogue_names_the_topics_of_the_message_path() -> None:
         "sms.facts",
         "sms.receipts",
         "sms.events",
+        "sms.holds",
+        "sms.scheduled",
+        "sms.counts",
+        "abuse.signals",
         "config.accounts",
+        "config.opt-outs",
         "premium.orders",
         "premium.events",
         "billing.usage",
@@ -51,16 +57,16 @@ def test_names_are_unique_and_legal_on_a_broker() -> None:
 
 @pytest.mark.parametrize("profile", [LOCAL, PRODUCTION])
 def test_everything_about_one_message_lies_in_the_partition_of_one_number(profile: Profile) -> None:
-    by_message = {KeyedBy.MESSAGE, KeyedBy.MESSAGE_OR_OPERATOR_ID}
+    by_message = {KeyedBy.MESSAGE, KeyedBy.MESSAGE_OR_OPERATOR_ID, KeyedBy.HOLD}
     counts = {topic.spec(profile).partitions for topic in ALL if topic.keyed_by in by_message}
     assert counts == {profile.message_partitions}
 
 
-def test_every_topic_that_is_read_has_a_dead_letter_topic_that_its_readers_write() -> None:
+def test_every_topic_that_is_read_in_a_group_has_a_dead_letter_topic_that_its_readers_write() -> None:
     by_name = {topic.name: topic for topic in ALL}
     for topic in ALL:
         dead = by_name.get(topics.dead_letters(topic.name))
-        if not topic.consumers:
+        if not topic.consumers or topic.kept is Kept.COMPACTED:
             assert dead is None
             continue
         assert dead is not None
@@ -79,7 +85,12 @@ def test_of_a_compacted_topic_only_the_last_record_of_a_key_stays_longer_than_a_
     assert int(config["max.compaction.lag.ms"]) == DAY
     assert int(config["delete.retention.ms"]) == 7 * DAY
     assert topic.spec(PRODUCTION).partitions == 1
-    assert topic.personal is Personal.NONE
+    assert topic.personal in {Personal.NONE, Personal.PSEUDONYM}
+
+
+def test_counts_are_kept_a_day() -> None:
+    (topic,) = (topic for topic in ALL if topic.name == topics.COUNTS)
+    assert topic.spec(PRODUCTION).config["retention.ms"] == str(DAY)
 
 
 @pytest.mark.parametrize("topic", FLOWING, ids=lambda topic: topic.name)
@@ -106,7 +117,7 @@ def test_production_survives_the_loss_of_a_broker() -> None:
 def test_one_machine_has_one_replica_and_few_partitions() -> None:
     for spec in specs(OPERATORS, LOCAL):
         assert (spec.replication, spec.config["min.insync.replicas"]) == (1, "1")
-        assert spec.partitions == (1 if spec.name.endswith(".dlq") or spec.name.startswith(("config.", "billing.")) else 4)
+        assert spec.partitions == (1 if spec.name.startswith(FEW) or spec.name.endswith(".dlq") else 4)
 
 
 @pytest.mark.parametrize("topic", ALL, ids=lambda topic: topic.name)
