@@ -10,7 +10,7 @@ from typing import Final, TypeVar
 
 import msgspec
 
-from shared.contracts import abuse, accounts, billing, events, holds, inbound, premium
+from shared.contracts import abuse, accounts, billing, events, holds, inbound, premium, settlements
 from shared.contracts.envelope import TYPE, fixed_headers, headers_of
 from shared.contracts.events import Event
 from shared.errors import BadRecord
@@ -40,6 +40,10 @@ TYPES: Final[dict[str, type[Event]]] = {
     "no.budstikke.premium.premium-ordered.v1": premium.PremiumOrdered,
     "no.budstikke.premium.premium-changed.v1": premium.PremiumChanged,
     "no.budstikke.premium.one-time-password-changed.v1": premium.OneTimePasswordChanged,
+    "no.budstikke.billing.settlement-stated.v1": settlements.SettlementStated,
+    "no.budstikke.billing.settlement-received.v1": settlements.SettlementReceived,
+    "no.budstikke.billing.payout-decided.v1": settlements.PayoutDecided,
+    "no.budstikke.billing.refund-changed.v1": settlements.RefundChanged,
 }
 """Every event type that may stand in a `ce_type`, with its struct. A released version never changes."""
 

@@ -184,6 +184,9 @@ PREMIUM_ORDERS = "premium.orders"
 PREMIUM_EVENTS = "premium.events"
 USAGE = "billing.usage"
 INVOICES = "billing.invoices"
+SETTLEMENTS = "billing.settlements"
+PAYOUTS = "billing.payouts"
+REFUNDS = "billing.refunds"
 
 
 def client_requests(account_id: AccountId) -> str:
@@ -373,7 +376,14 @@ def _premium() -> Iterator[Topic]:
 
 
 def _finance() -> Iterator[Topic]:
-    for name, producers in ((USAGE, ("billing.usage", "billing.invoicing")), (INVOICES, ("billing.invoicing",))):
+    producers_of = {
+        USAGE: ("billing.usage", "billing.invoicing"),
+        INVOICES: ("billing.invoicing",),
+        SETTLEMENTS: ("billing.premium",),
+        PAYOUTS: ("billing.premium",),
+        REFUNDS: ("billing.premium",),
+    }
+    for name, producers in producers_of.items():
         yield Topic(
             name=name,
             keyed_by=KeyedBy.DOCUMENT,

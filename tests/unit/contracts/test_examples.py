@@ -7,7 +7,7 @@ import jsonschema
 import msgspec
 import pytest
 
-from shared.contracts import billing, events, holds, premium
+from shared.contracts import billing, events, holds, premium, settlements
 from shared.contracts.codec import TYPES, Writer, read
 from shared.contracts.envelope import event_id
 from shared.contracts.schemas.generate import schema_of
@@ -28,6 +28,7 @@ def test_every_event_of_the_message_path_has_a_type() -> None:
         premium.Consent,
         premium.PremiumTerms,
         billing.InvoicedLine,
+        settlements.StatedLine,
     }
     assert set(TYPES.values()) | parts_of_events == set(_descendants(events.Event))
 

@@ -46,6 +46,9 @@ def test_the_catalogue_names_the_topics_of_the_message_path() -> None:
         "premium.events",
         "billing.usage",
         "billing.invoices",
+        "billing.settlements",
+        "billing.payouts",
+        "billing.refunds",
     }
 
 
