@@ -1,14 +1,16 @@
 # Budstikke on one machine. `make` alone lists what there is.
 
 PORT_BASE ?= 20000
-VAR ?= var
+VAR ?=
+OPERATORS ?=
 ARGS ?=
-export PORT_BASE VAR
+export PORT_BASE VAR OPERATORS
 
 PYTHON = $(shell deploy/local/find-python)
 VENV := .venv/bin
 SETUP = $(PYTHON) -m deploy.local.bootstrap
-STATE = data log keys run operators.yaml local.env lock
+FOLDER = $(or $(VAR),$(patsubst var/20000,var,var/$(PORT_BASE)))
+STATE = data data-own log keys run operators.yaml local.env lock
 
 .DEFAULT_GOAL := help
 .PHONY: help run stop test test-unit check bench-kafka format setup topics clean distclean
@@ -16,7 +18,8 @@ STATE = data log keys run operators.yaml local.env lock
 help: ## this list
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo
-	@echo "  PORT_BASE=$(PORT_BASE) is the first port, VAR=$(VAR) the data folder: change both for a second run beside the first."
+	@echo "  PORT_BASE=$(PORT_BASE) is the first port: with another one, a second run stands beside the first; its data are in $(FOLDER)."
+	@echo "  OPERATORS=my.yaml sends through the operators of that file instead of simulators."
 
 run: ## set up, start everything, send a message through, stay until Ctrl-C
 	@$(SETUP) local
@@ -60,8 +63,9 @@ topics: ## create the topics that a running stack lacks, list all, say which dif
 	@$(VENV)/python -m deploy.local topics
 
 clean: stop ## stop, and forget all local data, logs and keys
-	@rm -rf $(addprefix $(VAR)/,$(STATE))
+	@rm -rf $(addprefix $(FOLDER)/,$(STATE))
 
-distclean: clean ## also forget all that was installed or fetched
+distclean: clean ## also forget all other runs, and all that was installed or fetched
+	@for lock in $(wildcard var/*/lock); do $(MAKE) -s stop VAR=$${lock%/lock}; done
 	@rm -rf .venv var .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

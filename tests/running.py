@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 import msgspec
@@ -19,14 +21,31 @@ START = 150.0
 """Seconds until a run is ready; a quiet machine takes 10."""
 STOP = 90.0
 
+_HOLDER = """
+import sys, time
+from pathlib import Path
+from deploy.local.instance import only_one
+from deploy.local.stopping import StopAsked, StopSignals
+with StopSignals(), only_one(Path(sys.argv[1])):
+    try:
+        print("held", flush=True)
+        time.sleep(600)
+    except StopAsked:
+        pass
+"""
+
 
 class Run:
-    """One `python -m deploy.local run`; `folder` holds its data (`var`) and what it says (`output`)."""
+    """One `python -m deploy.local run`; `folder` holds its data (`var`) and what it says (`output`).
 
-    def __init__(self, folder: Path) -> None:
+    It sends through simulators of its own, else through those of an `operators` file.
+    """
+
+    def __init__(self, folder: Path, operators: Path | None = None) -> None:
         self.var = folder / "var"
         self.output = folder / "output"
         self.base = free_base()
+        self._operators = operators
         self._process: Process | None = None
 
     @property
@@ -41,7 +60,8 @@ class Run:
             [sys.executable, "-m", "deploy.local", "run"],
             log=self.output,
             pid_file=self.output.with_suffix(".pid"),
-            environment=os.environ | {"VAR": str(self.var), "PORT_BASE": str(self.base)},
+            environment=os.environ
+            | {"VAR": str(self.var), "PORT_BASE": str(self.base), "OPERATORS": str(self._operators or "")},
             folder=ROOT,
         )
         self._process.start()
@@ -85,6 +105,20 @@ class Run:
     def ports_are_free(self) -> bool:
         """Whether nobody listens on any of its ports."""
         return _all_free(self.base)
+
+
+@contextmanager
+def holding(var: Path) -> Iterator[subprocess.Popen[str]]:
+    """A run that does nothing but hold its data folder, until it is stopped as any other."""
+    with subprocess.Popen(
+        [sys.executable, "-c", _HOLDER, str(var)], stdout=subprocess.PIPE, text=True, cwd=ROOT
+    ) as run:
+        try:
+            assert run.stdout is not None
+            assert run.stdout.readline() == "held\n"
+            yield run
+        finally:
+            run.kill()
 
 
 def free_base() -> int:

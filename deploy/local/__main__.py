@@ -27,10 +27,11 @@ def stop(settings: LocalSettings, terminal: Terminal) -> int:
 def make_topics(settings: LocalSettings, terminal: Terminal) -> int:
     """Create the catalogue's missing topics on a running stack, list all, and say where the broker differs (1)."""
     bootstrap = f"{HOST}:{settings.port(Port.KAFKA)}"
-    new = topics.create_missing(bootstrap)
-    for spec in topics.local_specs():
+    catalogue = topics.catalogue(settings)
+    new = catalogue.create(bootstrap)
+    for spec in catalogue.specs:
         terminal.line(f"{spec.name:<40} {spec.partitions:>3} partitions{'   new' if spec.name in new else ''}")
-    drifts = topics.CATALOGUE.compare(bootstrap)
+    drifts = catalogue.compare(bootstrap)
     for drift in drifts:
         terminal.failed(remedy(drift))
     return 1 if drifts else 0

@@ -31,8 +31,8 @@ def only_one(var: Path) -> Iterator[None]:
             by = f" (process {holder.pid})" if holder else ""
             raise Fatal(
                 "already_running",
-                f"{var} is in use by another `make run`{by}; `make stop` ends it, "
-                "`make run PORT_BASE=21000 VAR=var2` runs beside it",
+                f"{var} is in use by another `make run`{by}; `make stop` with the same PORT_BASE ends it, "
+                "`make run` with another one runs beside it",
             )
         file.truncate(0)
         file.write(msgspec.json.encode(Stamp(os.getpid(), start_time(os.getpid()) or 0)).decode())

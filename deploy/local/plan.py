@@ -9,6 +9,7 @@ from pathlib import Path
 
 import msgspec
 
+from deploy.local import operators
 from deploy.local.ports import HOST
 from deploy.local.private_files import keep
 from deploy.local.service import Service
@@ -34,24 +35,28 @@ SERVICES = (
 
 
 class Operator(msgspec.Struct, frozen=True):
-    """One simulated operator."""
+    """One simulated operator; `told_as` is the variable of its control interface in `local.env`."""
 
     name: str
     smpp: Port
     control: Port
+    told_as: str
 
 
 OPERATORS = (
-    Operator("fjord", Port.FJORD_SMPP, Port.FJORD_CONTROL),
-    Operator("tinde", Port.TINDE_SMPP, Port.TINDE_CONTROL),
+    Operator("fjord", Port.FJORD_SMPP, Port.FJORD_CONTROL, "BUDSTIKKE_SMSC_CONTROL"),
+    Operator("tinde", Port.TINDE_SMPP, Port.TINDE_CONTROL, "BUDSTIKKE_SMSC_CONTROL_2"),
 )
 
 _TEMPLATE = Path(__file__).with_name("operators.yaml")
 
 
 def environment(settings: LocalSettings, *, kafka: str, mongodb: str, valkey: str) -> dict[str, str]:
-    """What every process of ours is told, beside a health port of its own. Secrets are made at the first call."""
-    return {
+    """What every process of ours is told, beside a health port of its own. Secrets are made at the first call.
+
+    The passwords of own operators are in the environment that `make run` got, or in files.
+    """
+    told = {
         "BUDSTIKKE_HOST": HOST,
         "BUDSTIKKE_KAFKA": kafka,
         "BUDSTIKKE_MONGODB": mongodb,
@@ -63,8 +68,10 @@ def environment(settings: LocalSettings, *, kafka: str, mongodb: str, valkey: st
         "BUDSTIKKE_DLR_API": settings.url(Port.DLR_API),
         "BUDSTIKKE_WEBHOOK_PRIVATE": "true",
         "BUDSTIKKE_INTERNAL_SECRET": str(_internal_secret(settings)),
-        "BUDSTIKKE_SMSC_PASSWORD": _smsc_password(settings),
     }
+    if settings.own_operators is None:
+        told["BUDSTIKKE_SMSC_PASSWORD"] = _smsc_password(settings)
+    return told
 
 
 def with_health_port(told: Mapping[str, str], port: int) -> dict[str, str]:
@@ -78,8 +85,7 @@ def public(settings: LocalSettings, told: Mapping[str, str], key: str, staff_key
         "BUDSTIKKE_API": settings.url(Port.API),
         "BUDSTIKKE_KEY": key,
         "BUDSTIKKE_STAFF_KEY": staff_key,
-        "BUDSTIKKE_SMSC_CONTROL": settings.url(OPERATORS[0].control),
-        "BUDSTIKKE_SMSC_CONTROL_2": settings.url(OPERATORS[1].control),
+        **{operator.told_as: settings.url(operator.control) for operator in simulated(settings)},
         "BUDSTIKKE_KAFKA": told["BUDSTIKKE_KAFKA"],
         "BUDSTIKKE_KAFKA_CLIENTS": f"{HOST}:{settings.port(Port.KAFKA_CLIENTS)}",
         "BUDSTIKKE_MONGODB": told["BUDSTIKKE_MONGODB"],
@@ -105,7 +111,7 @@ def services(settings: LocalSettings, told: Mapping[str, str]) -> list[Service]:
 
 
 def simulators(settings: LocalSettings) -> list[Service]:
-    """One SMSC per operator."""
+    """One SMSC per simulated operator."""
     return [
         Service(
             f"smsc.{operator.name}",
@@ -116,15 +122,32 @@ def simulators(settings: LocalSettings) -> list[Service]:
             logs=settings.logs,
             processes=settings.processes,
         )
-        for operator in OPERATORS
+        for operator in simulated(settings)
     ]
 
 
+def simulated(settings: LocalSettings) -> tuple[Operator, ...]:
+    """The simulated operators of a run: all, or none with an own operators file."""
+    return OPERATORS if settings.own_operators is None else ()
+
+
+def ports(settings: LocalSettings) -> list[Port]:
+    """Every port that a run takes."""
+    of_simulators = {port for operator in OPERATORS for port in (operator.smpp, operator.control)}
+    return [port for port in Port if simulated(settings) or port not in of_simulators]
+
+
 def write_operators(settings: LocalSettings) -> None:
-    """The operators' file, with this run's ports."""
-    text = _TEMPLATE.read_text()
-    for operator in OPERATORS:
-        text = text.replace(f"@{operator.smpp.name}@", str(settings.port(operator.smpp)))
+    """The operators file that the services read: the simulators at this run's ports, or a copy of the own file.
+
+    Raises `BadSettings` for an own file that the services would refuse.
+    """
+    if settings.own_operators is not None:
+        text = operators.read(settings.own_operators, os.environ)
+    else:
+        text = _TEMPLATE.read_text()
+        for operator in OPERATORS:
+            text = text.replace(f"@{operator.smpp.name}@", str(settings.port(operator.smpp)))
     settings.operators.parent.mkdir(parents=True, exist_ok=True)
     settings.operators.write_text(text)
 

@@ -41,6 +41,7 @@ def run(settings: LocalSettings, terminal: Terminal) -> int:
 def _live(settings: LocalSettings, terminal: Terminal, supervisor: Supervisor, signals: StopSignals) -> int:
     code = 0
     try:
+        plan.write_operators(settings)
         _clear_the_way(settings)
         _start(settings, terminal, supervisor)
         supervisor.watch()
@@ -62,7 +63,7 @@ def _clear_the_way(settings: LocalSettings) -> None:
     local_env.remove(settings.environment)
     for pid_file in settings.var.glob(PID_FILES):
         end_stale(pid_file)
-    for port in Port:
+    for port in plan.ports(settings):
         require_free(settings.port(port), port.name.replace("_", " ").lower())
 
 
@@ -70,11 +71,11 @@ def _start(settings: LocalSettings, terminal: Terminal, supervisor: Supervisor) 
     began = time.monotonic()
     terminal.title("Starting the stack")
     kafka, mongodb, valkey = _servers(settings, terminal)
-    plan.write_operators(settings)
     supervisor.start([valkey, mongodb, kafka, *plan.simulators(settings)], _START)
     told = plan.environment(settings, kafka=kafka.bootstrap, mongodb=mongodb.uri, valkey=valkey.url)
-    new = topics.create_missing(kafka.bootstrap)
-    terminal.done("topics", f"{len(topics.local_specs())} there, {len(new)} of them new")
+    catalogue = topics.catalogue(settings)
+    new = catalogue.create(kafka.bootstrap)
+    terminal.done("topics", f"{len(catalogue.specs)} there, {len(new)} of them new")
     key = _provision(settings, told, "demo")
     terminal.done("demo account", f"key in {settings.keys / 'demo-key'}")
     staff_key = _provision(settings, told, "staff")
@@ -122,9 +123,11 @@ def _provision(settings: LocalSettings, told: dict[str, str], whose: str) -> str
 
 
 def _send_one(settings: LocalSettings, terminal: Terminal, key: str) -> None:
-    terminal.title("Sending a message")
+    """With simulators a message as any other; else a test message, for a real operator would bring it to somebody."""
+    test = settings.own_operators is not None
+    terminal.title("Sending a test message, which reaches no operator of yours" if test else "Sending a message")
     with client(settings.url(Port.API), key) as api:
-        demo = Demo(api)
+        demo = Demo(api, test=test)
         message_id = demo.send()
         terminal.done("POST /v1/messages", f"202, message {message_id}")
         began = None

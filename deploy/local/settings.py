@@ -1,7 +1,8 @@
-"""Settings of a run on one machine: where its data lie and which ports it takes."""
+"""Settings of a run on one machine: which ports it takes, where its data lie, and whom it sends through."""
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 from enum import IntEnum
 from pathlib import Path
@@ -12,6 +13,7 @@ from shared.errors import BadSettings
 
 ROOT = Path(__file__).resolve().parents[2]
 _LEAST, _MOST = 1024, 65_400
+_PORT_BASE = 20_000
 
 
 class Port(IntEnum):
@@ -35,10 +37,14 @@ class Port(IntEnum):
 
 
 class LocalSettings(msgspec.Struct, frozen=True):
-    """One run. Two stand side by side when both values differ."""
+    """One run. Two stand side by side when their first ports and their folders differ.
+
+    `own_operators` is the user's operators file; None lets the run send through simulators of its own.
+    """
 
     port_base: int
     var: Path
+    own_operators: Path | None = None
 
     def port(self, port: Port) -> int:
         """The number of a port."""
@@ -55,8 +61,10 @@ class LocalSettings(msgspec.Struct, frozen=True):
 
     @property
     def data(self) -> Path:
-        """Data of the servers."""
-        return self.var / "data"
+        """Data of the servers; apart with an own operators file, for what waits for a simulator must never leave to a
+        real operator, nor the other way round.
+        """
+        return self.var / ("data" if self.own_operators is None else "data-own")
 
     @property
     def keys(self) -> Path:
@@ -83,10 +91,31 @@ class LocalSettings(msgspec.Struct, frozen=True):
         """What other programs need to talk to this run; there only while it is ready."""
         return self.var / "local.env"
 
+    def make(self, target: str) -> str:
+        """The command that reaches this very run: `make stop PORT_BASE=21000`."""
+        words = ["make", target]
+        if self.port_base != _PORT_BASE:
+            words.append(f"PORT_BASE={self.port_base}")
+        if self.var != _var(self.port_base):
+            words.append(f"VAR={self.var}")
+        return shlex.join(words)
+
 
 def read(environment: Mapping[str, str]) -> LocalSettings:
-    """From PORT_BASE (default 20000) and VAR (default `var`, seen from the checkout); raises `BadSettings`."""
-    given = environment.get("PORT_BASE") or "20000"
+    """From PORT_BASE (default 20000), VAR (default `var`, with another PORT_BASE `var/<PORT_BASE>`) and OPERATORS
+    (default none); both paths are seen from the checkout. Raises `BadSettings`.
+    """
+    given = environment.get("PORT_BASE") or str(_PORT_BASE)
     if not given.isdecimal() or not _LEAST <= int(given) <= _MOST:
         raise BadSettings("bad_settings", f"PORT_BASE is a number from {_LEAST} to {_MOST}")
-    return LocalSettings(port_base=int(given), var=ROOT / (environment.get("VAR") or "var"))
+    port_base, var, own = int(given), environment.get("VAR"), environment.get("OPERATORS")
+    return LocalSettings(
+        port_base=port_base,
+        var=ROOT / var if var else _var(port_base),
+        own_operators=ROOT / own if own else None,
+    )
+
+
+def _var(port_base: int) -> Path:
+    """The default folder; that of a further run lies in that of the first."""
+    return ROOT / "var" if port_base == _PORT_BASE else ROOT / "var" / str(port_base)

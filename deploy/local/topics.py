@@ -1,20 +1,16 @@
-"""The catalogue's topics on the broker of a run."""
+"""The catalogue of a run's topics."""
 
 from __future__ import annotations
 
-from deploy.local.plan import OPERATORS
+from deploy.local import operators
+from deploy.local.settings import LocalSettings
 from deploy.topics.catalogue import Catalogue
 from shared.contracts.topics import LOCAL
-from shared.kafka.topics import TopicSpec
-
-CATALOGUE = Catalogue(tuple(operator.name for operator in OPERATORS), LOCAL)
 
 
-def local_specs() -> tuple[TopicSpec, ...]:
-    """Every topic of a run on one machine."""
-    return CATALOGUE.specs
+def catalogue(settings: LocalSettings) -> Catalogue:
+    """Every topic of a run on one machine, with the operators that its services were told of (`write_operators`).
 
-
-def create_missing(bootstrap: str) -> frozenset[str]:
-    """Create what is missing; the names of the new ones."""
-    return CATALOGUE.create(bootstrap)
+    Raises `BadSettings` where nothing has run yet.
+    """
+    return Catalogue(operators.names(settings.operators), LOCAL)

@@ -11,7 +11,9 @@ from docs.sections.tables import code, table
 
 _MEANINGS: Final = {
     "PORT_BASE": "first port of a run, 1024 to 65400; the others follow from it",
-    "VAR": "folder of a run's data, logs and keys, seen from the checkout",
+    "VAR": "folder of a run's data, logs and keys, seen from the checkout; none: `var`, with another `PORT_BASE` "
+    "`var/<PORT_BASE>`",
+    "OPERATORS": "operators file of your own, seen from the checkout; no simulators start, what is sent is real",
     "ARGS": "further arguments for pytest in `make test` and `make test-unit`",
 }
 

@@ -55,7 +55,7 @@ class RestartableSystem:
         valkey = Valkey(data=settings.data / "valkey", log=settings.logs / "valkey.log", port=port(Port.VALKEY))
         plan.write_operators(settings)
         self._start([valkey, mongodb, kafka, *plan.simulators(settings)])
-        topics.create_missing(kafka.bootstrap)
+        topics.catalogue(settings).create(kafka.bootstrap)
         told = plan.environment(settings, kafka=kafka.bootstrap, mongodb=mongodb.uri, valkey=valkey.url)
         key_file = settings.keys / "demo-key"
         subprocess.run(

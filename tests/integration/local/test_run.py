@@ -44,7 +44,7 @@ async def test_a_run_survives_kill_delivers_and_stops_in_order(run: Run) -> None
 
 def test_a_taken_port_ends_a_run_before_anything_starts(tmp_path: Path, valkey: str) -> None:
     taken = int(valkey.rpartition(":")[2].partition("/")[0])
-    environment = os.environ | {"VAR": str(tmp_path / "var"), "PORT_BASE": str(taken - Port.VALKEY)}
+    environment = os.environ | {"VAR": str(tmp_path / "var"), "PORT_BASE": str(taken - Port.VALKEY), "OPERATORS": ""}
     ended = subprocess.run(
         [sys.executable, "-m", "deploy.local", "run"],
         cwd=ROOT,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -42,6 +43,19 @@ def test_the_log_s_own_time_of_a_state_is_no_second_state() -> None:
     with api([[ACCEPTED], [by_the_log, DELIVERED]]) as client:
         states = [step.state for step in Demo(client).follow("m1", 10)]
     assert states == ["accepted", "delivered"]
+
+
+@pytest.mark.parametrize("test", [False, True])
+def test_a_test_message_says_that_it_is_one(test: bool) -> None:
+    sent: list[dict[str, Any]] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        sent.append(json.loads(request.content))
+        return httpx.Response(202, json={"messages": [{"id": "m1"}]})
+
+    with httpx.Client(base_url="http://api", transport=httpx.MockTransport(answer)) as client:
+        Demo(client, test=test).send()
+    assert [message["test"] for message in sent] == [test]
 
 
 def test_a_refused_message_fails_with_the_answer() -> None:

@@ -12,32 +12,14 @@ import pytest
 from deploy.local.instance import only_one, stop_other
 from deploy.local.process import Process
 from shared.errors import Fatal
+from tests.running import holding
 from tests.support import wait_until
-
-HOLDER = """
-import sys, time
-from pathlib import Path
-from deploy.local.instance import only_one
-from deploy.local.stopping import StopAsked, StopSignals
-with StopSignals(), only_one(Path(sys.argv[1])):
-    try:
-        print("held", flush=True)
-        time.sleep(600)
-    except StopAsked:
-        pass
-"""
 
 
 @pytest.fixture
 def holder(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
-    process = subprocess.Popen(
-        [sys.executable, "-c", HOLDER, str(tmp_path)], stdout=subprocess.PIPE, text=True, cwd=Path.cwd()
-    )
-    with process:
-        assert process.stdout
-        assert process.stdout.readline() == "held\n"
-        yield process
-        process.kill()
+    with holding(tmp_path) as run:
+        yield run
 
 
 def test_a_second_run_is_told_who_holds_the_folder(holder: subprocess.Popen[str], tmp_path: Path) -> None:

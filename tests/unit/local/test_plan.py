@@ -7,8 +7,18 @@ from pathlib import Path
 import pytest
 import yaml
 
-from deploy.local import plan
+from deploy.local import plan, topics
 from deploy.local.settings import LocalSettings, Port
+from shared.errors import BadSettings
+
+OWN = """
+operators:
+  berg:
+    links:
+      - {{name: berg-1, host: 127.0.0.1, port: 2775, system_id: us, password_file: {password}}}
+routes:
+  - {{prefix: "+", operator: berg}}
+"""
 
 
 @pytest.fixture
@@ -28,6 +38,52 @@ def test_the_operators_file_names_the_simulators_ports(settings: LocalSettings) 
     ports = {name: operator["links"][0]["port"] for name, operator in written["operators"].items()}
     assert ports == {"fjord": settings.port(Port.FJORD_SMPP), "tinde": settings.port(Port.TINDE_SMPP)}
     assert {route["operator"] for route in written["routes"]} == {operator.name for operator in plan.OPERATORS}
+
+
+@pytest.fixture
+def own(tmp_path: Path) -> LocalSettings:
+    """A run with an own operators file."""
+    path, password = tmp_path / "my.yaml", tmp_path / "password"
+    password.write_text("hemmelig\n")
+    path.write_text(OWN.format(password=password))
+    return LocalSettings(port_base=21000, var=tmp_path / "var", own_operators=path)
+
+
+def test_an_own_operators_file_is_copied_and_no_simulator_starts(own: LocalSettings) -> None:
+    plan.write_operators(own)
+    assert own.own_operators is not None
+    assert own.operators.read_text() == own.own_operators.read_text()
+    assert plan.simulators(own) == []
+    assert {port.name for port in set(Port) - set(plan.ports(own))} == {
+        "FJORD_SMPP",
+        "FJORD_CONTROL",
+        "TINDE_SMPP",
+        "TINDE_CONTROL",
+    }
+
+
+def test_the_topics_are_those_of_the_operators_in_the_file(own: LocalSettings, settings: LocalSettings) -> None:
+    plan.write_operators(own)
+    assert topics.catalogue(own).operators == ("berg",)
+    plan.write_operators(settings)
+    assert topics.catalogue(settings).operators == ("fjord", "tinde")
+
+
+def test_a_bad_operators_file_leaves_the_one_that_is_there(own: LocalSettings) -> None:
+    plan.write_operators(own)
+    before = own.operators.read_text()
+    assert own.own_operators is not None
+    own.own_operators.write_text("operators: {}\nroutes: []\n")
+    with pytest.raises(BadSettings, match=r"my\.yaml: no operator"):
+        plan.write_operators(own)
+    assert own.operators.read_text() == before
+
+
+def test_with_own_operators_nothing_is_told_of_simulators(own: LocalSettings, settings: LocalSettings) -> None:
+    told, told_with = (plan.environment(each, kafka="k", mongodb="m", valkey="v") for each in (own, settings))
+    assert told_with.keys() - told.keys() == {"BUDSTIKKE_SMSC_PASSWORD"}
+    public, public_with = plan.public(own, told, "key", "staff"), plan.public(settings, told_with, "key", "staff")
+    assert public_with.keys() - public.keys() == {"BUDSTIKKE_SMSC_CONTROL", "BUDSTIKKE_SMSC_CONTROL_2"}
 
 
 def test_secrets_are_the_same_in_every_process_and_every_start(settings: LocalSettings) -> None:

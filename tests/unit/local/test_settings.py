@@ -1,4 +1,4 @@
-"""Two settings place a run: the first port and the data folder."""
+"""Two settings place a run, the first port and the data folder; a third says whom it sends through."""
 
 from __future__ import annotations
 
@@ -6,14 +6,16 @@ from pathlib import Path
 
 import pytest
 
+from deploy.local.instance import PID_FILES
 from deploy.local.settings import ROOT, Port, read
 from shared.errors import BadSettings
 
 
 def test_the_defaults() -> None:
-    settings = read({"PORT_BASE": "", "VAR": ""})
+    settings = read({"PORT_BASE": "", "VAR": "", "OPERATORS": ""})
     assert settings.port(Port.API) == 20000
     assert settings.var == ROOT / "var"
+    assert settings.own_operators is None
 
 
 def test_all_ports_move_with_the_base() -> None:
@@ -25,6 +27,42 @@ def test_all_ports_move_with_the_base() -> None:
 @pytest.mark.parametrize(("given", "expected"), [("var2", ROOT / "var2"), ("/tmp/x", Path("/tmp/x"))])
 def test_the_data_folder_is_seen_from_the_checkout(given: str, expected: Path) -> None:
     assert read({"VAR": given}).var == expected
+
+
+def test_another_base_is_another_run_whose_jars_are_the_same() -> None:
+    first, second = read({}), read({"PORT_BASE": "21000"})
+    assert second.var == ROOT / "var/21000"
+    assert first.jars == second.jars
+    assert not {first.data, first.keys, first.logs, first.processes, first.environment} & set(second.var.parents)
+
+
+def test_what_ends_one_run_leaves_the_processes_of_the_other_alone() -> None:
+    first, second = read({}), read({"PORT_BASE": "21000"})
+    assert (first.processes / "one.pid").relative_to(first.var).match(PID_FILES)
+    for folder in (second.processes, second.data):
+        assert len((folder / "one.pid").relative_to(first.var).parts) > len(Path(PID_FILES).parts)
+
+
+@pytest.mark.parametrize(("given", "expected"), [("my.yaml", ROOT / "my.yaml"), ("/tmp/my.yaml", Path("/tmp/my.yaml"))])
+def test_an_own_operators_file_is_seen_from_the_checkout(given: str, expected: Path) -> None:
+    assert read({"OPERATORS": given}).own_operators == expected
+
+
+def test_what_waits_for_simulators_lies_apart_from_what_waits_for_real_operators() -> None:
+    assert read({}).data != read({"OPERATORS": "my.yaml"}).data
+
+
+@pytest.mark.parametrize(
+    ("given", "command"),
+    [
+        ({}, "make stop"),
+        ({"PORT_BASE": "21000"}, "make stop PORT_BASE=21000"),
+        ({"VAR": "/tmp/a b"}, "make stop 'VAR=/tmp/a b'"),
+        ({"PORT_BASE": "21000", "VAR": str(ROOT / "var/21000")}, "make stop PORT_BASE=21000"),
+    ],
+)
+def test_a_run_knows_the_command_that_reaches_it(given: dict[str, str], command: str) -> None:
+    assert read(given).make("stop") == command
 
 
 @pytest.mark.parametrize("given", ["80", "65500", "many", "-1", "2e4"])
