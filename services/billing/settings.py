@@ -6,7 +6,17 @@ from pathlib import Path
 
 from pydantic import Field, SecretStr
 
-from shared.settings import RoleSettings
+from shared.settings import KafkaRoleSettings, RoleSettings
+
+
+class UsageSettings(KafkaRoleSettings):
+    """Role `usage`."""
+
+    mongodb: SecretStr = Field(description="MongoDB URI of the replica set")
+    usage_batch: int = Field(2500, ge=1, le=5000, description="most events that are recorded at once")
+    usage_daily_seconds: float = Field(
+        300.0, ge=0.1, le=86_400, description="seconds between two looks for daily sums that changed"
+    )
 
 
 class ApiSettings(RoleSettings):

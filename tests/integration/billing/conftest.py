@@ -1,0 +1,61 @@
+"""Books of their own for each test, and a sender that keeps what it is given."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from uuid import uuid4
+
+import pytest
+from prometheus_client import CollectorRegistry
+
+from services.billing.usage.metrics import UsageMetrics
+from services.billing.usage.store import UsageStore
+from shared.clock import ManualClock
+from shared.errors import TryLater
+from shared.kafka.record import Output
+from shared.stores.mongodb import MongoStore
+from tests.unit.billing.building import ACCEPTED
+
+
+class Outbox:
+    """A sender: `sent` in order; refuses while `broken`, after having sent what comes before the refusal."""
+
+    def __init__(self) -> None:
+        self.sent: list[Output] = []
+        self.broken = False
+
+    async def send(self, outputs: Sequence[Output]) -> None:
+        if self.broken:
+            raise TryLater("kafka_unavailable", "broken on purpose")
+        self.sent += outputs
+
+
+@pytest.fixture
+async def mongo(mongodb: str) -> AsyncIterator[MongoStore]:
+    store = MongoStore(mongodb, f"billing_{uuid4().hex[:12]}")
+    await store.start()
+    yield store
+    await store.database.client.drop_database(store.database.name)
+    await store.stop(1.0)
+
+
+@pytest.fixture
+async def ledger(mongo: MongoStore) -> UsageStore:
+    store = UsageStore(mongo)
+    await store.prepare()
+    return store
+
+
+@pytest.fixture
+def outbox() -> Outbox:
+    return Outbox()
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    return ManualClock(ACCEPTED)
+
+
+@pytest.fixture
+def metrics() -> UsageMetrics:
+    return UsageMetrics(CollectorRegistry())
