@@ -19,6 +19,15 @@ class UsageSettings(KafkaRoleSettings):
     )
 
 
+class PremiumSettings(KafkaRoleSettings):
+    """Role `premium`."""
+
+    mongodb: SecretStr = Field(description="MongoDB URI of the replica set")
+    premium_terms: Path | None = Field(
+        None, description="TOML file of who keeps what of a premium charge; absent: the example beside the code"
+    )
+
+
 class ApiSettings(RoleSettings):
     """Role `api`: internal reads and finance commands, for the front door alone."""
 
