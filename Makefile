@@ -13,10 +13,10 @@ FOLDER = $(or $(VAR),$(patsubst var/20000,var,var/$(PORT_BASE)))
 STATE = data data-own log keys run operators.yaml local.env lock
 
 .DEFAULT_GOAL := help
-.PHONY: help run stop test test-unit check bench-kafka format setup topics clean distclean
+.PHONY: help run stop test test-unit check k8s-check bench-kafka format setup topics clean distclean
 
 help: ## this list
-	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk 'BEGIN { FS = ":.*## " } /^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo
 	@echo "  PORT_BASE=$(PORT_BASE) is the first port: with another one, a second run stands beside the first; its data are in $(FOLDER)."
 	@echo "  OPERATORS=my.yaml sends through the operators of that file instead of simulators."
@@ -48,6 +48,10 @@ bench-kafka: ## what the consumer kit reaches on this machine, against its targe
 	@$(SETUP) dev
 	@$(VENV)/python -m deploy.local jars
 	@$(VENV)/python -m tests.bench.bench_kafka $(ARGS)
+
+k8s-check: ## the manifests and the Dockerfile against schemas, rules and planted faults (needs Go)
+	@$(SETUP) dev
+	@$(VENV)/python -m deploy.k8s.checks
 
 format: ## write the files as `make check` wants them
 	@$(SETUP) dev
