@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from pydantic import Field, SecretStr, field_validator
 
 from services.ingest.limits.bucket import Amount, Rates
-from shared.settings import KafkaRoleSettings, RoleSettings, StoreRoleSettings
+from shared.settings import RoleSettings, StoreRoleSettings
 
 
 class LimitedSettings(StoreRoleSettings):
@@ -71,7 +71,14 @@ class ProvisionClientSettings(ProvisionSettings):
     kafka: str = Field(min_length=1, description="bootstrap addresses of a listener that may change access lists")
 
 
-class ScreeningSettings(KafkaRoleSettings):
+class ScreeningSettings(StoreRoleSettings):
     """Role `screening`."""
 
-    key_store: Path = Field(description="directory of the file key store")
+    valkey: SecretStr = Field(description="Valkey URL, redis://… or rediss://…; without Valkey nothing is decided")
+    messages_per_month: int = Field(
+        1_000_000, ge=0, description="messages of a month that an account may send before a person is asked"
+    )
+    screening_remembers: int = Field(
+        3600, ge=60, le=86_400, description="seconds for which a decision is known, so that a repeat is dropped"
+    )
+    snapshot_seconds: float = Field(10.0, ge=0.1, le=600, description="seconds between two snapshots of the counters")

@@ -46,6 +46,19 @@ class Limits(msgspec.Struct, frozen=True):
     messages_per_month: int | None = None
 
 
+class Sending(msgspec.Struct, frozen=True):
+    """What the account may send as and link to, and when its marketing waits. Sorted, without repeats.
+
+    The default sender needs no registration. A domain stands for all that lies below it (R-87). Marketing waits from
+    the hour `quiet_from` to the hour `quiet_to`, Europe/Oslo; the same hour twice is never.
+    """
+
+    senders: tuple[str, ...] = ()
+    domains: tuple[str, ...] = ()
+    quiet_from: int = 20
+    quiet_to: int = 8
+
+
 class Access(msgspec.Struct, frozen=True):
     """How the account gets in beside its keys (R-101, R-102).
 
@@ -70,6 +83,7 @@ class Account(msgspec.Struct, frozen=True):
     stops: Stops = Stops()
     limits: Limits = Limits()
     access: Access = Access()
+    sending: Sending = Sending()
     version: int = 0
     created_at: Utc | None = None
     changed_at: Utc | None = None

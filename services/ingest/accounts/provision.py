@@ -10,7 +10,7 @@ import secrets
 from pathlib import Path
 from typing import Final
 
-from services.ingest.accounts.account import Account, Key, Organisation, OrganisationId
+from services.ingest.accounts.account import Account, Key, Organisation, OrganisationId, Sending
 from services.ingest.accounts.book import AccountBook
 from services.ingest.accounts.keys import ALL_SCOPES, KeyKind, PresentedKey, Scope, make, matches, parse
 from services.ingest.accounts.staff import CONSOLE, Role, StaffKey
@@ -24,6 +24,12 @@ DEMO: Final = Account(
     name="Demo",
     default_sender="Budstikke",
     organisation_id=OrganisationId("demo"),
+    sending=Sending(
+        senders=("Blåklokke", "Budstikke", "Demo", "Skolen"),
+        domains=("example.no", "example.org"),
+        quiet_from=0,
+        quiet_to=0,
+    ),
     version=1,
 )
 

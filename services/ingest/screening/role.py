@@ -1,33 +1,63 @@
-"""Wiring of the role `screening`: one transactional runner per lane."""
+"""Wiring of the role `screening`: one transactional runner per lane, behind what all of them know and count."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
+from services.ingest.accounts.store import DATABASE, AccountStore
+from services.ingest.screening.accepted_reader import AcceptedReader
+from services.ingest.screening.counters import SharedCounters
+from services.ingest.screening.counting import Tallies
+from services.ingest.screening.epochs import SnapshotEpochs
+from services.ingest.screening.known import TOPICS, Known, read_known
+from services.ingest.screening.outputs import Outputs
 from services.ingest.screening.screening import Screening, read_request
+from services.ingest.screening.snapshots import SnapshotStore
+from services.ingest.screening.snapshotting import Snapshots
 from services.ingest.settings import ScreeningSettings
 from shared.contracts import topics
 from shared.contracts.words import Lane
 from shared.kafka.settings import KafkaSettings
 from shared.kafka.transactional import TransactionalRunner
+from shared.kafka.whole import WholeTopics
 from shared.lifecycle import Component
 from shared.privacy.keys import FileKeyStore
 from shared.privacy.pseudonyms import Pseudonyms
 from shared.privacy.sealing import Sealer
 from shared.service import Context
 from shared.settings import load
+from shared.stores.mongodb import MongoStore
+from shared.stores.valkey import ValkeyStore
 
-GROUP = "ingest.screening"
+GROUP: Final = "ingest.screening"
 
 
 def build_screening(context: Context) -> Sequence[Component]:
-    """Components of the role, in the order of their start."""
+    """Components of the role, in the order of their start: nobody decides before everything is known."""
     settings = load(ScreeningSettings)
+    clock, partitions = context.clock, settings.message_partitions
+    mongo = MongoStore(settings.mongodb.get_secret_value(), DATABASE)
+    valkey = ValkeyStore(settings.valkey.get_secret_value())
     keys = FileKeyStore(settings.key_store)
+    sealer, pseudonyms = Sealer(keys, clock), Pseudonyms(keys)
+    connection = KafkaSettings(bootstrap=settings.kafka, client_id=GROUP)
+    known = Known(AccountStore(mongo).account, pseudonyms)
+    reader = AcceptedReader(connection, partitions)
+    kept = SnapshotStore(mongo)
+    epochs = SnapshotEpochs(valkey, kept, reader.since)
     screening = Screening(
-        Sealer(keys, context.clock), Pseudonyms(keys), context.clock, settings.message_partitions, context.registry
+        known,
+        SharedCounters(valkey, epochs, remember=settings.screening_remembers),
+        Outputs(sealer, pseudonyms, partitions),
+        sealer,
+        clock,
+        Tallies(),
+        context.registry,
+        messages_per_month=settings.messages_per_month,
     )
-    return [
+    written = (topics.FACTS, topics.HOLDS, topics.SCHEDULED)
+    runners = [
         TransactionalRunner(
             connection=KafkaSettings(bootstrap=settings.kafka, client_id=f"{GROUP}.{lane}"),
             group=f"{GROUP}.{lane}",
@@ -36,13 +66,20 @@ def build_screening(context: Context) -> Sequence[Component]:
             handle=screening,
             dead_letter_topic=topics.dead_letters,
             linger=topics.LINGER[lane],
-            requires={
-                topics.FACTS: settings.message_partitions,
-                topics.accepted(lane): settings.message_partitions,
-            },
-            clock=context.clock,
+            requires=dict.fromkeys((*written, topics.accepted(lane)), partitions),
+            clock=clock,
             metrics=context.kafka_metrics,
             random=context.random,
         )
         for lane in Lane
     ]
+    whole = WholeTopics(
+        connection=connection,
+        name="accounts, opt-outs and signals",
+        topics=TOPICS,
+        decode=read_known,
+        apply=known.apply,
+        clock=clock,
+        metrics=context.kafka_metrics,
+    )
+    return [mongo, valkey, whole, Snapshots(valkey, kept, reader, clock, every=settings.snapshot_seconds), *runners]

@@ -1,134 +1,170 @@
-"""The role `screening`: requests in, accepted messages and facts out, in one transaction per batch."""
+"""The role `screening`: requests in; accepted messages, holds, delays and facts out, in one transaction per batch."""
 
 from __future__ import annotations
 
+from collections import Counter as Sums
 from collections.abc import Sequence
 from datetime import datetime
 from functools import partial
-from operator import attrgetter
-from typing import Final
+from typing import Final, TypeAlias
 
+import msgspec
 from prometheus_client import CollectorRegistry, Counter
 
-from services.ingest.screening.rules import decide
-from services.ingest.screening.verdict import Expire, Pass, Reject, Verdict
+from services.ingest.screening.counters import NO_CAP, NO_COUNT, Counters, Entry, Standing
+from services.ingest.screening.counting import Kind, Tallies
+from services.ingest.screening.deciding import decide
+from services.ingest.screening.facts import Case, Form
+from services.ingest.screening.known import Known
+from services.ingest.screening.outputs import Outputs
+from services.ingest.screening.rules.form import form
+from services.ingest.screening.rules.monthly_cap import cap_of, month_of, monthly_cap
+from services.ingest.screening.verdict import PASSED, Delay, Expire, Held, Passed, Reject, Verdict
 from shared.clock import Clock
-from shared.contracts import envelope, topics
-from shared.contracts.codec import Writer, only
+from shared.contracts import envelope
+from shared.contracts.codec import only
 from shared.contracts.codes import Reason
-from shared.contracts.events import MessageAccepted, PartFact, SendRequested
+from shared.contracts.events import SendRequested
 from shared.contracts.words import FactKind
-from shared.ids import partition_of
-from shared.kafka.record import Output, Received, header
-from shared.privacy.pseudonyms import Pseudonyms
+from shared.kafka.record import Output, Received
 from shared.privacy.sealing import Erased, Sealer
 
-SOURCE = "/budstikke/ingest/screening"
-
-_FIELDS: Final = tuple(SendRequested.__struct_fields__)
-_values = attrgetter(*_FIELDS)
-
 read_request = partial(only, SendRequested)
+
+_ERASED: Final = Reject(Reason.ERASED, "erased")
+_FULL: Final = frozenset({Standing.FULL, Standing.FULL_AGAIN})
+_FIRST: Final = frozenset({Standing.FRESH, Standing.FULL})
+_KINDS: Final = {Passed: Kind.PASSED, Reject: Kind.REFUSED, Expire: Kind.REFUSED, Held: Kind.HELD, Delay: Kind.DELAYED}
+
+
+class Screened(msgspec.Struct, frozen=True, gc=False):
+    """A request, what the rules say of it, and what they saw; `case` is None when its form is already wrong."""
+
+    received: Received[SendRequested]
+    verdict: Verdict
+    case: Case | None = None
+    number: str = ""
+
+    def __repr__(self) -> str:
+        return f"Screened(verdict={self.verdict})"
+
+
+Labels: TypeAlias = tuple[str, str]
 
 
 class Screening:
     """Decides on one lane's requests.
 
-    A batch replayed after a crash decides the same but for the clock, and its outputs have the same ids. The sealed
-    text is passed on as it came, and so is the number unless it has to be written as E.164 first: what they are bound
-    to does not change.
+    Per batch: accounts that nobody told of (seldom), each request by the rules, then the counters in one call, which
+    also tell repeats, then outputs. A batch replayed after a crash decides the same but for the clock, and its outputs
+    have the same ids.
     """
 
     def __init__(
-        self, sealer: Sealer, pseudonyms: Pseudonyms, clock: Clock, partitions: int, registry: CollectorRegistry
+        self,
+        known: Known,
+        counters: Counters,
+        outputs: Outputs,
+        sealer: Sealer,
+        clock: Clock,
+        tallies: Tallies,
+        registry: CollectorRegistry,
+        *,
+        messages_per_month: int,
     ) -> None:
+        """`messages_per_month` is the cap of an account that has none of its own."""
+        self._known = known
+        self._counters = counters
+        self._outputs = outputs
         self._sealer = sealer
-        self._pseudonyms = pseudonyms
         self._clock = clock
-        self._partitions = partitions
-        self._write = Writer(SOURCE).output
-        verdicts = Counter(
+        self._tallies = tallies
+        self._cap = messages_per_month
+        self._verdicts = Counter(
             "budstikke_screening_verdicts", "Requests by verdict and rule", ["verdict", "rule"], registry=registry
         )
-        self._verdicts = verdicts
-        self._passed = verdicts.labels("pass", "")
 
     async def __call__(self, batch: Sequence[Received[SendRequested]]) -> Sequence[Output]:
-        """Decide each request of the batch; one output for each."""
+        """Decide each request of the batch."""
+        await self._known.require({received.event.account_id for received in batch})
         now = self._clock.now()
-        passed = 0
-        outputs = []
-        for received in batch:
-            output, verdict = self._screen(received, now)
-            outputs.append(output)
-            if isinstance(verdict, Pass):
-                passed += 1
-            else:
-                rule = verdict.rule if isinstance(verdict, Reject) else ""
-                self._verdicts.labels(type(verdict).__name__.lower(), rule).inc()
-        self._passed.inc(passed)
+        screened = [self._screen(received, now) for received in batch]
+        standings = await self._counters.count([self._entry(one) for one in screened])
+        outputs: list[Output] = []
+        sums: Sums[Labels] = Sums()
+        for one, standing in zip(screened, standings, strict=True):
+            if standing is Standing.REPEATED:
+                sums["repeat", ""] += 1
+                continue
+            verdict = one.verdict
+            if standing in _FULL and one.case is not None:
+                verdict = Held((monthly_cap(one.case),))
+            outputs += self._written(one, verdict, now)
+            sums[_labels(verdict)] += 1
+            if standing in _FIRST:
+                self._tallies.add(one.received.event.account_id, _KINDS[type(verdict)])
+        for labels, number in sums.items():
+            self._verdicts.labels(*labels).inc(number)
         return outputs
 
-    def _screen(self, received: Received[SendRequested], now: datetime) -> tuple[Output, Verdict]:
+    def _screen(self, received: Received[SendRequested], now: datetime) -> Screened:
         request = received.event
         number = self._sealer.open(request.account_id, request.message_id, "to", request.to)
         text = self._sealer.open(request.account_id, request.message_id, "content", request.content)
         if isinstance(number, Erased) or isinstance(text, Erased):
-            reject = Reject(Reason.ERASED, "erased")
-            return self._fact(received, reject, now), reject
-        verdict = decide(request, number, text, now)
-        if isinstance(verdict, Pass):
-            return self._accept(received, verdict, number, now), verdict
-        return self._fact(received, verdict, now), verdict
+            return Screened(received, _ERASED)
+        shape = form(request, number, text, now)
+        if not isinstance(shape, Form):
+            return Screened(received, shape)
+        case = Case(
+            request=request,
+            form=shape,
+            text=text,
+            account=self._known.account(request.account_id),
+            opted_out=self._known.opted_out(request.account_id, shape.number, shape.sender),
+            unusual_volume=self._known.unusual_volume(request.account_id, now),
+            now=now,
+        )
+        return Screened(received, decide(case), case, number)
 
-    def _accept(self, received: Received[SendRequested], verdict: Pass, number: str, now: datetime) -> Output:
-        request = received.event
-        fields = dict(zip(_FIELDS, _values(request), strict=True))
-        fields["sender"] = verdict.sender
-        if verdict.number != number:
-            fields["to"] = self._sealer.seal(request.account_id, request.message_id, "to", verdict.number, now)
-        accepted = MessageAccepted(
-            **fields,
-            coding=verdict.coding,
-            parts=verdict.parts,
-            country=verdict.country,
-            pseudonym=self._pseudonyms.of(request.account_id, verdict.number, request.requested_at),
-            accepted_at=now,
-        )
-        return self._write(
-            topics.accepted(request.lane),
-            partition_of(request.message_id, self._partitions),
-            accepted,
-            event_id=f"{request.message_id}:accepted",
-            time=now,
-            subject=request.message_id,
-            traceparent=header(received.record, envelope.TRACEPARENT),
-        )
-
-    def _fact(self, received: Received[SendRequested], verdict: Reject | Expire, now: datetime) -> Output:
-        request = received.event
-        kind, code = (
-            (FactKind.EXPIRED, Reason.VALIDITY_OVER)
-            if isinstance(verdict, Expire)
-            else (FactKind.REJECTED, verdict.code)
-        )
-        fact = PartFact(
-            message_id=request.message_id,
+    def _entry(self, one: Screened) -> Entry:
+        """What the counters are asked: everything is told apart from its repeats, what passed is counted."""
+        received = one.received
+        record, request = received.record, received.event
+        cap: int | None = NO_COUNT
+        if one.verdict is PASSED and one.case is not None:
+            cap = cap_of(one.case, self._cap)
+        return Entry(
+            event_id=envelope.event_id(record),
+            place=f"{record.topic}[{record.partition}]@{record.offset}",
             account_id=request.account_id,
-            kind=kind,
-            at=now,
-            category=request.category,
-            parts=1,
-            cause=envelope.event_id(received.record),
-            code=code,
-            test=request.test,
+            month=month_of(request.requested_at),
+            cap=NO_CAP if cap is None else cap,
         )
-        return self._write(
-            topics.FACTS,
-            partition_of(request.message_id, self._partitions),
-            fact,
-            event_id=f"{request.message_id}:screening:{kind}",
-            time=now,
-            subject=request.message_id,
-            traceparent=header(received.record, envelope.TRACEPARENT),
-        )
+
+    def _written(self, one: Screened, verdict: Verdict, now: datetime) -> Sequence[Output]:
+        received, case = one.received, one.case
+        if case is not None:
+            if isinstance(verdict, Passed):
+                return (self._outputs.accepted(received, case.form, one.number, now),)
+            if isinstance(verdict, Held):
+                return self._outputs.held(received, case.form, verdict, now)
+            if isinstance(verdict, Delay):
+                return self._outputs.delayed(received, case.form, verdict, now)
+        if isinstance(verdict, Reject):
+            return (self._outputs.fact(received, FactKind.REJECTED, verdict.code, now),)
+        return (self._outputs.fact(received, FactKind.EXPIRED, Reason.VALIDITY_OVER, now),)
+
+
+def _labels(verdict: Verdict) -> Labels:
+    match verdict:
+        case Passed():
+            return "pass", ""
+        case Reject():
+            return "reject", verdict.rule
+        case Held():
+            return "held", "+".join(hold.rule for hold in verdict.holds)
+        case Delay():
+            return "delay", verdict.rule
+        case _:
+            return "expire", ""

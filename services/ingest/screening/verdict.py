@@ -1,27 +1,18 @@
-"""What screening decides about one request."""
+"""What a rule, and all rules together, say of one request."""
 
 from __future__ import annotations
 
-from typing import TypeAlias
+from datetime import datetime
+from typing import Final, TypeAlias
 
 import msgspec
 
 from shared.contracts.codes import Reason
-from shared.text.numbers import Number
-from shared.text.segments import Coding
+from shared.contracts.holds import DelayRule, HoldRule
 
 
-class Pass(msgspec.Struct, frozen=True):
-    """The request becomes a message, to this number in E.164 and from this sender as it is sent."""
-
-    number: Number
-    sender: str
-    coding: Coding
-    parts: int
-    country: str
-
-    def __repr__(self) -> str:
-        return f"Pass(coding={self.coding}, parts={self.parts}, country={self.country})"
+class Passed(msgspec.Struct, frozen=True):
+    """Nothing speaks against it."""
 
 
 class Reject(msgspec.Struct, frozen=True):
@@ -35,4 +26,29 @@ class Expire(msgspec.Struct, frozen=True):
     """It was valid until a time that has gone by."""
 
 
-Verdict: TypeAlias = Pass | Reject | Expire
+class Delay(msgspec.Struct, frozen=True):
+    """Not now, but from `until` on it may be asked again."""
+
+    until: datetime
+    rule: DelayRule
+
+
+class Hold(msgspec.Struct, frozen=True):
+    """A person has to look. `evidence` names domains, months and the like, never a number or a text; it is the same
+    for messages that can be decided on together.
+    """
+
+    rule: HoldRule
+    evidence: tuple[str, ...] = ()
+
+
+class Held(msgspec.Struct, frozen=True):
+    """Everything for which a person has to look, in the order of the rules."""
+
+    holds: tuple[Hold, ...]
+
+
+PASSED: Final = Passed()
+
+RuleVerdict: TypeAlias = Passed | Reject | Delay | Hold
+Verdict: TypeAlias = Passed | Reject | Expire | Delay | Held

@@ -13,6 +13,8 @@ from prometheus_client import CollectorRegistry
 
 from services.dispatch.router.role import build_router
 from services.dispatch.sender.role import build_sender
+from services.ingest.accounts.account import Account
+from services.ingest.accounts.store import DATABASE, AccountStore
 from services.ingest.screening.role import build_screening
 from shared.clock import SystemClock
 from shared.contracts import codec, topics
@@ -26,10 +28,11 @@ from shared.kafka.sending import Sender
 from shared.kafka.settings import KafkaSettings
 from shared.lifecycle import Component
 from shared.service import Context
+from shared.stores.mongodb import MongoStore
 from tests.catalogue import fresh
 from tests.integration.dispatch.rig import Smsc
 from tests.support import wait_until
-from tests.unit.dispatch.building import PARTITIONS, Letters
+from tests.unit.dispatch.building import ACCOUNT, PARTITIONS, Letters
 
 OPERATORS = """
 operators:
@@ -42,7 +45,9 @@ routes:
 
 
 @pytest.fixture
-def environment(kafka: str, mongodb: str, tmp_path: Path, smsc: Smsc, monkeypatch: pytest.MonkeyPatch) -> None:
+async def environment(
+    kafka: str, mongodb: str, valkey: str, tmp_path: Path, smsc: Smsc, monkeypatch: pytest.MonkeyPatch
+) -> None:
     operators = tmp_path / "operators.yaml"
     operators.write_text(OPERATORS.format(port=smsc.port))
     monkeypatch.setenv("FJORD_PASSWORD", "secret")
@@ -50,10 +55,15 @@ def environment(kafka: str, mongodb: str, tmp_path: Path, smsc: Smsc, monkeypatc
         "HEALTH_PORT": "0",
         "KAFKA": kafka,
         "MONGODB": mongodb,
+        "VALKEY": valkey,
         "KEY_STORE": str(tmp_path / "keys"),
         "OPERATORS": str(operators),
     }.items():
         monkeypatch.setenv(f"BUDSTIKKE_{name}", value)
+    store = MongoStore(mongodb, DATABASE)
+    await store.start()
+    await AccountStore(store).add_account(Account(ACCOUNT, "Acme", default_sender="Budstikke", version=1))
+    await store.stop(5.0)
 
 
 @pytest.fixture

@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.dispatch.sender.parts import absolute_time, erased, plan
-from services.ingest.screening.rules import decide
-from services.ingest.screening.verdict import Pass
+from services.ingest.screening.facts import Form
+from services.ingest.screening.rules.form import form
 from shared.contracts.codec import read
 from shared.contracts.events import DispatchOrdered
 from shared.errors import BadRecord
@@ -132,8 +132,8 @@ def test_whatever_screening_lets_pass_can_be_planned_and_encoded(sender: str, nu
         letters = Letters(Path(directory))
         sealable = text.encode(errors="replace").decode()
         request = letters.requested(sealable, number, sender=sender)
-        verdict = decide(request, number, sealable, request.requested_at)
-        if not isinstance(verdict, Pass):
+        verdict = form(request, number, sealable, request.requested_at)
+        if not isinstance(verdict, Form):
             return
         order = letters.order(sealable, verdict.number, sender=verdict.sender)
 

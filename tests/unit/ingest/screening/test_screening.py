@@ -1,108 +1,34 @@
-"""Requests become accepted messages, or facts that say why not."""
+"""Requests become accepted messages, held or delayed ones, or facts that say why not."""
 
 from __future__ import annotations
 
-from datetime import timedelta
-from pathlib import Path
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from prometheus_client import CollectorRegistry
 
-from services.ingest.screening.rules import decide
-from services.ingest.screening.screening import Screening, read_request
-from services.ingest.screening.verdict import Expire, Pass, Reject
-from shared.clock import ManualClock
-from shared.contracts import codec
-from shared.contracts.codes import Reason
-from shared.contracts.events import MessageAccepted, PartFact, SendRequested
-from shared.contracts.words import FactKind, Lane
+from services.ingest.accounts.account import Account, Sending
+from shared.contracts.events import HoldRelease, MessageAccepted, PartFact, SendRequested
+from shared.contracts.holds import DelayRule, Finding, HoldRule, MessageDelayed, MessageHeld
+from shared.contracts.words import AccountState, Category, FactKind, Lane
 from shared.errors import BadRecord
-from shared.kafka.record import Output, Received, header
+from shared.ids import AccountId
+from shared.kafka.record import header
 from shared.privacy.keys import Quarter
 from shared.privacy.pseudonyms import Pseudonyms
-from shared.privacy.sealing import Sealer
-from shared.text.numbers import Number
 from shared.text.segments import Coding
-from tests.unit.dispatch.building import ACCOUNT, NUMBER, PARTITIONS, START, Letters, as_record, record_of
+from tests.unit.dispatch.building import ACCOUNT, NUMBER, START, Letters, record_of
+from tests.unit.ingest.screening.building import Bench, account, again, asked, event, ids
 
-LATER = START + timedelta(hours=1)
-
-
-@pytest.fixture
-def letters(tmp_path: Path) -> Letters:
-    return Letters(tmp_path)
+LINK = "Se https://lodd.example/x"
 
 
-@pytest.fixture
-def registry() -> CollectorRegistry:
-    return CollectorRegistry()
-
-
-@pytest.fixture
-def screening(letters: Letters, registry: CollectorRegistry) -> Screening:
-    clock = ManualClock(START)
-    return Screening(Sealer(letters.keys, clock), Pseudonyms(letters.keys), clock, PARTITIONS, registry)
-
-
-def asked(letters: Letters, **changes: Any) -> Received[SendRequested]:
-    request = letters.requested(**{"requested_at": START, "valid_until": LATER, **changes})
-    record = as_record(f"sms.requests.{request.lane}", request, request.message_id, f"{request.message_id}:requested")
-    return Received(record, read_request(record))
-
-
-def event(output: Output) -> object:
-    return codec.read(record_of(output))
-
-
-def ids(outputs: object) -> list[str]:
-    return [(header(record_of(output), "ce_id") or b"").decode() for output in outputs]  # type: ignore[attr-defined]
-
-
-PASSED = Pass(number=Number(NUMBER), sender="Budstikke", coding=Coding.GSM7, parts=1, country="NO")
-
-
-@pytest.mark.parametrize(
-    ("changes", "number", "text", "expected"),
-    [
-        ({}, NUMBER, "hei", PASSED),
-        ({}, "98765432", "hei", PASSED),
-        ({}, "0047 987 65 432", "hei", PASSED),
-        ({"sender": " Firma "}, NUMBER, "hei", Pass(Number(NUMBER), "Firma", Coding.GSM7, 1, "NO")),
-        ({"sender": "22222222"}, NUMBER, "hei", Pass(Number(NUMBER), "+4722222222", Coding.GSM7, 1, "NO")),
-        ({}, "+46701234567", "ж" * 71, Pass(Number("+46701234567"), "Budstikke", Coding.UCS2, 2, "SE")),
-        ({"valid_until": START}, NUMBER, "hei", Expire()),
-        ({"valid_until": START, "sender": "?"}, "x", "", Expire()),
-        ({"sender": "Altfor langt navn"}, NUMBER, "hei", Reject(Reason.INVALID_SENDER, "sender_shape")),
-        ({"sender": ""}, NUMBER, "hei", Reject(Reason.INVALID_SENDER, "sender_shape")),
-        ({"sender": "?"}, "x", "", Reject(Reason.INVALID_SENDER, "sender_shape")),
-        ({}, "2097", "hei", Reject(Reason.INVALID_NUMBER, "recipient")),
-        ({}, "+4722222222", "hei", Reject(Reason.INVALID_NUMBER, "recipient")),
-        ({}, "", "", Reject(Reason.INVALID_NUMBER, "recipient")),
-        ({}, NUMBER, "", Reject(Reason.INVALID_TEXT, "empty_text")),
-        ({"max_parts": 1}, NUMBER, "x" * 161, Reject(Reason.INVALID_TEXT, "text_size")),
-        ({"allow_unicode": False}, NUMBER, "ж", Reject(Reason.INVALID_TEXT, "text_size")),
-        ({"max_parts": 300}, NUMBER, "x" * 50_000, Reject(Reason.INVALID_TEXT, "text_size")),
-        ({}, NUMBER, "a\x1bb", Reject(Reason.INVALID_TEXT, "text_size")),
-    ],
-)
-def test_decisions(
-    letters: Letters, changes: dict[str, Any], number: str, text: str, expected: Pass | Reject | Expire
-) -> None:
-    request = letters.requested(**{"valid_until": LATER, **changes})
-
-    assert decide(request, number, text, START) == expected
-
-
-def test_a_verdict_shows_no_number() -> None:
-    assert "98765432" not in repr(PASSED)
-
-
-async def test_a_request_that_passes_becomes_a_message(screening: Screening, letters: Letters) -> None:
+async def test_a_request_that_passes_becomes_a_message(bench: Bench, letters: Letters) -> None:
     received = asked(letters, partition=3, lane=Lane.EXPRESS, reference="order 7", flash=True)
     request = received.event
 
-    outputs = list(await screening([received]))
+    outputs = await bench(received)
 
     (output,) = outputs
     message = event(output)
@@ -117,10 +43,9 @@ async def test_a_request_that_passes_becomes_a_message(screening: Screening, let
     assert message.pseudonym == Pseudonyms(letters.keys).of(ACCOUNT, NUMBER, START)
 
 
-async def test_a_number_that_is_not_e164_is_written_so_and_sealed_again(screening: Screening, letters: Letters) -> None:
-    (output,) = await screening([asked(letters, number="987 65 432", sender="22222222")])
+async def test_a_number_that_is_not_e164_is_written_so_and_sealed_again(bench: Bench, letters: Letters) -> None:
+    (message,) = await bench.events(asked(letters, number="987 65 432", sender="22222222"))
 
-    message = event(output)
     assert isinstance(message, MessageAccepted)
     assert letters.sealer.open(ACCOUNT, message.message_id, "to", message.to) == NUMBER
     assert message.pseudonym == Pseudonyms(letters.keys).of(ACCOUNT, NUMBER, START)
@@ -133,16 +58,17 @@ async def test_a_number_that_is_not_e164_is_written_so_and_sealed_again(screenin
         ({"number": "2097"}, FactKind.REJECTED, "invalid_number"),
         ({"text": "x" * 2000}, FactKind.REJECTED, "invalid_text"),
         ({"sender": "?"}, FactKind.REJECTED, "invalid_sender"),
+        ({"sender": "DNB"}, FactKind.REJECTED, "sender_not_registered"),
         ({"valid_until": START}, FactKind.EXPIRED, "validity_over"),
     ],
 )
 async def test_a_request_that_does_not_pass_becomes_a_fact(
-    screening: Screening, letters: Letters, changes: dict[str, Any], kind: FactKind, code: str
+    bench: Bench, letters: Letters, changes: dict[str, Any], kind: FactKind, code: str
 ) -> None:
     received = asked(letters, test=True, **changes)
     message_id = received.event.message_id
 
-    outputs = list(await screening([received]))
+    outputs = await bench(received)
 
     (output,) = outputs
     fact = event(output)
@@ -153,37 +79,190 @@ async def test_a_request_that_does_not_pass_becomes_a_fact(
     assert fact.cause == f"{message_id}:requested"
 
 
-async def test_an_erased_request_is_rejected(
-    screening: Screening, letters: Letters, registry: CollectorRegistry
-) -> None:
+async def test_an_erased_request_is_rejected(bench: Bench, letters: Letters, registry: CollectorRegistry) -> None:
     received = asked(letters)
     letters.keys.destroy(ACCOUNT, Quarter(104))
 
-    (output,) = await screening([received])
+    (fact,) = await bench.events(received)
 
-    fact = event(output)
     assert isinstance(fact, PartFact)
     assert (fact.kind, fact.code) == (FactKind.REJECTED, "erased")
     labels = {"verdict": "reject", "rule": "erased"}
     assert registry.get_sample_value("budstikke_screening_verdicts_total", labels) == 1
 
 
-async def test_a_value_sealed_for_another_message_is_a_bad_record(screening: Screening, letters: Letters) -> None:
+async def test_a_value_sealed_for_another_message_is_a_bad_record(bench: Bench, letters: Letters) -> None:
     other = asked(letters).event
 
     with pytest.raises(BadRecord, match="bad_seal"):
-        await screening([asked(letters, content=other.content)])
+        await bench(asked(letters, content=other.content))
 
 
-async def test_a_batch_handled_twice_gives_the_same_octets(screening: Screening, letters: Letters) -> None:
-    batch = [asked(letters), asked(letters, number="2097"), asked(letters, text="ж" * 90)]
+async def test_a_batch_handled_twice_gives_the_same_octets_and_counts_once(bench: Bench, letters: Letters) -> None:
+    batch = [
+        asked(letters),
+        asked(letters, number="2097"),
+        asked(letters, text="ж" * 90),
+        asked(letters, text=LINK),
+        asked(letters),
+    ]
 
-    assert await screening(batch) == await screening(batch)
+    assert await bench(*batch) == await bench(*batch)
+    assert bench.counters.used == {("2026-03", ACCOUNT): 3}
+    assert bench.tallies.take() == {ACCOUNT: [3, 1, 1, 0]}
 
 
-async def test_outputs_hold_no_number_and_no_text_in_the_clear(screening: Screening, letters: Letters) -> None:
-    outputs = await screening([asked(letters, text="hemmelig"), asked(letters, text="hemmelig", sender="?")])
+async def test_outputs_hold_no_number_and_no_text_in_the_clear(bench: Bench, letters: Letters) -> None:
+    outputs = await bench(
+        asked(letters, text="hemmelig"),
+        asked(letters, text="hemmelig", sender="?"),
+        asked(letters, text="hemmelig lodd.no"),
+    )
 
     octets = b"".join((output.value or b"") + repr(output.headers).encode() for output in outputs)
     assert b"98765432" not in octets
     assert b"hemmelig" not in octets
+
+
+async def test_a_held_request_goes_to_the_desk_whole_and_its_state_is_told(bench: Bench, letters: Letters) -> None:
+    received = asked(letters, text=LINK, partition=2)
+    request = received.event
+
+    outputs = await bench(received)
+
+    held, fact = [event(output) for output in outputs]
+    assert isinstance(held, MessageHeld)
+    assert isinstance(fact, PartFact)
+    assert [output.topic for output in outputs] == ["sms.holds", "sms.facts"]
+    assert [output.partition for output in outputs] == [2, 2]
+    assert held.request == request
+    assert held.findings == (Finding(rule=HoldRule.UNAPPROVED_LINK, evidence=("lodd.example",)),)
+    assert (held.held_at, held.expires_at) == (START, request.valid_until)
+    assert held.pseudonym == Pseudonyms(letters.keys).of(ACCOUNT, NUMBER, START)
+    assert outputs[0].key == held.hold_id.encode()
+    assert ids(outputs) == [
+        f"{request.message_id}:held:{held.hold_id}",
+        f"{request.message_id}:screening:held:{held.hold_id}",
+    ]
+    assert (fact.kind, fact.code) == (FactKind.HELD, None)
+
+
+async def hold_of(bench: Bench, letters: Letters, **changes: Any) -> str:
+    held, _ = await bench.events(asked(letters, **{"text": LINK, **changes}))
+    assert isinstance(held, MessageHeld)
+    return held.hold_id
+
+
+async def test_messages_are_grouped_by_account_rule_evidence_and_hour_or_by_send_out(
+    bench: Bench, letters: Letters
+) -> None:
+    one = await hold_of(bench, letters)
+    later = START.replace(minute=59)
+    next_hour = START.replace(hour=13)
+
+    assert await hold_of(bench, letters, requested_at=later, lane=Lane.BULK) == one
+    assert await hold_of(bench, letters, requested_at=next_hour) != one
+    assert await hold_of(bench, letters, text="Se lodd.no") != one
+    batch = await hold_of(bench, letters, batch_id="b1")
+    assert batch != one
+    assert await hold_of(bench, letters, batch_id="b1", requested_at=next_hour) == batch
+    assert await hold_of(bench, letters, batch_id="b2") != batch
+
+
+async def test_what_was_released_passes_without_the_decided_rule_and_says_so(bench: Bench, letters: Letters) -> None:
+    release = HoldRelease(hold_id="hold_1", by="k", rules=(HoldRule.UNAPPROVED_LINK,))
+
+    (message,) = await bench.events(asked(letters, text=LINK, hold_release=release, event="released:hold_1"))
+
+    assert isinstance(message, MessageAccepted)
+    assert message.verdicts == ("hold_1",)
+    assert bench.counters.used == {("2026-03", ACCOUNT): 1}
+
+
+async def test_a_repeat_of_what_is_decided_is_dropped_a_replay_is_not(bench: Bench, letters: Letters) -> None:
+    received = asked(letters)
+    await bench(received)
+
+    assert await bench(again(received)) == []
+    assert len(await bench(received)) == 1
+    assert bench.counters.used == {("2026-03", ACCOUNT): 1}
+
+
+async def test_a_repeat_in_the_same_batch_is_dropped(bench: Bench, letters: Letters) -> None:
+    received = asked(letters)
+
+    assert len(await bench(received, again(received))) == 1
+
+
+async def test_what_exceeds_the_month_is_held_and_a_decision_lets_it_through(letters: Letters) -> None:
+    bench = Bench(letters, cap=2)
+    batch = [asked(letters) for _ in range(3)]
+
+    outputs = [event(output) for output in await bench(*batch)]
+
+    assert [type(one) for one in outputs] == [MessageAccepted, MessageAccepted, MessageHeld, PartFact]
+    held = outputs[2]
+    assert isinstance(held, MessageHeld)
+    assert held.findings == (Finding(rule=HoldRule.MONTHLY_CAP, evidence=("2026-03",)),)
+    release = HoldRelease(hold_id=held.hold_id, by="k", rules=(HoldRule.MONTHLY_CAP,))
+    (message,) = await bench.events(asked(letters, hold_release=release, event=f"released:{held.hold_id}"))
+    assert isinstance(message, MessageAccepted)
+    assert bench.counters.used == {("2026-03", ACCOUNT): 3}
+
+
+async def test_marketing_at_night_waits_and_is_asked_again_in_the_morning(bench: Bench, letters: Letters) -> None:
+    bench.told(account(version=2, quiet_from=20, quiet_to=8))
+    bench.clock.advance(10 * 3600)
+    until = datetime(2026, 3, 3, 7, tzinfo=UTC)
+    valid = datetime(2026, 3, 4, tzinfo=UTC)
+    received = asked(letters, category=Category.MARKETING, lane=Lane.BULK, valid_until=valid)
+
+    outputs = await bench(received)
+
+    delayed, fact = [event(output) for output in outputs]
+    assert isinstance(delayed, MessageDelayed)
+    assert isinstance(fact, PartFact)
+    assert (delayed.request, delayed.rule, delayed.due_at) == (received.event, DelayRule.QUIET_HOURS, until)
+    assert [output.topic for output in outputs] == ["sms.scheduled", "sms.facts"]
+    assert fact.kind is FactKind.SCHEDULED
+    message_id = received.event.message_id
+    assert ids(outputs) == [
+        f"{message_id}:delayed:{until.isoformat()}",
+        f"{message_id}:screening:scheduled:{until.isoformat()}",
+    ]
+    assert bench.counters.used == {}
+
+    bench.clock.advance(9 * 3600)
+    (message,) = await bench.events(
+        asked(letters, category=Category.MARKETING, lane=Lane.BULK, valid_until=valid, event="due")
+    )
+    assert isinstance(message, MessageAccepted)
+
+
+async def test_an_account_that_no_topic_told_of_is_looked_up(bench: Bench, letters: Letters) -> None:
+    other = AccountId("skole")
+    bench.stored[other] = Account(other, "Skole", default_sender="Skole", sending=Sending(("Klassen",)), version=1)
+
+    async def sent(account_id: AccountId, sender: str) -> object:
+        seal = letters.sealer.seal
+        name = asked(letters).event.message_id
+        fields = {
+            "to": seal(account_id, name, "to", NUMBER, START),
+            "content": seal(account_id, name, "content", "a", START),
+        }
+        (output,) = await bench.events(asked(letters, message_id=name, account_id=account_id, sender=sender, **fields))
+        return getattr(output, "code", "accepted")
+
+    assert await sent(other, "Klassen") == "accepted"
+    assert await sent(other, "Andre") == "sender_not_registered"
+    assert await sent(AccountId("ukjent"), "Skole") == "account_suspended"
+
+
+async def test_what_is_told_of_an_account_later_decides(bench: Bench, letters: Letters) -> None:
+    bench.told(account(version=3, state=AccountState.SUSPENDED))
+    bench.told(account(version=2))
+
+    (fact,) = await bench.events(asked(letters))
+
+    assert isinstance(fact, PartFact)
+    assert fact.code == "account_suspended"

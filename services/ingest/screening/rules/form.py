@@ -1,4 +1,4 @@
-"""The rules every request goes through, whatever door it came by: values in, a verdict out.
+"""Validity, sender's shape (R-32), recipient (a mobile), and size of the text (R-28, R-29), in this order.
 
 A door has checked the same things to answer its client; a request that lies on the topic proves nothing of that.
 """
@@ -7,15 +7,16 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from services.ingest.screening.verdict import Expire, Pass, Reject, Verdict
+from services.ingest.screening.facts import Form
+from services.ingest.screening.verdict import Expire, Reject
 from shared.contracts.codes import Reason
 from shared.contracts.events import SendRequested
 from shared.errors import Refused
 from shared.text import numbers, segments, senders
 
 
-def decide(request: SendRequested, number: str, text: str, now: datetime) -> Verdict:
-    """Validity, sender's shape (R-32), recipient, and size of the text (R-28, R-29), in this order."""
+def form(request: SendRequested, number: str, text: str, now: datetime) -> Form | Reject | Expire:
+    """The message that a request would be, or why it cannot be one."""
     if request.valid_until <= now:
         return Expire()
     try:
@@ -32,7 +33,7 @@ def decide(request: SendRequested, number: str, text: str, now: datetime) -> Ver
         measure = segments.check(text, allow_unicode=request.allow_unicode, max_parts=request.max_parts)
     except Refused:
         return Reject(Reason.INVALID_TEXT, "text_size")
-    return Pass(
+    return Form(
         number=recipient.number,
         sender=sender.value,
         coding=measure.coding,

@@ -1,0 +1,1 @@
+"""One rule a module: values in, a verdict out."""
