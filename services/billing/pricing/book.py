@@ -1,0 +1,69 @@
+"""The price book: all plans, and the rates of VAT, from a file that is refused whole when anything in it is wrong."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterator
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from services.billing.pricing.plans import Plan, faults_of
+from shared.errors import BadSettings
+
+EXAMPLE: Final = Path(__file__).with_name("prices.toml")
+
+
+class VatRate(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The ordinary rate, per cent, from a day on, and where that stands."""
+
+    valid_from: date
+    rate: Decimal
+    source: str
+
+
+class PriceBook(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Plans by id, VAT by date."""
+
+    plans: tuple[Plan, ...]
+    vat: tuple[VatRate, ...]
+
+    def plan(self, plan_id: str) -> Plan:
+        """Raises `LookupError` for a plan that is not in the book."""
+        for plan in self.plans:
+            if plan.plan_id == plan_id:
+                return plan
+        raise LookupError(f"there is no plan {plan_id}")
+
+    def vat_at(self, day: date) -> Decimal:
+        """The rate on a day. Raises `LookupError` before the first."""
+        rates = [rate for rate in self.vat if rate.valid_from <= day]
+        if not rates:
+            raise LookupError(f"no rate of VAT is known for {day}")
+        return max(rates, key=lambda rate: rate.valid_from).rate
+
+
+def read_prices(path: Path) -> PriceBook:
+    """Raises `BadSettings` that says what is wrong and where, of the first fault or of all that concern whole plans."""
+    try:
+        book = msgspec.convert(tomllib.loads(path.read_text(), parse_float=Decimal), PriceBook, strict=False)
+    except OSError as error:
+        raise BadSettings("bad_prices", f"BUDSTIKKE_PRICES: cannot be read ({error.strerror})") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, msgspec.ValidationError) as error:
+        raise BadSettings("bad_prices", f"BUDSTIKKE_PRICES: {error}") from None
+    if found := list(_faults(book)):
+        raise BadSettings("bad_prices", f"BUDSTIKKE_PRICES: {'; '.join(found)}")
+    return book
+
+
+def _faults(book: PriceBook) -> Iterator[str]:
+    ids = [plan.plan_id for plan in book.plans]
+    if len(set(ids)) != len(ids):
+        yield "two plans have the same plan_id"
+    if not book.vat:
+        yield "no rate of VAT"
+    for plan in book.plans:
+        yield from (f"plan {plan.plan_id}: {fault}" for fault in faults_of(plan))

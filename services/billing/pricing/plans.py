@@ -1,0 +1,131 @@
+"""Price plans: dated rows that say what a part of a message costs, and what subscriptions cost.
+
+Rows are added, never changed: what was priced by one keeps its price. A row holds from its day on, in Norway, until
+the next row of the same product and country.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import date, timedelta
+from decimal import Decimal
+from enum import StrEnum
+from itertools import pairwise
+from typing import Annotated
+
+import msgspec
+
+from services.billing.pricing.tiers import PRICE, Mode, Tier, faults, is_price
+from shared.money.periods import Day, first_day, last_day, month_of_day, moved
+
+Name = Annotated[str, msgspec.Meta(pattern=r"\A[a-z0-9][a-z0-9-]{0,63}\Z")]
+Country = Annotated[str, msgspec.Meta(pattern=r"\A[A-Z]{2}\Z")]
+
+HOME = "NO"
+_A_DAY = timedelta(days=1)
+
+
+class CountedBy(StrEnum):
+    """Over what a month's tiers count."""
+
+    ACCOUNT = "account"
+    CUSTOMER = "customer"
+
+
+class PriceRow(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What parts of messages to a country cost from a day on. Without `country` it is for all that have no row.
+
+    `noticed_on` is the day of the notice to customers, for every row but the first of its country.
+    """
+
+    row_id: Name
+    valid_from: date
+    tiers: tuple[Tier, ...]
+    text: str
+    country: Country | None = None
+    mode: Mode = Mode.GRADUATED
+    counted_by: CountedBy = CountedBy.ACCOUNT
+    noticed_on: date | None = None
+
+
+class Subscription(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a product costs a month, in advance, and once at its beginning, in crowns without VAT (R-03 to R-11)."""
+
+    code: Name
+    text: str
+    valid_from: date
+    monthly: Decimal
+    set_up: Decimal = Decimal(0)
+
+
+class Plan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """All that customers of one plan pay."""
+
+    plan_id: Name
+    rows: tuple[PriceRow, ...]
+    subscriptions: tuple[Subscription, ...] = ()
+
+    def row_at(self, country: str, day: date) -> PriceRow:
+        """The row for a message to this country that was accepted on this day.
+
+        Before the first day of all, the first row. Raises `LookupError` when no row is for the country.
+        """
+        for wanted in (country, None):
+            rows = sorted((row for row in self.rows if row.country == wanted), key=lambda row: row.valid_from)
+            if rows:
+                return max(
+                    (row for row in rows if row.valid_from <= day), key=lambda row: row.valid_from, default=rows[0]
+                )
+        raise LookupError(f"plan {self.plan_id} has no price for {country}")
+
+    def row(self, row_id: str) -> PriceRow:
+        """The row of this id. Raises `LookupError`."""
+        for row in self.rows:
+            if row.row_id == row_id:
+                return row
+        raise LookupError(f"plan {self.plan_id} has no row {row_id}")
+
+    def subscription_at(self, code: str, day: date) -> Subscription:
+        """What a product costs from this day on. Raises `LookupError`."""
+        found = [one for one in self.subscriptions if one.code == code and one.valid_from <= day]
+        if not found:
+            raise LookupError(f"plan {self.plan_id} has no subscription {code} on {day}")
+        return max(found, key=lambda one: one.valid_from)
+
+
+def faults_of(plan: Plan) -> Iterator[str]:
+    """What is wrong with a plan as a whole; nothing of a good one."""
+    ids = [row.row_id for row in plan.rows]
+    if len(set(ids)) != len(ids):
+        yield "two rows have the same row_id"
+    if not any(row.country is None for row in plan.rows):
+        yield "no row is for all countries that have none"
+    for row in plan.rows:
+        if (fault := faults(row.tiers)) is not None:
+            yield f"row {row.row_id}: {fault}"
+    for one in plan.subscriptions:
+        if not (is_price(one.monthly) and is_price(one.set_up)):
+            yield f"subscription {one.code}: {PRICE}"
+    for country in sorted({row.country or "" for row in plan.rows}):
+        yield from _notices(
+            sorted((row for row in plan.rows if (row.country or "") == country), key=lambda row: row.valid_from)
+        )
+
+
+def _notices(rows: Sequence[PriceRow]) -> Iterator[str]:
+    """A change of price is noticed a month before at home (R-47), a day before abroad (R-49)."""
+    for before, row in pairwise(rows):
+        if before.valid_from == row.valid_from:
+            yield f"row {row.row_id}: another row begins on the same day"
+        if row.noticed_on is None:
+            yield f"row {row.row_id}: a change of price has a noticed_on"
+        elif row.country == HOME and row.valid_from < _month_after(row.noticed_on):
+            yield f"row {row.row_id}: begins less than a month after its notice"
+        elif row.valid_from < row.noticed_on + _A_DAY:
+            yield f"row {row.row_id}: begins less than a day after its notice"
+
+
+def _month_after(day: date) -> date:
+    """The same day of the next month, or its last."""
+    month = moved(month_of_day(Day(day.isoformat())), 1)
+    return min(first_day(month) + (day.day - 1) * _A_DAY, last_day(month))

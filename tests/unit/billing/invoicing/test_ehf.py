@@ -1,0 +1,188 @@
+"""The document under the schemas of UBL 2.1 and the complete rules of EN 16931 and Peppol."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date
+from decimal import Decimal
+
+import mockeinvoice
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from lxml import etree
+from peppol.xsd import validate_xsd
+
+from services.billing.invoicing.document import Invoice
+from services.billing.invoicing.drafting import Line
+from services.billing.invoicing.ehf import ehf, plain
+from services.billing.invoicing.kid import is_kid, kid_of
+from services.billing.invoicing.parties import Customer
+from shared.contracts.billing import LineKind
+from shared.money.amounts import line_total
+from tests.unit.billing.invoices import CUSTOMER, NOVEMBER, booking, drafted, gateway, invoice
+
+
+def findings(document: bytes) -> list[str]:
+    """Everything that anybody finds, warnings too."""
+    _, report = mockeinvoice.validate(document)
+    valid, errors = validate_xsd(document)
+    assert report.verdict == ("valid" if not report.failures else "invalid")
+    return [*(finding.code for finding in report.findings), *([] if valid else errors)]
+
+
+def example() -> Invoice:
+    """2,000 at 0.51, 1,234 at 0.35 and a subscription of 369: the sums are known from elsewhere."""
+    return invoice(drafted([booking(3234)], customer=gateway(date(2026, 10, 1))), customer=gateway(date(2026, 10, 1)))
+
+
+def test_the_verified_example_has_its_sums_to_the_ore() -> None:
+    lines = [(line.quantity, str(line.unit_price), line.net) for line in example().lines]
+    assert lines == [(2000, "0.51", 102000), (1234, "0.35", 43190), (1, "369", 36900)]
+    assert msgspec.structs.astuple(example().amounts) == (182090, 45523, 227613)
+
+
+def test_the_verified_example_passes_every_check_without_a_warning() -> None:
+    document = ehf(example())
+    assert findings(document) == []
+    assert b"1820.90" in document
+    assert b"455.23" in document
+    assert b"2276.13" in document
+
+
+def test_the_same_invoice_gives_the_same_octets() -> None:
+    assert ehf(example()) == ehf(msgspec.convert(msgspec.to_builtins(example()), Invoice))
+
+
+def test_a_price_keeps_its_decimals_and_an_amount_has_two() -> None:
+    document = ehf(invoice(drafted([booking(3, row="abroad")])))
+    assert findings(document) == []
+    assert b">0.4275<" in document
+    assert b">1.28<" in document
+
+
+CUSTOMERS: list[Customer] = [
+    CUSTOMER,
+    msgspec.structs.replace(CUSTOMER, vat_registered=False),
+    msgspec.structs.replace(CUSTOMER, gln="7080000000005"),
+    msgspec.structs.replace(CUSTOMER, reference="Bestilling <4711> & sønner", payment_days=0),
+]
+
+
+@pytest.mark.parametrize("customer", CUSTOMERS)
+def test_every_kind_of_customer_passes(customer: Customer) -> None:
+    assert findings(ehf(invoice(drafted([booking(1)]), customer=customer))) == []
+
+
+def test_months_before_and_after_the_period_pass() -> None:
+    late = booking(5, day="2026-09-30")
+    customer = gateway(date(2026, 11, 15))
+    document = ehf(invoice(drafted([booking(7), late], customer=customer), customer=customer))
+    assert findings(document) == []
+
+
+def _lines() -> st.SearchStrategy[list[Line]]:
+    def line(quantity: int, price: Decimal) -> Line:
+        return Line(
+            kind=LineKind.USAGE,
+            text="SMS",
+            quantity=quantity,
+            unit_price=price,
+            net=line_total(quantity, price),
+            month=NOVEMBER,
+        )
+
+    prices = st.decimals("0", "1000", places=4)
+    return st.lists(st.builds(line, st.integers(1, 10_000_000), prices), min_size=1, max_size=8)
+
+
+@settings(max_examples=25, deadline=None)
+@given(_lines())
+def test_whatever_the_lines_every_rule_of_calculation_holds(lines: list[Line]) -> None:
+    assert findings(ehf(invoice(lines))) == []
+
+
+def _changed(document: bytes, change: Callable[[etree._Element], None]) -> bytes:
+    root = etree.fromstring(document)
+    change(root)
+    return etree.tostring(root)
+
+
+def _texts(root: etree._Element, name: str) -> list[etree._Element]:
+    return [element for element in root.iter() if etree.QName(element).localname == name]
+
+
+def _bad_seller(root: etree._Element) -> None:
+    for element in _texts(root, "AccountingSupplierParty")[0].iter():
+        if element.text and "915624634" in element.text:
+            element.text = element.text.replace("915624634", "991825828")
+
+
+def _no_reference(root: etree._Element) -> None:
+    root.remove(_texts(root, "BuyerReference")[0])
+
+
+def _old_endpoint(root: etree._Element) -> None:
+    for element in _texts(root, "EndpointID"):
+        element.set("schemeID", "9908")
+
+
+def _self_billed(root: etree._Element) -> None:
+    _texts(root, "InvoiceTypeCode")[0].text = "389"
+
+
+def _one_ore_off(root: etree._Element) -> None:
+    _texts(root, "PayableAmount")[0].text = "2276.14"
+
+
+@pytest.mark.parametrize(
+    ("change", "codes"),
+    [
+        (_bad_seller, {"NO-R-001", "PEPPOL-COMMON-R041"}),
+        (_no_reference, {"PEPPOL-EN16931-R003"}),
+        (_old_endpoint, {"BR-CL-25", "PEPPOL-EN16931-CL008"}),
+        (_self_billed, {"PEPPOL-EN16931-P0100"}),
+        (_one_ore_off, {"BR-CO-16"}),
+    ],
+)
+def test_the_check_finds_what_is_wrong(change: Callable[[etree._Element], None], codes: set[str]) -> None:
+    assert set(findings(_changed(ehf(example()), change))) == codes
+
+
+def test_the_schema_alone_sees_the_order() -> None:
+    def swap(root: etree._Element) -> None:
+        root.insert(0, root[-1])
+
+    valid, errors = validate_xsd(_changed(ehf(example()), swap))
+    assert not valid
+    assert errors
+
+
+@pytest.mark.parametrize(("body", "check"), [("12345678", "2"), ("1234567", "4")])
+def test_a_kid_ends_with_its_check_digit(body: str, check: str) -> None:
+    assert kid_of(int(body), len(body) + 1) == body + check
+    assert is_kid(body + check)
+    assert not is_kid(body + str((int(check) + 1) % 10))
+
+
+def test_a_kid_is_filled_up_to_the_agreed_length_and_no_further() -> None:
+    assert len(kid_of(100001, 12)) == 12
+    with pytest.raises(ValueError, match="no room"):
+        kid_of(1234567, 7)
+
+
+@pytest.mark.parametrize(("price", "text"), [("0.40", "0.4"), ("369", "369"), ("1E+2", "100"), ("0.4275", "0.4275")])
+def test_a_price_is_written_plainly(price: str, text: str) -> None:
+    assert plain(Decimal(price)) == text
+
+
+def test_nothing_on_an_invoice_is_a_float() -> None:
+    def floats(value: object) -> bool:
+        if isinstance(value, dict):
+            return any(map(floats, value.values()))
+        if isinstance(value, list | tuple):
+            return any(map(floats, value))
+        return isinstance(value, float)
+
+    assert not floats(msgspec.to_builtins(example()))

@@ -1,0 +1,156 @@
+from __future__ import annotations
+
+from collections import Counter
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.billing.pricing.book import EXAMPLE, PriceBook, VatRate, read_prices
+from services.billing.pricing.plans import Plan, PriceRow
+from services.billing.pricing.tiers import Band, Mode, Tier, bands
+from shared.errors import BadSettings
+
+TIERS = (Tier(Decimal("0.51"), 2000), Tier(Decimal("0.45"), 10000), Tier(Decimal("0.35")))
+COUNTS = st.integers(0, 30_000)
+
+
+def priced(before: int, quantity: int, mode: Mode = Mode.GRADUATED) -> list[tuple[int, str]]:
+    return [(band.quantity, str(band.price)) for band in bands(TIERS, mode, before, quantity)]
+
+
+@pytest.mark.parametrize(
+    ("quantity", "expected"),
+    [
+        (0, []),
+        (1999, [(1999, "0.51")]),
+        (2000, [(2000, "0.51")]),
+        (2001, [(2000, "0.51"), (1, "0.45")]),
+        (10001, [(2000, "0.51"), (8000, "0.45"), (1, "0.35")]),
+    ],
+)
+def test_each_tier_prices_its_own_band(quantity: int, expected: list[tuple[int, str]]) -> None:
+    assert priced(0, quantity) == expected
+
+
+@pytest.mark.parametrize(("quantity", "price"), [(2000, "0.51"), (2001, "0.45"), (10000, "0.45"), (10001, "0.35")])
+def test_by_volume_the_tier_reached_prices_all(quantity: int, price: str) -> None:
+    assert priced(0, quantity, Mode.VOLUME) == [(quantity, price)]
+
+
+def test_by_volume_a_month_may_become_cheaper_at_a_bound() -> None:
+    def cost(quantity: int) -> Decimal:
+        return sum((band.quantity * band.price for band in bands(TIERS, Mode.VOLUME, 0, quantity)), Decimal(0))
+
+    assert cost(2001) < cost(2000)
+
+
+@given(COUNTS, COUNTS, COUNTS)
+def test_two_steps_cost_what_one_costs(before: int, first: int, second: int) -> None:
+    def by_price(*found: list[Band]) -> Counter[Decimal]:
+        return sum((Counter({band.price: band.quantity}) for step in found for band in step), Counter[Decimal]())
+
+    def step(start: int, quantity: int) -> list[Band]:
+        return bands(TIERS, Mode.GRADUATED, start, quantity)
+
+    assert by_price(step(before, first), step(before + first, second)) == by_price(step(before, first + second))
+
+
+@given(COUNTS, COUNTS, st.sampled_from(Mode))
+def test_every_part_has_a_price(before: int, quantity: int, mode: Mode) -> None:
+    assert sum(band.quantity for band in bands(TIERS, mode, before, quantity)) == quantity
+
+
+def test_the_example_runs_from_51_to_35_and_holds_the_published_subscriptions() -> None:
+    plan = read_prices(EXAMPLE).plan("standard")
+    prices = [tier.price for tier in plan.row_at("NO", date(2026, 11, 1)).tiers]
+    assert (prices[0], prices[-1]) == (Decimal("0.51"), Decimal("0.35"))
+    published = {one.code: (str(one.monthly), str(one.set_up)) for one in plan.subscriptions}
+    assert published["gateway"] == ("369", "250")
+    assert published["browser"] == ("189", "0")
+    assert published["customer-club"] == ("384", "449")
+
+
+def test_a_row_holds_from_its_day_until_the_next() -> None:
+    tiers = (Tier(Decimal(1)),)
+    old = PriceRow(row_id="old", text="SMS", country="NO", valid_from=date(2026, 1, 1), tiers=tiers)
+    new = PriceRow(
+        row_id="new", text="SMS", country="NO", valid_from=date(2027, 1, 1), noticed_on=date(2026, 12, 1), tiers=tiers
+    )
+    other = PriceRow(row_id="other", text="SMS", valid_from=date(2026, 1, 1), tiers=tiers)
+    plan = Plan(plan_id="p", rows=(new, old, other))
+    days = [date(2025, 1, 1), date(2026, 12, 31), date(2027, 1, 1)]
+    assert [plan.row_at("NO", day).row_id for day in days] == ["old", "old", "new"]
+    assert plan.row_at("SE", days[0]).row_id == "other"
+
+
+def test_the_rate_of_vat_is_that_of_the_day() -> None:
+    book = PriceBook(
+        plans=(), vat=(VatRate(date(2005, 1, 1), Decimal(25), "x"), VatRate(date(2028, 1, 1), Decimal(26), "x"))
+    )
+    assert [book.vat_at(day) for day in (date(2027, 12, 31), date(2028, 1, 1))] == [Decimal(25), Decimal(26)]
+    with pytest.raises(LookupError):
+        book.vat_at(date(2004, 12, 31))
+
+
+ROW = """
+[[plans.rows]]
+row_id = "next"
+text = "SMS"
+country = "{country}"
+valid_from = 2027-03-01
+noticed_on = {noticed}
+tiers = [{{ price = "0.60" }}]
+"""
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "fault"),
+    [
+        ('{ price = "0.35" }', '{ up_to = 60000, price = "0.35" }', "no other, is without up_to"),
+        ("up_to = 10000", "up_to = 2000", "rise"),
+        ('price = "0.51"', 'price = "-0.51"', "from 0 to"),
+        ('price = "0.51"', 'price = "NaN"', "from 0 to"),
+        ('price = "0.51"', 'price = "0.5112345"', "six decimals"),
+        ('monthly = "369"', 'monthly = "-1"', "from 0 to"),
+        ('plan_id = "standard"', 'plan_id = "standard"\ncolour = "red"', "unknown field"),
+        ('plan_id = "standard"', "plan_id = ", "Invalid value"),
+        ('row_id = "sms-abroad-2026"\n', 'row_id = "sms-norway-2026"\n', "same row_id"),
+        ('text = "SMS, utlandet"\n', 'text = "SMS, utlandet"\ncountry = "SE"\n', "all countries that have none"),
+        (
+            "[[plans.subscriptions]]\ncode",
+            ROW.format(country="NO", noticed="2027-02-02") + "[[plans.subscriptions]]\ncode",
+            "month",
+        ),
+    ],
+)
+def test_a_bad_file_is_refused_whole(tmp_path: Path, old: str, new: str, fault: str) -> None:
+    text = EXAMPLE.read_text()
+    assert old in text
+    path = tmp_path / "prices.toml"
+    path.write_text(text.replace(old, new, 1))
+    with pytest.raises(BadSettings, match=fault):
+        read_prices(path)
+
+
+@pytest.mark.parametrize(
+    ("country", "noticed", "good"),
+    [("NO", "2027-02-01", True), ("NO", "2027-01-31", True), ("NO", "2027-02-02", False)],
+)
+def test_a_price_at_home_is_noticed_a_month_before(tmp_path: Path, country: str, noticed: str, good: bool) -> None:
+    path = tmp_path / "prices.toml"
+    row = ROW.format(country=country, noticed=noticed)
+    path.write_text(EXAMPLE.read_text().replace("[[plans.subscriptions]]", row + "\n[[plans.subscriptions]]", 1))
+    if good:
+        assert read_prices(path).plan("standard").row_at("NO", date(2027, 3, 1)).row_id == "next"
+    else:
+        with pytest.raises(BadSettings, match="less than a month"):
+            read_prices(path)
+
+
+def test_a_file_that_is_not_there_is_named_by_its_setting(tmp_path: Path) -> None:
+    with pytest.raises(BadSettings, match="BUDSTIKKE_PRICES: cannot be read"):
+        read_prices(tmp_path / "none.toml")
