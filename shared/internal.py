@@ -28,6 +28,8 @@ class Scope(StrEnum):
 
     READ = "read"
     MANAGE = "manage"
+    FINANCE = "finance"
+    """The books of all accounts, for a person of ours; the account in the claims is the gateway."""
 
 
 class Claims(msgspec.Struct, frozen=True):

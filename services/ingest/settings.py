@@ -38,12 +38,15 @@ class ApiSettings(LimitedSettings):
 
     api_port: int = Field(ge=0, le=65535, description="port of the HTTP API; 0 takes a free one")
     dlr_api: str = Field(description="base URL of the role api of the service dlr, which owns the message log")
+    billing_api: str = Field(
+        "http://127.0.0.1:9", description="base URL of the role api of the service billing, which owns the books"
+    )
     trusted_proxies: str = Field(
         "", description="proxies whose X-Forwarded-For is believed: addresses or networks, with commas"
     )
     internal_secret: Path = Field(description="file with the secret that signs internal tokens, 32 octets or more")
 
-    @field_validator("dlr_api")
+    @field_validator("dlr_api", "billing_api")
     @classmethod
     def _base_url(cls, value: str) -> str:
         parts = urlsplit(value)

@@ -31,13 +31,25 @@ class Permission(StrEnum):
     ACCESS_CHANGE = "access:change"
     KEYS_READ = "keys:read"
     KEYS_CHANGE = "keys:change"
+    HOLDS_READ = "holds:read"
+    HOLDS_DECIDE = "holds:decide"
     AUDIT_READ = "audit:read"
     STAFF_READ = "staff:read"
     STAFF_CHANGE = "staff:change"
+    BOOKS_READ = "books:read"
+    BOOKS_CHANGE = "books:change"
 
 
 PERMISSIONS: Final[Mapping[Role, frozenset[Permission]]] = {
-    Role.DESK: frozenset({Permission.ACCOUNTS_READ, Permission.ACCOUNTS_SUSPEND, Permission.KEYS_READ}),
+    Role.DESK: frozenset(
+        {
+            Permission.ACCOUNTS_READ,
+            Permission.ACCOUNTS_SUSPEND,
+            Permission.KEYS_READ,
+            Permission.HOLDS_READ,
+            Permission.HOLDS_DECIDE,
+        }
+    ),
     Role.OPERATIONS: frozenset(
         {
             Permission.ACCOUNTS_READ,
@@ -49,7 +61,9 @@ PERMISSIONS: Final[Mapping[Role, frozenset[Permission]]] = {
             Permission.AUDIT_READ,
         }
     ),
-    Role.FINANCE: frozenset({Permission.ACCOUNTS_READ, Permission.AUDIT_READ}),
+    Role.FINANCE: frozenset(
+        {Permission.ACCOUNTS_READ, Permission.AUDIT_READ, Permission.BOOKS_READ, Permission.BOOKS_CHANGE}
+    ),
     Role.ADMIN: frozenset(Permission),
 }
 CUSTOMER: Final = frozenset(

@@ -15,6 +15,7 @@ from starlette.types import ASGIApp
 from services.ingest.admin.access import access_routes
 from services.ingest.admin.accounts import account_routes
 from services.ingest.admin.bodies import CheckedBody
+from services.ingest.admin.books import book_routes
 from services.ingest.admin.faults import invalid
 from services.ingest.admin.keys import key_routes
 from services.ingest.admin.models import ProblemView
@@ -57,7 +58,15 @@ def admin_app(office: Office, version: str) -> ASGIApp:
         redirect_slashes=False,
         responses=_responses(),
     )
-    for routes in (organisation_routes, account_routes, access_routes, key_routes, staff_routes, audit_routes):
+    for routes in (
+        organisation_routes,
+        account_routes,
+        access_routes,
+        key_routes,
+        staff_routes,
+        audit_routes,
+        book_routes,
+    ):
         app.include_router(routes(office))
     described = {
         **app.openapi(),

@@ -11,6 +11,7 @@ from services.ingest.accounts.book import AccountBook
 from services.ingest.accounts.listing import AccountListing
 from services.ingest.accounts.staff import Actor
 from services.ingest.admin.actors import Actors
+from services.ingest.api.owner import Owner
 from services.ingest.api.problems import Code, Rejected
 from shared.clock import Clock
 from shared.ids import AccountId
@@ -24,6 +25,7 @@ class Office(msgspec.Struct, frozen=True):
     listing: AccountListing
     clock: Clock
     random: Callable[[int], bytes]
+    books: Owner
 
     async def account(self, actor: Actor, account_id: str) -> Account:
         """An account that the actor may know of. Raises `Rejected` (`not_found`)."""

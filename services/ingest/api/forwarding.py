@@ -1,10 +1,12 @@
-"""What the owner manages and answers itself: `/v1/webhooks` goes on as it came, under a token for the account."""
+"""What an owner answers itself, such as `/v1/webhooks`: it goes on as it came, under a token for the account."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
+import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -19,6 +21,8 @@ from shared.errors import TryLater
 from shared.internal import Scope as Permission
 
 WEBHOOKS: Final = "/v1/webhooks"
+BOOKS: Final = ("/v1/premium/transactions", "/v1/premium/refunds", "/v1/statements")
+"""What billing answers."""
 
 _TAIL: Final = re.compile(r"(?:/[A-Za-z0-9_-]{1,128}){0,4}")
 _PATIENCE: Final = 8.0
@@ -26,35 +30,50 @@ _PATIENCE: Final = 8.0
 _OWN_FAULTS: Final = frozenset({401, 403})
 
 
+class Target(msgspec.Struct, frozen=True):
+    """Paths below `prefix` go to `owner`; `away` is the code when it does not answer."""
+
+    prefix: str
+    owner: Owner
+    away: str
+
+
 class Forwarding:
     """Passes a call on and its answer back. Reading needs the scope `messages:read`, changing needs `admin`."""
 
-    def __init__(self, view: AccountView, owner: Owner) -> None:
+    def __init__(self, view: AccountView, targets: Sequence[Target]) -> None:
         self._view = view
-        self._owner = owner
+        self._targets = targets
 
     def routes(self) -> list[Route]:
         """The paths that go on."""
         methods = ["GET", "POST", "PATCH", "DELETE"]
         return [
-            Route(WEBHOOKS, self._forward, methods=methods),
-            Route(f"{WEBHOOKS}/{{tail:path}}", self._forward, methods=methods),
+            Route(path, self._to(target), methods=methods)
+            for target in self._targets
+            for path in (target.prefix, f"{target.prefix}/{{tail:path}}")
         ]
 
-    async def _forward(self, request: Request) -> Response:
+    def _to(self, target: Target) -> Callable[[Request], Awaitable[Response]]:
+        async def forward(request: Request) -> Response:
+            return await self._forward(request, target)
+
+        return forward
+
+    async def _forward(self, request: Request, target: Target) -> Response:
         reads = request.method in {"GET", "HEAD"}
         headers = headers_of(request.scope)
         grant = await authenticate(self._view, request.scope, headers, Scope.READ if reads else Scope.ADMIN)
-        tail = request.url.path.removeprefix(WEBHOOKS)
+        tail = request.url.path.removeprefix(target.prefix)
         if _TAIL.fullmatch(tail) is None:
             raise Rejected(Code.NOT_FOUND)
         has_body = b"content-length" in headers or b"transfer-encoding" in headers
         body = (
             await read_json(headers, request.receive) if has_body and headers.get(b"content-length") != b"0" else None
         )
-        answer = await self._owner.ask(
+        answer = await target.owner.ask(
             request.method,
-            f"/internal{WEBHOOKS}{tail}",
+            f"/internal{target.prefix}{tail}",
             grant.account.account_id,
             Permission.READ if reads else Permission.MANAGE,
             query=request.scope["query_string"],
@@ -63,5 +82,5 @@ class Forwarding:
             seconds=_PATIENCE,
         )
         if answer is None or answer.status in _OWN_FAULTS:
-            raise TryLater("webhooks_unavailable", "the owner of the webhooks does not answer")
+            raise TryLater(target.away, "the owner does not answer")
         return Response(answer.body, answer.status, media_type=answer.content_type or None)

@@ -1,4 +1,4 @@
-"""The connection to the owner of what we do not have: the role `api` of dlr, which believes our tokens alone."""
+"""The connection to an owner of what we do not have: the role `api` of dlr or billing, which believe only our tokens."""
 
 from __future__ import annotations
 
@@ -29,10 +29,16 @@ class Owner:
     """A client of one owner, as a component. Every request carries a token for the account that asks."""
 
     def __init__(
-        self, base_url: str, secret: bytes, clock: Clock, *, transport: httpx.AsyncBaseTransport | None = None
+        self,
+        base_url: str,
+        secret: bytes,
+        clock: Clock,
+        *,
+        service: str = "dlr",
+        transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         """`transport` stands in for the network."""
-        self.name = "owner dlr"
+        self.name = f"owner {service}"
         self._base_url = base_url
         self._secret = secret
         self._clock = clock

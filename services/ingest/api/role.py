@@ -18,7 +18,7 @@ from services.ingest.admin.app import admin_app
 from services.ingest.admin.office import Office
 from services.ingest.api.accepting import SOURCE, Acceptance
 from services.ingest.api.app import VERSION, front_door
-from services.ingest.api.forwarding import Forwarding
+from services.ingest.api.forwarding import BOOKS, WEBHOOKS, Forwarding, Target
 from services.ingest.api.gathering import Gathering
 from services.ingest.api.metrics import ApiMetrics
 from services.ingest.api.owner import Owner
@@ -79,12 +79,15 @@ def build_api(context: Context) -> Sequence[Component]:
     view = AccountView(accounts.grant, context.clock, find_account=accounts.account, failures=failures)
     # Accounts are told of on the producer of the standard lane: too few to need one of their own.
     relay = AccountRelay(store, senders[Lane.STANDARD].send, Writer(SOURCE), context.clock)
+    secret = read_secret(settings.internal_secret)
+    books = Owner(settings.billing_api, secret, context.clock, service="billing")
     office = Office(
         actors=Actors(accounts.staff, view, failures, context.clock),
         book=AccountBook(store, context.clock, relay.wake),
         listing=AccountListing(store),
         clock=context.clock,
         random=secrets.token_bytes,
+        books=books,
     )
     sealer = Sealer(FileKeyStore(settings.key_store), context.clock)
     rows = ClaimStore(store.database)
@@ -104,13 +107,19 @@ def build_api(context: Context) -> Sequence[Component]:
         Writer(SOURCE),
         context.clock,
     )
-    owner = Owner(settings.dlr_api, read_secret(settings.internal_secret), context.clock)
+    owner = Owner(settings.dlr_api, secret, context.clock)
     door = Proxied(
         front_door(
             view,
             Submit(view, limiter, claims, acceptance, recent, metrics),
             MessageReader(owner, recent),
-            Forwarding(view, owner),
+            Forwarding(
+                view,
+                [
+                    Target(WEBHOOKS, owner, "webhooks_unavailable"),
+                    *(Target(prefix, books, "books_unavailable") for prefix in BOOKS),
+                ],
+            ),
             metrics,
             admin_app(office, VERSION),
         ),
@@ -125,6 +134,7 @@ def build_api(context: Context) -> Sequence[Component]:
         *(sender for sender in senders.values()),
         *gatherings.values(),
         owner,
+        books,
         relay,
         KeyUse(view.used, accounts, context.clock),
         server,

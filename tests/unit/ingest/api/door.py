@@ -19,7 +19,7 @@ from services.ingest.accounts.keys import ALL_SCOPES, KeyId, make
 from services.ingest.accounts.view import AccountView
 from services.ingest.api.accepting import SOURCE, Acceptance
 from services.ingest.api.app import front_door
-from services.ingest.api.forwarding import Forwarding
+from services.ingest.api.forwarding import WEBHOOKS, Forwarding, Target
 from services.ingest.api.gathering import Gathering
 from services.ingest.api.metrics import ApiMetrics
 from services.ingest.api.owner import Owner
@@ -125,7 +125,7 @@ class Door:
             view,
             Submit(view, self.limiter, claims, acceptance, recent, metrics),
             MessageReader(self.dlr, recent),
-            Forwarding(view, self.dlr),
+            Forwarding(view, [Target(WEBHOOKS, self.dlr, "webhooks_unavailable")]),
             metrics,
         )
         self.client = self.client_with(self.key)
