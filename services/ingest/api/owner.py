@@ -1,4 +1,4 @@
-"""The connection to an owner of what we do not have: the role `api` of dlr or billing, which believe only our tokens."""
+"""The connection to an owner of what we do not have: the role `api` of dlr or billing. They believe our tokens alone."""
 
 from __future__ import annotations
 
