@@ -37,6 +37,8 @@ TYPES: Final[dict[str, type[Event]]] = {
     "no.budstikke.billing.invoice-issued.v1": billing.InvoiceIssued,
     "no.budstikke.billing.period-closed.v1": billing.PeriodClosed,
     "no.budstikke.config.opt-out-requested.v1": inbound.OptOutRequested,
+    "no.budstikke.sms.message-received.v1": inbound.MessageReceived,
+    "no.budstikke.sms.inbound-routed.v1": inbound.InboundRouted,
     "no.budstikke.premium.premium-ordered.v1": premium.PremiumOrdered,
     "no.budstikke.premium.premium-changed.v1": premium.PremiumChanged,
     "no.budstikke.premium.one-time-password-changed.v1": premium.OneTimePasswordChanged,

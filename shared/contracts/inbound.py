@@ -1,16 +1,96 @@
-"""What people who receive messages ask of us (v1)."""
+"""What people send us: incoming messages, and what became of them; opt-outs (v1)."""
 
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Final
+from typing import Annotated, Final, NewType
 
-from shared.contracts.events import Account, Event, Utc
+import msgspec
+
+from shared.contracts.events import Account, Event, Message, Utc
+from shared.contracts.premium import Transaction
 from shared.errors import BadRecord
 from shared.ids import AccountId
+from shared.privacy.sealing import Sealed
+
+InboundId = NewType("InboundId", str)
+
+Inbound = Annotated[InboundId, msgspec.Meta(pattern=r"\A[0-9a-f]{32}\Z")]
 
 EVERY_SENDER: Final = "*"
 """The scope of an opt-out from all that an account sends; any other scope is one sender of it."""
+
+
+class InboundCoding(StrEnum):
+    """What the content of an incoming message is."""
+
+    GSM7 = "gsm7"
+    LATIN1 = "latin1"
+    UCS2 = "ucs2"
+    BINARY = "binary"
+    """No text, or none that can be read: the content is its octets in hex."""
+
+
+class PartOf(Event, frozen=True, kw_only=True):
+    """This is one part of a long message; `reference` is the same in all its parts. Parts count from 1."""
+
+    reference: int
+    part: int
+    parts: int
+
+
+class MessageReceived(Event, frozen=True, kw_only=True, rename={"from_": "from"}):
+    """An operator delivered a message from a handset. On `sms.inbound`; nobody knows yet whose it is.
+
+    `inbound_id` comes from what the operator delivered alone: delivered again it is the same, and within 24 hours no
+    other message has it. `from` and `content` are sealed under the gateway's own key with `inbound_id` as subject.
+    `from` is E.164 where it is a number, else as it came; `to` is a short number, or E.164.
+    """
+
+    inbound_id: Inbound
+    operator: str
+    link: str
+    to: str
+    from_: Sealed
+    content: Sealed
+    coding: InboundCoding
+    received_at: Utc
+    part_of: PartOf | None = None
+
+
+class InboundAction(StrEnum):
+    """What an incoming message led to."""
+
+    NONE = "none"
+    REPLY = "reply"
+    PREMIUM_REPLY = "premium_reply"
+    OPT_OUT = "opt_out"
+
+
+class InboundRouted(Event, frozen=True, kw_only=True, rename={"from_": "from"}):
+    """An incoming message found its account. On `dlr.inbound-events`, made by `dlr.inbound` alone.
+
+    `inbound_id` is unique for ever, and the event's id. `from` and `content` are sealed under the account's key with
+    `inbound_id` as subject. `keyword` is the word that matched, `*` for the number's default, absent when none did.
+    `reply_id` is the message that answers it, `transaction_id` the order of a charged reply. `webhook` false: the
+    keyword's owner does not want to be told.
+    """
+
+    inbound_id: Inbound
+    account_id: Account
+    operator: str
+    to: str
+    from_: Sealed
+    content: Sealed
+    coding: InboundCoding
+    pseudonym: str
+    received_at: Utc
+    action: InboundAction
+    keyword: str | None = None
+    reply_id: Message | None = None
+    transaction_id: Transaction | None = None
+    part_of: PartOf | None = None
+    webhook: bool = True
 
 
 class OptOutSource(StrEnum):

@@ -146,7 +146,8 @@ class PremiumChanged(Event, frozen=True, kw_only=True):
     """A charge, a charged reply or a reversal moved; made by `dispatch.strex` alone.
 
     `sequence` counts the changes of this transaction from 1: a reader that has a higher one drops this event. What it
-    says is the whole of what is known, so the last one is all one needs. The event's id is `<id>:<sequence>`.
+    says is the whole of what is known, so the last one is all one needs; after a crash one before it may be left out.
+    The event's id is `<id>:<sequence>`.
 
     `price` is in øre, and negative for a reversal. `detail` is Strex's DetailedStatusCode, or a code of ours when
     `status` is `refused`. `created_at` and `modified_at` are Strex's own times, absent until it told them; `at` is

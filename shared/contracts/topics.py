@@ -28,6 +28,7 @@ class KeyedBy(StrEnum):
     ACCOUNT_AND_PSEUDONYM = "account id, scope and pseudonym"
     HOLD = "hold id; in the message's partition"
     MESSAGE_OR_OPERATOR_ID = "message id, else operator and its id"
+    THREAD = "receiving number and sender's pseudonym"
     SOURCE = "as in the source topic"
     CLIENT = "the client system's own"
     ANSWERED = "message id, or id of the refused request"
@@ -94,10 +95,15 @@ class Topic(msgspec.Struct, frozen=True):
         """
         if self.kept is Kept.COMPACTED or self.keyed_by in {KeyedBy.CLIENT, KeyedBy.ANSWERED, KeyedBy.DOCUMENT}:
             return 1
-        if self.keyed_by in {KeyedBy.MESSAGE, KeyedBy.HOLD, KeyedBy.MESSAGE_OR_OPERATOR_ID, KeyedBy.TRANSACTION}:
+        if self.keyed_by in _AS_MESSAGES:
             return profile.message_partitions
         return profile.other_partitions
 
+
+_AS_MESSAGES = frozenset(
+    {KeyedBy.MESSAGE, KeyedBy.HOLD, KeyedBy.MESSAGE_OR_OPERATOR_ID, KeyedBy.TRANSACTION, KeyedBy.THREAD}
+)
+"""Topics keyed by these have as many partitions as the message path."""
 
 _SETTINGS: dict[Kept, dict[str, str]] = {
     Kept.FLOW: {
@@ -176,6 +182,8 @@ RECEIPTS = "sms.receipts"
 EVENTS = "sms.events"
 HOLDS = "sms.holds"
 SCHEDULED = "sms.scheduled"
+INBOUND = "sms.inbound"
+INBOUND_EVENTS = "dlr.inbound-events"
 COUNTS = "sms.counts"
 SIGNALS = "abuse.signals"
 ACCOUNTS = "config.accounts"
@@ -253,7 +261,7 @@ def _message_path(operators: Sequence[str]) -> Iterator[Topic]:
             keyed_by=KeyedBy.MESSAGE,
             kept=Kept.FLOW,
             personal=Personal.SEALED,
-            producers=("ingest.api", "ingest.clients", "ingest.desk"),
+            producers=("ingest.api", "ingest.clients", "ingest.desk", "dlr.inbound"),
             consumers=("ingest.screening", "dlr.status"),
         )
         yield Topic(
@@ -318,6 +326,25 @@ def _waiting() -> Iterator[Topic]:
     )
 
 
+def _incoming() -> Iterator[Topic]:
+    yield Topic(
+        name=INBOUND,
+        keyed_by=KeyedBy.THREAD,
+        kept=Kept.FLOW,
+        personal=Personal.SEALED,
+        producers=("dispatch.sender",),
+        consumers=("dlr.inbound",),
+    )
+    yield Topic(
+        name=INBOUND_EVENTS,
+        keyed_by=KeyedBy.THREAD,
+        kept=Kept.FLOW,
+        personal=Personal.SEALED,
+        producers=("dlr.inbound",),
+        consumers=("dlr.webhooks",),
+    )
+
+
 def _abuse() -> Iterator[Topic]:
     yield Topic(
         name=COUNTS,
@@ -344,14 +371,14 @@ def _config() -> Iterator[Topic]:
         kept=Kept.COMPACTED,
         personal=Personal.NONE,
         producers=("ingest.api",),
-        consumers=("ingest.screening",),
+        consumers=("ingest.screening", "dlr.inbound"),
     )
     yield Topic(
         name=OPT_OUTS,
         keyed_by=KeyedBy.ACCOUNT_AND_PSEUDONYM,
         kept=Kept.COMPACTED,
         personal=Personal.PSEUDONYM,
-        producers=("ingest.api", "dlr.inbound"),
+        producers=("dlr.api", "dlr.inbound"),
         consumers=("ingest.api", "ingest.screening", "dispatch.sender"),
     )
 
@@ -399,7 +426,7 @@ def catalogue(operators: Sequence[str]) -> tuple[Topic, ...]:
 
     Whoever reads a compacted topic whole skips what it cannot read: there is no dead letter of that.
     """
-    topics = (*_message_path(operators), *_waiting(), *_abuse(), *_config(), *_premium(), *_finance())
+    topics = (*_message_path(operators), *_waiting(), *_incoming(), *_abuse(), *_config(), *_premium(), *_finance())
     dead = tuple(
         Topic(
             name=dead_letters(topic.name),

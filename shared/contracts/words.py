@@ -46,6 +46,8 @@ class Door(StrEnum):
     SMPP = "smpp"
     MAIL = "mail"
     KAFKA = "kafka"
+    INBOUND = "inbound"
+    """Our own answer to an incoming message: whoever gets it has just asked for it."""
 
 
 class FactKind(StrEnum):

@@ -1,4 +1,6 @@
-"""What operators deliver: receipts are put on `sms.receipts`, and only then answered (SMPP rule 5)."""
+"""What operators deliver: receipts go to `sms.receipts`, messages from handsets to `sms.inbound`; only then they are
+answered (SMPP rule 5).
+"""
 
 from __future__ import annotations
 
@@ -12,17 +14,20 @@ from itertools import islice
 import msgspec
 
 from services.dispatch.sender.facts import SOURCE
+from services.dispatch.sender.incoming import incoming
 from services.dispatch.sender.metrics import SenderMetrics
 from services.dispatch.sender.work import Attempt
 from shared.clock import Clock
 from shared.contracts import topics
 from shared.contracts.codec import Writer
 from shared.contracts.events import OperatorReceipt
+from shared.contracts.inbound import MessageReceived
 from shared.contracts.words import ReceiptState
 from shared.errors import BudstikkeError
 from shared.ids import GATEWAY, AccountId, MessageId, partition_of
 from shared.kafka.record import Output
 from shared.kafka.sending import Sender
+from shared.privacy.pseudonyms import Pseudonyms
 from shared.privacy.sealing import Sealer
 from shared.smpp.constants import ESME_ROK, ESME_RX_T_APPN
 from shared.smpp.pdu import DeliverSm
@@ -101,6 +106,9 @@ class Delivery(msgspec.Struct, frozen=True, gc=False):
 class ReceiptRelay:
     """Gathers what the binds of one operator deliver, writes it in batches, then answers each.
 
+    Messages of one handset to one number keep their order; whose they are nobody knows here, so that number and text
+    are sealed under the gateway's own key.
+
     The sessions bound how much may wait here. What cannot be stored is answered ESME_RX_T_APPN: the operator
     delivers it again.
     """
@@ -111,6 +119,7 @@ class ReceiptRelay:
         memory: SentMemory,
         sender: Sender,
         sealer: Sealer,
+        pseudonyms: Pseudonyms,
         clock: Clock,
         partitions: int,
         metrics: SenderMetrics,
@@ -119,6 +128,7 @@ class ReceiptRelay:
         self._memory = memory
         self._sender = sender
         self._sealer = sealer
+        self._pseudonyms = pseudonyms
         self._clock = clock
         self._partitions = partitions
         self._write = Writer(SOURCE).output
@@ -160,25 +170,19 @@ class ReceiptRelay:
 
     async def _relay(self, batch: Sequence[Delivery]) -> None:
         outputs = [self._output(delivery) for delivery in batch]
-        receipts = [output for output in outputs if output is not None]
-        stored = True
-        if receipts:
-            try:
-                await self._sender.send(receipts)
-            except BudstikkeError as error:
-                _log.warning("receipts_not_stored", operator=self._operator, code=error.code, count=len(receipts))
-                stored = False
-        if len(receipts) < len(batch):
-            _log.warning("incoming_not_taken", operator=self._operator, count=len(batch) - len(receipts))
-        for delivery, output in zip(batch, outputs, strict=True):
-            delivery.reply(ESME_ROK if stored and output is not None else ESME_RX_T_APPN)
+        status = ESME_ROK
+        try:
+            await self._sender.send(outputs)
+        except BudstikkeError as error:
+            _log.warning("deliveries_not_stored", operator=self._operator, code=error.code, count=len(outputs))
+            status = ESME_RX_T_APPN
+        for delivery in batch:
+            delivery.reply(status)
 
-    def _output(self, delivery: Delivery) -> Output | None:
+    def _output(self, delivery: Delivery) -> Output:
         receipt = parse(delivery.pdu)
         if receipt is None:
-            # Incoming messages have no topic yet. Taken and not stored they would be lost: the operator keeps them.
-            self._others.inc()
-            return None
+            return self._incoming(delivery)
         found = self._memory.find(delivery.link, receipt, delivery.pdu)
         event = self._event(delivery, receipt, found)
         if found is not None:
@@ -188,7 +192,7 @@ class ReceiptRelay:
         else:
             self._orphans.inc()
             key = f"{self._operator}:{event.operator_id}"
-            partition = hashlib.blake2s(key.encode(), digest_size=1).digest()[0] % self._partitions
+            partition = self._partition(key)
         return self._write(
             topics.RECEIPTS,
             partition,
@@ -198,6 +202,27 @@ class ReceiptRelay:
             subject=event.message_id or event.receipt_id,
             key=key,
         )
+
+    def _incoming(self, delivery: Delivery) -> Output:
+        self._others.inc()
+        message = incoming(self._operator, delivery.link, delivery.pdu)
+        inbound_id, at = message.inbound_id, delivery.at
+        key = f"{message.to}|{self._pseudonyms.of(GATEWAY, message.from_, at)}"
+        event = MessageReceived(
+            inbound_id=inbound_id,
+            operator=self._operator,
+            link=delivery.link,
+            to=message.to,
+            from_=self._sealer.seal(GATEWAY, inbound_id, "from", message.from_, at),
+            content=self._sealer.seal(GATEWAY, inbound_id, "content", message.content, at),
+            coding=message.coding,
+            received_at=at,
+            part_of=message.part_of,
+        )
+        return self._write(topics.INBOUND, self._partition(key), event, event_id=inbound_id, time=at, subject=key)
+
+    def _partition(self, key: str) -> int:
+        return hashlib.blake2s(key.encode(), digest_size=1).digest()[0] % self._partitions
 
     def _event(self, delivery: Delivery, receipt: Receipt, found: tuple[str, Sent] | None) -> OperatorReceipt:
         receipt_id = receipt_id_of(self._operator, delivery.link, delivery.pdu)

@@ -29,6 +29,7 @@ from shared.kafka.sending import Sender
 from shared.kafka.settings import KafkaSettings
 from shared.lifecycle import Component, Prepare
 from shared.privacy.keys import FileKeyStore
+from shared.privacy.pseudonyms import Pseudonyms
 from shared.privacy.sealing import Sealer
 from shared.service import Context
 from shared.settings import load
@@ -78,7 +79,8 @@ class _Build:
         self._context = context
         self._settings = settings
         self._sender = sender
-        self._sealer = Sealer(FileKeyStore(settings.key_store), context.clock)
+        keys = FileKeyStore(settings.key_store)
+        self._sealer, self._pseudonyms = Sealer(keys, context.clock), Pseudonyms(keys)
         self._ledger = Ledger(store.database)
         owner = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
         self._leases = LeaseStore(store.database, owner, context.clock)
@@ -100,7 +102,14 @@ class _Build:
             binds = bind_settings(link_config, config.password_of(link_config, os.environ))
         memory = SentMemory(settings.sender_remembers)
         relay = ReceiptRelay(
-            operator, memory, self._sender, self._sealer, context.clock, settings.message_partitions, self._metrics
+            operator,
+            memory,
+            self._sender,
+            self._sealer,
+            self._pseudonyms,
+            context.clock,
+            settings.message_partitions,
+            self._metrics,
         )
         link = Link(
             binds,
@@ -140,7 +149,7 @@ class _Build:
                 dead_letter_topic=topics.dead_letters,
                 on_assigned=leases.want,
                 on_revoked=leases.give_up,
-                requires={topics.FACTS: settings.message_partitions, topics.RECEIPTS: settings.message_partitions},
+                requires=dict.fromkeys((topics.FACTS, topics.RECEIPTS, topics.INBOUND), settings.message_partitions),
                 clock=context.clock,
                 metrics=context.kafka_metrics,
                 random=context.random,

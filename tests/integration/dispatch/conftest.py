@@ -44,7 +44,7 @@ async def live(database: Database, smsc: Smsc, letters: Letters) -> AsyncIterato
     lives: list[Life] = []
 
     def make(**options: Any) -> Life:
-        lives.append(Life(database, smsc, letters.fresh_sealer(), owner=f"owner {len(lives)}", **options))
+        lives.append(Life(database, smsc, letters.fresh_sealer(), letters.keys, owner=f"owner {len(lives)}", **options))
         return lives[-1]
 
     yield make

@@ -27,10 +27,13 @@ from services.dispatch.sender.submitting import Submitter
 from shared.clock import SystemClock
 from shared.contracts import codec
 from shared.contracts.events import DispatchOrdered, OperatorReceipt, PartFact
+from shared.contracts.inbound import MessageReceived
 from shared.errors import TryLater
 from shared.kafka.at_least_once import Finishing
 from shared.kafka.record import Output, Received, TopicPartition
 from shared.kafka.sending import Sender
+from shared.privacy.keys import KeyStore
+from shared.privacy.pseudonyms import Pseudonyms
 from shared.privacy.sealing import Sealer
 from shared.smpp.constants import ESME_ROK
 from shared.smpp.link import Backoff, Link
@@ -83,6 +86,10 @@ class Broker:
     @property
     def receipts(self) -> list[OperatorReceipt]:
         return [event for event in map(_event, self.outputs) if isinstance(event, OperatorReceipt)]
+
+    @property
+    def incoming(self) -> list[MessageReceived]:
+        return [event for event in map(_event, self.outputs) if isinstance(event, MessageReceived)]
 
     def kinds(self) -> list[str]:
         return [f"{fact.part}:{fact.attempt}:{fact.kind}" for fact in self.facts]
@@ -207,6 +214,7 @@ class Life:
         database: Database,
         smsc: Smsc,
         sealer: Sealer,
+        keys: KeyStore,
         *,
         owner: str = "a",
         window: int = 10,
@@ -238,7 +246,9 @@ class Life:
         self.leases = HeldLeases(LeaseStore(database, owner, self.clock), self.clock)
         self.memory = SentMemory(1000)
         sender = cast("Sender", self.broker)
-        self.relay = ReceiptRelay(OPERATOR, self.memory, sender, sealer, self.clock, PARTITIONS, metrics)
+        self.relay = ReceiptRelay(
+            OPERATOR, self.memory, sender, sealer, Pseudonyms(keys), self.clock, PARTITIONS, metrics
+        )
         self.link = Link(
             bind_settings(config, "secret"),
             on_deliver=lambda pdu, reply: self.relay.take("fjord-1", pdu, reply),

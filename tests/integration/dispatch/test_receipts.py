@@ -139,22 +139,6 @@ async def test_a_receipt_without_an_id_is_nobodys(live: Live, smsc: Smsc, letter
     assert life.broker.receipts[0].message_id is None
 
 
-async def test_an_incoming_message_stays_with_the_operator_and_is_counted(
-    live: Live, smsc: Smsc, letters: Letters
-) -> None:
-    life, _ = await submitted(live, smsc, letters, b"7")
-
-    incoming, known = await asyncio.gather(
-        smsc.session.deliver(DeliverSm(source_addr=NUMBER[1:].encode(), short_message=b"STOPP")),
-        smsc.session.deliver(receipt(b"7")),
-    )
-
-    assert incoming == Refused(ESME_RX_T_APPN)
-    assert isinstance(known, Accepted)
-    labels = {"operator": "fjord", "kind": "incoming"}
-    assert life.registry.get_sample_value("budstikke_sender_deliveries_total", labels) == 1
-
-
 async def test_odd_receipts_are_taken_and_end_nothing(live: Live, smsc: Smsc, letters: Letters) -> None:
     life, _ = await submitted(live, smsc, letters, b"7")
     odd = [

@@ -38,6 +38,8 @@ def test_the_catalogue_names_the_topics_of_the_message_path() -> None:
         "sms.events",
         "sms.holds",
         "sms.scheduled",
+        "sms.inbound",
+        "dlr.inbound-events",
         "sms.counts",
         "abuse.signals",
         "config.accounts",
