@@ -28,9 +28,26 @@ class PremiumSettings(KafkaRoleSettings):
     )
 
 
+_PRICES = "TOML file of price plans and VAT; absent: the example beside the code"
+
+
+class InvoicingSettings(KafkaRoleSettings):
+    """Role `invoicing`."""
+
+    mongodb: SecretStr = Field(description="MongoDB URI of the replica set")
+    prices: Path | None = Field(None, description=_PRICES)
+    seller: Path | None = Field(
+        None, description="TOML file of who sends the invoices; absent: the example beside the code"
+    )
+    invoicing_seconds: float = Field(
+        1.0, ge=0.05, le=3600, description="seconds between two looks for months that are to be closed"
+    )
+
+
 class ApiSettings(RoleSettings):
     """Role `api`: internal reads and finance commands, for the front door alone."""
 
     mongodb: SecretStr = Field(description="MongoDB URI of the replica set")
+    prices: Path | None = Field(None, description=_PRICES)
     billing_api_port: int = Field(ge=0, le=65535, description="port of the internal HTTP API; 0 takes a free one")
     internal_secret: Path = Field(description="file with the secret that signs internal tokens, 32 octets or more")

@@ -5,6 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from aiokafka.client import AIOKafkaClient
+from aiokafka.protocol.admin import DescribeGroupsRequest
+from aiokafka.protocol.group import LeaveGroupRequest
+
 from services.billing.premium.chart import LedgerAccount
 from services.billing.premium.closing import Closing
 from services.billing.premium.entry import Entry, balances
@@ -55,3 +59,16 @@ def told(outputs: Sequence[Output]) -> list[tuple[str, Event]]:
 def ids(outputs: Sequence[Output]) -> list[str]:
     """Event ids of what was sent."""
     return [value.decode() for one in outputs for name, value in one.headers if name == ID]
+
+
+async def leave(kafka: str, group: str) -> None:
+    """Put all members out of a group, which else would wait ten seconds for one that was killed."""
+    client = AIOKafkaClient(bootstrap_servers=kafka)
+    await client.bootstrap()
+    try:
+        node = client.get_random_node()
+        described = await client.send(node, DescribeGroupsRequest([group], include_authorized_operations=False))
+        for member in described.groups[0][5]:
+            await client.send(node, LeaveGroupRequest(group, member[0]))
+    finally:
+        await client.close()

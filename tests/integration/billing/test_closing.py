@@ -1,0 +1,282 @@
+"""Months closed on a real database: what is charged, told and written, whatever comes between the steps."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from random import Random
+from typing import Any
+from uuid import uuid4
+
+import mockeinvoice
+import msgspec
+import pytest
+from peppol.xsd import validate_xsd
+
+from services.billing.invoicing.closer import Closer
+from services.billing.invoicing.closing import Closing, ClosingState
+from services.billing.invoicing.ehf import ehf
+from services.billing.invoicing.parties import Customer
+from services.billing.invoicing.store import Books
+from services.billing.pricing.book import EXAMPLE, read_prices
+from services.billing.usage.entry import Charge
+from services.billing.usage.store import UsageStore
+from shared.clock import ManualClock
+from shared.errors import Refused, TryLater
+from shared.ids import AccountId
+from shared.money.periods import Month
+from shared.stores.mongodb import MongoStore
+from tests.integration.billing.conftest import Outbox
+from tests.unit.billing.building import charge
+from tests.unit.billing.invoices import CUSTOMER, SELLER
+
+PRICES = read_prices(EXAMPLE)
+OCTOBER, NOVEMBER = Month("2026-10"), Month("2026-11")
+FIRST_OF_NOVEMBER = datetime(2026, 11, 1, 7, 0, tzinfo=UTC)
+FIRST_OF_DECEMBER = datetime(2026, 12, 1, 7, 0, tzinfo=UTC)
+IN_OCTOBER = datetime(2026, 10, 12, 8, 0, tzinfo=UTC)
+
+
+def customer(name: str, *accounts: str) -> Customer:
+    ids = tuple(AccountId(account) for account in accounts)
+    return msgspec.structs.replace(CUSTOMER, customer_id=name, plan="standard", accounts=ids)
+
+
+def used(account: str, numbers: range, parts: int = 1, at: datetime = IN_OCTOBER) -> list[Charge]:
+    one = msgspec.structs.replace(charge(account=AccountId(account), parts=parts), accepted_at=at)
+    return [msgspec.structs.replace(one, message_id=charge(number).message_id) for number in numbers]
+
+
+class Office:
+    """The books of one test, and everybody who works on them."""
+
+    def __init__(self, mongo: MongoStore, outbox: Outbox) -> None:
+        self.books = Books(mongo)
+        self.ledger = UsageStore(mongo)
+        self.outbox = outbox
+        self.clock = ManualClock(FIRST_OF_NOVEMBER)
+
+    async def open(self, *customers: Customer) -> None:
+        await self.books.prepare()
+        await self.ledger.prepare()
+        for one in customers:
+            await self.books.put_customer(one)
+
+    async def use(self, *charges: list[Charge]) -> None:
+        for some in charges:
+            await self.ledger.record(some, self.clock.now())
+
+    def closer(self) -> Closer:
+        """A process that knows nothing of what others did."""
+        return Closer(self.books, self.ledger, self.outbox.send, self.clock, PRICES, SELLER)
+
+    async def ask(self, period: Month) -> None:
+        await self.books.request(
+            Closing(
+                period=period,
+                state=ClosingState.REQUESTED,
+                requested_at=self.clock.now(),
+                requested_by="0123456789abcdef",
+            )
+        )
+
+    async def close(self, period: Month) -> Closing:
+        await self.ask(period)
+        while await self.closer().step():
+            pass
+        return await self.closing(period)
+
+    async def closing(self, period: Month) -> Closing:
+        found = await self.books.closing(period)
+        assert found is not None
+        return found
+
+    async def documents(self) -> list[bytes]:
+        return [one.document for one in await self.books.invoices()]
+
+    def told(self) -> list[tuple[str, dict[str, Any]]]:
+        """Topic and content of each different event, in the order in which it was first told."""
+        events = {dict(one.headers)["ce_id"]: one for one in self.outbox.sent}
+        assert {(one.headers, one.value) for one in self.outbox.sent} == {
+            (one.headers, one.value) for one in events.values()
+        }
+        return [(one.topic, msgspec.json.decode(one.value or b"")) for one in events.values()]
+
+
+@pytest.fixture
+async def office(mongo: MongoStore, outbox: Outbox) -> Office:
+    office = Office(mongo, outbox)
+    await office.open(customer("nordvik", "skole", "bibliotek"), customer("sandvik", "havn"))
+    return office
+
+
+async def test_a_month_becomes_invoices_that_pass_every_check(office: Office) -> None:
+    await office.use(
+        used("skole", range(2500)), used("bibliotek", range(3000, 3010), 3), used("havn", range(4000, 4001))
+    )
+    closing = await office.close(OCTOBER)
+    assert closing.state is ClosingState.CLOSED
+    invoices = await office.books.invoices()
+    assert [(one.number, one.customer_id) for one in invoices] == [(100001, "nordvik"), (100002, "sandvik")]
+    lines = [(line.account_id, line.quantity, str(line.unit_price), line.net) for line in invoices[0].invoice.lines]
+    assert lines == [("bibliotek", 30, "0.51", 1530), ("skole", 2000, "0.51", 102000), ("skole", 500, "0.45", 22500)]
+    for document in await office.documents():
+        _, report = mockeinvoice.validate(document)
+        assert report.findings == []
+        assert validate_xsd(document) == (True, [])
+
+
+async def test_what_is_used_afterwards_is_adjusted_in_the_next_month(office: Office) -> None:
+    await office.use(used("skole", range(1990)))
+    await office.close(OCTOBER)
+    before = await office.documents()
+    office.clock = ManualClock(FIRST_OF_DECEMBER)
+    await office.use(used("skole", range(2020)), used("skole", range(5000, 5003), at=FIRST_OF_NOVEMBER))
+    await office.close(NOVEMBER)
+    assert (await office.documents())[:1] == before
+    second = (await office.books.invoices())[1].invoice
+    assert [(line.kind, line.month, line.quantity, str(line.unit_price)) for line in second.lines] == [
+        ("usage", "2026-11", 3, "0.51"),
+        ("adjustment", "2026-10", 10, "0.51"),
+        ("adjustment", "2026-10", 20, "0.45"),
+    ]
+
+
+async def test_a_customer_who_used_nothing_gets_no_invoice_and_no_number(office: Office) -> None:
+    await office.use(used("havn", range(1)))
+    await office.close(OCTOBER)
+    assert [(one.number, one.customer_id) for one in await office.books.invoices()] == [(100001, "sandvik")]
+
+
+async def test_a_month_that_was_closed_stays_as_it_is_when_it_is_asked_for_again(office: Office) -> None:
+    await office.use(used("skole", range(10)))
+    closed = await office.close(OCTOBER)
+    sent, documents = list(office.outbox.sent), await office.documents()
+    await office.use(used("skole", range(100, 110)))
+    assert await office.close(OCTOBER) == closed
+    assert await office.documents() == documents
+    assert office.outbox.sent == sent
+
+
+async def test_the_document_is_made_anew_from_what_is_on_record_to_the_octet(office: Office) -> None:
+    await office.use(used("skole", range(10)))
+    await office.close(OCTOBER)
+    for one in await office.books.invoices():
+        assert ehf(one.invoice) == one.document
+
+
+async def test_the_same_month_closed_elsewhere_gives_the_same_octets(office: Office, mongodb: str) -> None:
+    elsewhere = MongoStore(mongodb, f"billing_{uuid4().hex[:12]}")
+    await elsewhere.start()
+    try:
+        other = Office(elsewhere, Outbox())
+        await other.open(customer("sandvik", "havn"), customer("nordvik", "skole", "bibliotek"))
+        usage = [used("skole", range(2500)), used("havn", range(3000, 3100), 2)]
+        await office.use(*usage)
+        await other.use(*[list(reversed(some)) for some in reversed(usage)])
+        await office.close(OCTOBER)
+        await other.close(OCTOBER)
+        assert await office.documents() == await other.documents()
+        assert office.outbox.sent == other.outbox.sent
+    finally:
+        await elsewhere.database.client.drop_database(elsewhere.database.name)
+        await elsewhere.stop(1.0)
+
+
+@pytest.mark.parametrize("seed", range(6))
+async def test_a_close_goes_on_where_a_crash_left_it(
+    office: Office, monkeypatch: pytest.MonkeyPatch, seed: int
+) -> None:
+    """Two of three writes end the step, before they are done or after."""
+    await office.use(used("skole", range(300)), used("havn", range(400, 500)))
+    await office.ask(OCTOBER)
+    chance = Random(seed)
+
+    def unreliable(write: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
+        async def act(*arguments: Any, **named: Any) -> Any:
+            when = chance.choice(["before", "after", "never"])
+            if when == "before":
+                raise TryLater("killed", "on purpose")
+            result = await write(*arguments, **named)
+            if when == "after":
+                raise TryLater("killed", "on purpose")
+            return result
+
+        return act
+
+    for method in ("advance", "book", "issue"):
+        monkeypatch.setattr(Books, method, unreliable(getattr(Books, method)))
+    monkeypatch.setattr(office.outbox, "send", unreliable(office.outbox.send))
+    crashes = 0
+    while (await office.closing(OCTOBER)).state is not ClosingState.CLOSED:
+        try:
+            await office.closer().step()
+        except TryLater:
+            crashes += 1
+    assert crashes
+    invoices = await office.books.invoices()
+    assert [(one.number, one.customer_id) for one in invoices] == [(100001, "nordvik"), (100002, "sandvik")]
+    topics_told = Counter(topic for topic, _ in office.told())
+    assert topics_told == {"billing.usage": 2, "billing.invoices": 3}
+    closed = office.told()[-1][1]
+    assert (closed["parts"], closed["invoices"], closed["net"]) == (400, 2, 400 * 51)
+
+
+async def test_members_that_close_at_the_same_time_charge_once_and_leave_no_gap(office: Office) -> None:
+    names = [f"k{number:02}" for number in range(12)]
+    for name in names:
+        await office.books.put_customer(customer(name, f"{name}-konto"))
+    await office.use(*[used(f"{name}-konto", range(n * 100, n * 100 + 5)) for n, name in enumerate(names)])
+    await office.ask(OCTOBER)
+
+    async def work(closer: Closer) -> None:
+        while (await office.closing(OCTOBER)).state is not ClosingState.CLOSED:
+            try:
+                await closer.step()
+            except TryLater:
+                continue
+
+    await asyncio.gather(*(work(office.closer()) for _ in range(3)))
+    invoices = await office.books.invoices()
+    assert [one.number for one in invoices] == list(range(100001, 100013))
+    assert sorted(one.customer_id for one in invoices) == names
+    bookings = await office.books.bookings(OCTOBER)
+    assert sum(one.parts for one in bookings) == 60
+
+
+async def test_what_is_told_says_no_word_of_a_message_or_a_person(office: Office) -> None:
+    await office.use(used("skole", range(3)))
+    await office.close(OCTOBER)
+    said = b"".join(one.value or b"" for one in office.outbox.sent)
+    assert b"018f3c1a" not in said
+    assert b"2026:" not in said
+
+
+async def test_a_close_without_a_price_is_refused_and_may_be_asked_for_again(office: Office) -> None:
+    bad = msgspec.structs.replace(customer("vestvik", "fyr"), plan="unknown")
+    await office.books.put_customer(bad)
+    await office.use(used("fyr", range(3)))
+    refused = await office.close(OCTOBER)
+    assert refused.state is ClosingState.REFUSED
+    assert refused.faults == ("customer vestvik: there is no plan unknown",)
+    assert await office.books.invoices() == []
+    await office.books.put_customer(customer("vestvik", "fyr"))
+    assert (await office.close(OCTOBER)).state is ClosingState.CLOSED
+
+
+async def test_an_account_has_one_customer(office: Office) -> None:
+    with pytest.raises(Refused, match="account_taken"):
+        await office.books.put_customer(customer("other", "havn"))
+
+
+async def test_an_account_without_customer_waits_for_one(office: Office) -> None:
+    await office.use(used("nobody", range(7)))
+    await office.close(OCTOBER)
+    assert await office.books.invoices() == []
+    await office.books.put_customer(customer("late", "nobody"))
+    office.clock = ManualClock(FIRST_OF_DECEMBER)
+    await office.close(NOVEMBER)
+    lines = (await office.books.invoices())[0].invoice.lines
+    assert [(line.kind, line.quantity) for line in lines] == [("adjustment", 7)]
