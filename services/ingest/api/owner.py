@@ -1,4 +1,4 @@
-"""The connection to an owner of what we do not have: the role `api` of dlr or billing. They believe our tokens alone."""
+"""The connection to an owner of what we do not have: the role `api` of dlr or billing, which believes our tokens."""
 
 from __future__ import annotations
 
