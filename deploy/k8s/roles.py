@@ -28,10 +28,14 @@ COMPONENTS: Final[Mapping[str, str]] = {
     "key_store": "keys",
     "internal_secret": "internal",
     "operators": "operators",
+    "prices": "finance",
+    "seller": "finance",
+    "premium_terms": "finance",
+    "strex_key": "strex",
 }
-"""By which component a role reaches what a setting of it names. What ends in `api_port` is a server."""
+"""By which component a role gets what a setting of it names. With a port beside that of its probes it is a server."""
 
-_ORDER: Final = ("role", "server", *COMPONENTS.values())
+_ORDER: Final = ("role", "server", *dict.fromkeys(COMPONENTS.values()))
 _SECONDS: Final = 60.0
 _KUSTOMIZATION: Final = """\
 apiVersion: kustomize.config.k8s.io/v1beta1
@@ -121,7 +125,7 @@ def components_of(kind: type[RoleSettings]) -> list[str]:
     """The components that a role with these settings is made of, in order."""
     fields = kind.model_fields
     wanted = {"role", *(component for field, component in COMPONENTS.items() if field in fields)}
-    if any(name.endswith("api_port") for name in fields):
+    if any(name.endswith("_port") and name != "health_port" for name in fields):
         wanted.add("server")
     return [component for component in _ORDER if component in wanted]
 

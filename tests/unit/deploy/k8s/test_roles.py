@@ -99,6 +99,12 @@ def test_a_role_is_told_all_that_it_asks_for_and_nothing_it_does_not_know(role: 
     assert given(role) - known(role) == set()
 
 
+@EVERY_ROLE
+def test_a_role_is_given_every_file_and_falls_back_on_no_example(role: Role) -> None:
+    files = {name for name, field in settings_of(role).model_fields.items() if "Path" in str(field.annotation)}
+    assert {PREFIX + name.upper() for name in files} - given(role) == set()
+
+
 def test_the_common_settings_are_each_known_to_some_role() -> None:
     all_known = {name for role in FOLDERS for name in known(role)}
     for path in (BASE / COMMON / "settings.env", *(overlay / "services/settings.env" for overlay in OVERLAYS)):

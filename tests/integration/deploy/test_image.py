@@ -1,0 +1,210 @@
+"""Each service runs from what its image holds: `shared/`, itself, and the packages of its lock.
+
+Nothing here can build an image, so its contents are laid out as the Dockerfile says, and every role is started as its
+manifest says, but for addresses and ports.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import hashlib
+import re
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import yaml
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
+from deploy.k8s.roles import BASE, COMMON, Role, folders
+from deploy.local.bootstrap import read_pip_options, uv_may
+from deploy.local.ports import free_port
+from deploy.local.settings import ROOT
+from shared.contracts.topics import LOCAL, specs
+from shared.kafka.settings import KafkaSettings
+from tests.catalogue import fresh
+from tests.conftest import Stack
+from tests.support import wait_until
+
+DOCKERFILE = ROOT / "deploy/image/Dockerfile"
+COMPONENTS = BASE.parent / "components"
+OVERLAY = BASE.parent / "overlays/production-example/services"
+MOUNTS = ("/var/lib/budstikke", "/etc/budstikke", "/run/secrets")
+SERVICES = sorted({role.service for role in folders()})
+READY, ENDED = 60.0, 30.0  # seconds; a quiet machine takes 3 and 1
+
+
+@pytest.fixture(scope="session")
+def python() -> Path:
+    """A Python with the packages of the lock that the image is made of, and no others; kept between runs."""
+    lock = ROOT / "requirements/runtime.txt"
+    cache = ROOT / "var/cache"
+    cache.mkdir(parents=True, exist_ok=True)
+    digest = hashlib.sha256(lock.read_bytes() + sys.version.encode()).hexdigest()[:16]
+    venv = cache / f"runtime-{digest}"
+    with (cache / "runtime.lock").open("w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        if not (venv / "complete").exists():
+            shutil.rmtree(venv, ignore_errors=True)
+            install(venv, lock)
+            (venv / "complete").touch()
+    return venv / "bin/python"
+
+
+def install(venv: Path, lock: Path) -> None:
+    """As the Dockerfile does: by hash, from wheels alone. With uv where that looks where pip is told to look."""
+    subprocess.run([sys.executable, "-m", "venv", str(venv)], check=True, timeout=120)
+    options = ["--quiet", "--require-hashes", "--only-binary", ":all:", "-r", str(lock)]
+    listing = subprocess.run(
+        [sys.executable, "-m", "pip", "config", "list"], capture_output=True, text=True, check=True
+    )
+    uv = Path(sys.prefix, "bin/uv")
+    if uv.exists() and uv_may(read_pip_options(listing.stdout), {}):
+        command = [str(uv), "pip", "install", "--python", str(venv / "bin/python"), *options]
+        if subprocess.run(command, capture_output=True, timeout=300, check=False).returncode == 0:
+            return
+    subprocess.run([str(venv / "bin/python"), "-m", "pip", "install", *options], check=True, timeout=600)
+
+
+def copies(dockerfile: str) -> Iterator[tuple[str, str]]:
+    """Source and target of each COPY from the checkout into the image itself, which is the last stage."""
+    last = re.split(r"^FROM ", dockerfile, flags=re.MULTILINE)[-1]
+    for line in last.splitlines():
+        if line.startswith("COPY ") and "--from=" not in line:
+            source, target = line.split()[1:]
+            yield source, target
+
+
+def lay_out(service: str, folder: Path) -> None:
+    for source, target in copies(DOCKERFILE.read_text(encoding="utf-8")):
+        path, place = (ROOT / source.replace("${SERVICE}", service)), folder / target.replace("${SERVICE}", service)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        if path.is_dir():
+            shutil.copytree(path, place)  # with what is compiled already: the same Python runs it
+        else:
+            shutil.copy(path, place)
+
+
+def told(role: Role) -> dict[str, str]:
+    """The variables of a role's manifest; what comes from a Secret is left out."""
+    variables: dict[str, str] = {}
+    for path in (BASE / COMMON / "settings.env", OVERLAY / "settings.env"):
+        lines = (line for line in path.read_text(encoding="utf-8").splitlines() if line and not line.startswith("#"))
+        variables |= dict(line.split("=", 1) for line in lines)
+    components = yaml.safe_load((role.folder / "kustomization.yaml").read_text())["components"]
+    for folder in (*(COMPONENTS / Path(name).name for name in components), role.folder):
+        pod: dict[str, Any] = yaml.safe_load((folder / "deployment.yaml").read_text())["spec"]["template"]
+        for container in pod.get("spec", {}).get("containers", ()):
+            variables |= {one["name"]: one["value"] for one in container.get("env", ()) if "value" in one}
+    return variables
+
+
+def environment(role: Role, stack: Stack, mounts: Path) -> dict[str, str]:
+    """What a role is told, with this machine's addresses, and folders for those mounted."""
+    variables = {name: f"{mounts}{value}" if value.startswith(MOUNTS) else value for name, value in told(role).items()}
+    variables |= {name: "0" for name in variables if name.endswith("_PORT")}
+    return variables | {
+        "PATH": "/usr/bin:/bin",
+        "BUDSTIKKE_HOST": "127.0.0.1",
+        "BUDSTIKKE_HEALTH_PORT": str(free_port()),
+        "BUDSTIKKE_KAFKA": stack.kafka,
+        "BUDSTIKKE_MESSAGE_PARTITIONS": str(LOCAL.message_partitions),
+        "BUDSTIKKE_MONGODB": stack.mongodb,
+        "BUDSTIKKE_VALKEY": stack.valkey,
+    }
+
+
+@pytest.fixture
+def mounts(tmp_path: Path) -> Path:
+    """What is mounted: the overlay's files, made secrets, an empty key store."""
+    folder = tmp_path / "mounts"
+    for mount in MOUNTS:
+        Path(f"{folder}{mount}").mkdir(parents=True)
+    shutil.copytree(OVERLAY / "finance", folder / "etc/budstikke/finance")
+    operators = (OVERLAY / "operators.yaml").read_text()
+    (folder / "etc/budstikke/operators.yaml").write_text(operators.replace("/run/secrets", f"{folder}/run/secrets"))
+    key = ec.generate_private_key(ec.SECP256R1()).private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    secrets = {
+        "internal/secret": "s" * 32,
+        "operators/fjord": "fjord",
+        "operators/tinde": "tinde",
+        "strex/key.pem": key.decode(),
+    }
+    for name, text in secrets.items():
+        path = folder / "run/secrets" / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text)
+    return folder
+
+
+async def run(python: Path, role: Role, told: dict[str, str], folder: Path) -> None:
+    """Start a role as its container does, wait until it is ready, and ask it to end; it must end with exit code 0."""
+    log = folder.with_name(f"{role.name}.log")
+    with log.open("wb") as file:
+        child = await asyncio.create_subprocess_exec(
+            python, "-m", f"services.{role.service}", role.name, cwd=folder, env=told, stdout=file, stderr=file
+        )
+    try:
+        async with httpx.AsyncClient(trust_env=False) as http:
+
+            async def ready() -> bool:
+                assert child.returncode is None, said(log)
+                try:
+                    answer = await http.get(f"http://127.0.0.1:{told['BUDSTIKKE_HEALTH_PORT']}/ready")
+                except httpx.TransportError:
+                    return False
+                return answer.status_code == 200
+
+            await wait_until(ready, READY, waiting_for=f"{role.service} {role.name}, which says in {log}")
+        child.send_signal(signal.SIGTERM)
+        assert await asyncio.wait_for(child.wait(), ENDED) == 0, said(log)
+    finally:
+        if child.returncode is None:
+            child.kill()
+            await child.wait()
+
+
+def said(log: Path) -> str:
+    return log.read_text()[-4000:]
+
+
+@pytest.fixture(scope="module")
+def topics(kafka: str) -> None:
+    """The catalogue of the overlay's operators."""
+    operators = tuple(yaml.safe_load((OVERLAY / "operators.yaml").read_text())["operators"])
+    asyncio.run(fresh(KafkaSettings(bootstrap=kafka), specs(operators, LOCAL)))
+
+
+@pytest.mark.usefixtures("topics")
+@pytest.mark.parametrize("service", SERVICES)
+async def test_a_service_runs_from_its_image_in_each_role_of_its_manifests(
+    service: str, python: Path, stack: Stack, mounts: Path, tmp_path: Path
+) -> None:
+    lay_out(service, tmp_path / "app")
+    async with asyncio.TaskGroup() as group:
+        for role in (role for role in folders() if role.service == service):
+            group.create_task(run(python, role, environment(role, stack, mounts), tmp_path / "app"))
+
+
+def test_an_image_holds_shared_and_one_service_and_nothing_else(tmp_path: Path) -> None:
+    lay_out("dlr", tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["services", "shared"]
+    assert sorted(path.name for path in (tmp_path / "services").iterdir()) == ["__init__.py", "dlr"]
+
+
+def test_the_builder_is_sent_only_what_is_copied() -> None:
+    sent = {
+        line.removeprefix("!")
+        for line in Path(f"{DOCKERFILE}.dockerignore").read_text().splitlines()
+        if line.startswith("!")
+    }
+    wanted = {source.partition("/")[0] for source, _ in copies(DOCKERFILE.read_text(encoding="utf-8"))}
+    assert sent == wanted | {"requirements/runtime.txt"}
