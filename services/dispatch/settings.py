@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Final
+from urllib.parse import urlsplit
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from shared.settings import KafkaRoleSettings, StoreRoleSettings
 
@@ -27,3 +29,42 @@ class SenderSettings(StoreRoleSettings):
     sender_unresolved: float = Field(
         2.0, ge=1.0, le=4.0, description="parts that may have an intent and no outcome, in windows of the link"
     )
+
+
+class StrexSettings(StoreRoleSettings):
+    """Role `strex`."""
+
+    strex_url: str = Field(description="base URL of Strex Connect; https, but for this very machine")
+    strex_key: Path = Field(description="file with the private key that signs our calls: PKCS#8 PEM, P-256 or RSA")
+    strex_key_name: str = Field(
+        pattern=r"^[A-Za-z0-9_-]{1,64}$", description="name under which Strex knows the public key"
+    )
+    strex_port: int = Field(ge=0, le=65535, description="port that Strex's reports come in at; 0 takes a free one")
+    strex_reports: str = Field(
+        "",
+        description="base URL at which Strex reaches that port, without path; empty: Strex is only asked, never told",
+    )
+    strex_seconds: float = Field(30.0, gt=0, le=120, description="longest wait for the answer to a call; then we look")
+    strex_gone_seconds: float = Field(
+        600.0, gt=0, le=86_400, description="so long after a call, what Strex knows nothing of was not taken"
+    )
+    strex_order_seconds: float = Field(
+        3600.0, gt=0, le=259_200, description="age of an order to charge that is not carried out any more"
+    )
+    strex_at_once: int = Field(32, ge=1, le=500, description="most calls, and most looks, under way at a time")
+
+    @field_validator("strex_url", "strex_reports")
+    @classmethod
+    def _base_url(cls, value: str) -> str:
+        """Money does not travel in the clear."""
+        if not value:
+            return value
+        parts = urlsplit(value)
+        if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment:
+            raise ValueError("must be an http or https URL without query")
+        if parts.scheme == "http" and parts.hostname not in _OWN:
+            raise ValueError("must be https")
+        return value.rstrip("/")
+
+
+_OWN: Final = frozenset({"127.0.0.1", "::1", "localhost"})

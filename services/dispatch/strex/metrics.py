@@ -1,0 +1,29 @@
+"""What the role counts. Labels are kinds and outcomes, never people."""
+
+from __future__ import annotations
+
+from prometheus_client import CollectorRegistry, Counter
+
+
+class StrexMetrics:
+    """Made once per process."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.orders = Counter(
+            "budstikke_strex_orders",
+            "Orders by kind and what came of asking: taken, declined, withheld, unknown, refused, repeated",
+            ["kind", "outcome"],
+            registry=registry,
+        )
+        self.looks = Counter(
+            "budstikke_strex_looks", "Looks at transactions: found, missing, none", ["outcome"], registry=registry
+        )
+        self.callbacks = Counter(
+            "budstikke_strex_callbacks",
+            "Calls of Strex: news, repeated, unknown, forged, unreadable",
+            ["outcome"],
+            registry=registry,
+        )
+        self.settled = Counter(
+            "budstikke_strex_settled", "Transactions by kind and final status", ["kind", "status"], registry=registry
+        )

@@ -1,0 +1,154 @@
+"""Looks at transactions until they are settled, and tells what was not told."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+from functools import partial
+from typing import Final
+
+from services.dispatch.strex import row as moves
+from services.dispatch.strex.bodies import place_of
+from services.dispatch.strex.client import Missing, NoAnswer, StrexClient
+from services.dispatch.strex.meaning import meaning
+from services.dispatch.strex.metrics import StrexMetrics
+from services.dispatch.strex.row import Row, RowId, Step
+from services.dispatch.strex.store import PremiumStore
+from services.dispatch.strex.telling import Teller
+from shared.clock import Clock
+from shared.errors import TryLater
+from shared.lifecycle import Health
+from shared.tasks import end
+from shared.telemetry.logs import get_log
+
+_log = get_log()
+
+_MOST: Final = 500
+
+
+class Watcher:
+    """A component. Looks `every` seconds, or when it is woken, at what is due, at most `at_once` at a time.
+
+    Several processes may look at the same row: the first move counts, and events have their ids from the row.
+    """
+
+    def __init__(
+        self,
+        *,
+        store: PremiumStore,
+        client: StrexClient,
+        teller: Teller,
+        metrics: StrexMetrics,
+        clock: Clock,
+        gone: timedelta,
+        at_once: int,
+        every: float = 0.25,
+        untold_after: float = 2.0,
+    ) -> None:
+        """`gone` after it was asked for, what Strex knows nothing of will not come any more. What was not told for
+        `untold_after` seconds is told by us, whoever should have.
+        """
+        self.name = "premium watcher"
+        self._store = store
+        self._client = client
+        self._teller = teller
+        self._metrics = metrics
+        self._clock = clock
+        self._gone = gone
+        self._at_once = at_once
+        self._every = every
+        self._untold_after = untold_after
+        self._woken = asyncio.Event()
+        self._looking: dict[RowId, asyncio.Task[None]] = {}
+        self._task: asyncio.Task[None] | None = None
+
+    def wake(self) -> None:
+        """There may be something due."""
+        self._woken.set()
+
+    async def start(self) -> None:
+        """Begin to look."""
+        self._task = asyncio.create_task(self._run(), name=self.name)
+
+    async def stop(self, deadline: float) -> None:  # noqa: ARG002 - a look that is cut off changes nothing
+        """Look no more."""
+        if self._task is not None:
+            await end(self._task, *self._looking.values())
+            self._task = None
+
+    async def wait(self) -> None:
+        """Raise what ended the looking; it never ends by itself."""
+        if self._task is not None:
+            await asyncio.shield(self._task)
+
+    def health(self) -> Health:
+        """Ready once started."""
+        return Health(ready=self._task is not None, reason="" if self._task else "not started")
+
+    async def _run(self) -> None:
+        swept = self._clock.monotonic()
+        while True:
+            self._woken.clear()
+            try:
+                await self._begin()
+                if self._clock.monotonic() - swept > self._untold_after:
+                    swept = self._clock.monotonic()
+                    await self._tell_untold()
+            except TryLater as error:
+                _log.warning("premium_watcher_waits", code=error.code)
+            try:
+                async with asyncio.timeout(self._every):
+                    await self._woken.wait()
+            except TimeoutError:
+                continue
+
+    async def _begin(self) -> None:
+        """Begin to look at what is due, as far as there is room."""
+        room = self._at_once - len(self._looking)
+        if room <= 0:
+            return
+        for row in await self._store.due(self._clock.now(), room, list(self._looking)):
+            task = asyncio.create_task(self._look(row))
+            self._looking[row.id] = task
+            task.add_done_callback(partial(self._ended, row.id))
+
+    def _ended(self, row_id: RowId, task: asyncio.Task[None]) -> None:
+        del self._looking[row_id]
+        self._woken.set()
+        if not task.cancelled() and (error := task.exception()) is not None:
+            _log.error("premium_look_failed", transaction_id=row_id, exc_info=error)
+
+    async def _look(self, row: Row) -> None:
+        try:
+            after = await self._seen(row)
+            if not await self._store.move(row, after):
+                return
+        except TryLater as error:
+            _log.warning("premium_look_waits", transaction_id=row.id, code=error.code)
+            await asyncio.sleep(self._every)
+            return
+        if after.event.sequence > row.event.sequence:
+            await self._teller.tell([after])
+        if after.step is Step.CLOSED and row.step is not Step.CLOSED:
+            self._metrics.settled.labels(after.event.kind, after.event.status).inc()
+
+    async def _seen(self, row: Row) -> Row:
+        """The row after a look."""
+        sight = await self._client.look(place_of(row.event.kind, row.event.transaction_id))
+        now = moves.milliseconds(self._clock.now())
+        match sight:
+            case NoAnswer():
+                self._metrics.looks.labels("none").inc()
+                return moves.later(row, now)
+            case Missing():
+                self._metrics.looks.labels("missing").inc()
+                return moves.missing(row, now, self._gone)
+            case seen:
+                self._metrics.looks.labels("found").inc()
+                return moves.found(row, meaning(seen, row.event.kind), now)
+
+    async def _tell_untold(self) -> None:
+        """Tell what a process that is gone did not tell."""
+        rows = await self._store.untold(self._clock.now() - timedelta(seconds=self._untold_after), _MOST)
+        if rows:
+            await self._teller.tell(rows)

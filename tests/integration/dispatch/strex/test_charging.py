@@ -1,0 +1,274 @@
+"""Charges, codes, replies and reversals, from the order to what is told of them."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import msgspec
+import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from shared.contracts.premium import Billed, PremiumStatus
+from shared.errors import BadRecord, TryLater
+from shared.ids import AccountId
+from shared.privacy.keys import quarter_of
+from shared.stores.mongodb import Database
+from simulators.strex.profile import Profile, Scenario
+from simulators.strex.transaction import State
+from tests.integration.dispatch.strex.rig import Life, asked, story, struct_text
+from tests.integration.strex.peers import Simulator
+from tests.support import wait_until
+from tests.unit.dispatch.building import Letters
+from tests.unit.dispatch.strex.orders import ACCOUNT, NUMBER, TERMS, Orders, received, reversal
+
+
+async def test_a_charge_is_asked_for_once_and_told_until_it_is_billed(
+    life: Life, simulator: Simulator, orders: Orders, database: Database
+) -> None:
+    order = orders.charge(content="Kvittering", reference="order-1")
+    await life.handle(received(order))
+    last = await life.until(order.transaction_id, "ok")
+    assert story(life.events(order.transaction_id)) == ["queued:unknown", "ok:true"]
+    assert (last.price, last.service_code, last.merchant_id) == (4200, "06002", "mer_test")
+    assert (last.detail, last.result_code, last.delivered) == ("Delivered", "0", None)
+    assert last.consent is not None
+    assert last.consent.reference == "contract 7"
+    assert (last.reference, last.pseudonym) == ("order-1", order.pseudonym)
+    assert last.created_at is not None
+    assert asked(simulator) == {order.transaction_id: 1}
+    assert simulator.strex.ledger.totals().charged == 4200
+    stored = await database.premium.find_one({"_id": order.transaction_id})
+    assert stored is not None
+    assert stored["event"]["consent"]["reference"] == "contract 7"
+    for said in (str(stored), *map(struct_text, life.events(order.transaction_id))):
+        assert NUMBER[3:] not in said
+        assert "Kvittering" not in said
+
+
+async def test_an_order_that_comes_again_is_not_asked_for_again(
+    life: Life, simulator: Simulator, orders: Orders
+) -> None:
+    order = received(orders.charge())
+    await life.handle(order, order)
+    await life.until(order.event.transaction_id, "ok")
+    await life.handle(order)
+    assert asked(simulator) == {order.event.transaction_id: 1}
+    assert len(life.finished) == 3
+    assert len(life.broker.ids()) == len(set(life.broker.ids())) == 2
+
+
+async def test_what_strex_refuses_is_told_with_its_code(life: Life, simulator: Simulator, orders: Orders) -> None:
+    simulator.strex.ledger.profiles[NUMBER] = Profile(barred=True)
+    order = orders.charge()
+    await life.handle(received(order))
+    last = await life.until(order.transaction_id, "failed")
+    assert (last.billed, last.detail) == (Billed.FALSE, "SubscriberBarred")
+
+
+async def test_a_reversal_is_told_with_a_negative_price_and_made_once(
+    life: Life, simulator: Simulator, orders: Orders
+) -> None:
+    order = orders.charge()
+    await life.handle(received(order))
+    await life.until(order.transaction_id, "ok")
+    back = received(reversal(order))
+    await life.handle(back)
+    await life.handle(back)
+    last = await life.until(back.event.transaction_id, "reversed")
+    assert (last.price, last.billed, last.reversal_of) == (-4200, Billed.TRUE, order.transaction_id)
+    assert last.reason == "upheld_complaint"
+    assert story(life.events(order.transaction_id))[-1] == "ok:true"
+    totals = simulator.strex.ledger.totals()
+    assert (totals.deletes, totals.reversed, totals.reversals) == (1, 4200, 1)
+
+
+async def test_what_was_not_billed_is_not_given_back(life: Life, simulator: Simulator, orders: Orders) -> None:
+    simulator.strex.ledger.profiles[NUMBER] = Profile(scenario=Scenario.ERROR)
+    order = orders.charge()
+    await life.handle(received(order))
+    await life.until(order.transaction_id, "failed")
+    await life.handle(received(reversal(order)))
+    last = await life.until(f"-{order.transaction_id}", "refused")
+    assert (last.detail, last.billed) == ("declined_409", Billed.FALSE)
+
+
+async def test_what_was_given_back_by_others_is_found(life: Life, simulator: Simulator, orders: Orders) -> None:
+    order = orders.charge()
+    await life.handle(received(order))
+    await life.until(order.transaction_id, "ok")
+    await simulator.strex.reverse(order.transaction_id)
+    await life.handle(received(reversal(order)))
+    assert (await life.until(f"-{order.transaction_id}", "reversed")).billed is Billed.TRUE
+    assert simulator.strex.ledger.totals().reversals == 1
+
+
+async def test_a_charge_that_nobody_made_cannot_be_given_back(life: Life, orders: Orders) -> None:
+    order = orders.charge()
+    await life.handle(received(reversal(order)))
+    assert (await life.until(f"-{order.transaction_id}", "refused")).detail == "declined_404"
+
+
+async def test_the_charge_of_another_account_is_not_given_back(
+    life: Life, simulator: Simulator, orders: Orders
+) -> None:
+    order = orders.charge()
+    await life.handle(received(order))
+    await life.until(order.transaction_id, "ok")
+    await life.handle(received(reversal(order, account_id=AccountId("other"))))
+    assert (await life.until(f"-{order.transaction_id}", "refused")).detail == "not_found"
+    assert simulator.strex.ledger.totals().deletes == 0
+
+
+async def test_a_code_is_asked_for_and_opens_its_charge(life: Life, simulator: Simulator, orders: Orders) -> None:
+    password = orders.password(content="Koden din:")
+    await life.handle(received(password))
+    assert [event.status for event in life.passwords(password.transaction_id)] == [PremiumStatus.OK]
+    assert asked(simulator)
+    order = orders.charge(transaction_id=password.transaction_id, code="1234")
+    await life.handle(received(order))
+    assert (await life.until(order.transaction_id, "ok")).billed is Billed.TRUE
+
+
+async def test_a_wrong_code_charges_nothing(life: Life, simulator: Simulator, orders: Orders) -> None:
+    password = orders.password()
+    await life.handle(received(password), received(orders.charge(transaction_id=password.transaction_id, code="4321")))
+    assert (await life.until(password.transaction_id, "failed")).detail == "OneTimePasswordFailed"
+    assert simulator.strex.ledger.totals().charges == 0
+
+
+@pytest.mark.parametrize(
+    ("changes", "detail"),
+    [
+        ({"terms": msgspec.structs.replace(TERMS, price=9900)}, "terms_differ"),
+        ({"terms": msgspec.structs.replace(TERMS, age=18)}, "terms_differ"),
+        ({"pseudonym": "2026:somebody-else"}, "terms_differ"),
+        ({"account_id": AccountId("other")}, "no_one_time_password"),
+    ],
+)
+async def test_a_code_is_good_for_what_it_was_asked_for_alone(
+    life: Life, simulator: Simulator, orders: Orders, changes: dict[str, Any], detail: str
+) -> None:
+    password = orders.password()
+    await life.handle(received(password))
+    await life.handle(received(orders.charge(transaction_id=password.transaction_id, code="1234", **changes)))
+    last = await life.until(password.transaction_id, "refused")
+    assert (last.detail, last.billed) == (detail, Billed.FALSE)
+    assert simulator.strex.ledger.totals().charges == 0
+
+
+async def test_a_code_that_nobody_asked_for_opens_nothing(life: Life, orders: Orders) -> None:
+    order = orders.charge(code="1234")
+    await life.handle(received(order))
+    assert (await life.until(order.transaction_id, "refused")).detail == "no_one_time_password"
+
+
+async def test_a_charged_reply_is_sent_and_told(life: Life, simulator: Simulator, orders: Orders) -> None:
+    order = orders.reply(keyword="BUSS")
+    await life.handle(received(order))
+    last = await life.until(order.transaction_id, "ok")
+    assert (last.billed, last.delivered, last.operator) == (Billed.TRUE, True, "no.telenor")
+    assert (last.inbound_id, last.keyword) == ("inbound-1", "BUSS")
+    sent = simulator.strex.ledger.transactions[order.transaction_id]
+    assert (sent.short_number, sent.content, sent.price) == ("2002", "Takk!", 4200)
+
+
+async def test_an_erased_number_is_not_charged(
+    life: Life, simulator: Simulator, orders: Orders, sealing: Letters
+) -> None:
+    order = orders.charge()
+    sealing.keys.destroy(ACCOUNT, quarter_of(order.ordered_at))
+    await life.handle(received(order))
+    assert (await life.until(order.transaction_id, "refused")).detail == "erased"
+    assert asked(simulator) == {}
+
+
+async def test_an_order_that_waited_too_long_is_not_carried_out(
+    life: Life, simulator: Simulator, orders: Orders
+) -> None:
+    order = orders.charge(now=datetime.now(UTC) - timedelta(hours=2))
+    await life.handle(received(order))
+    assert (await life.until(order.transaction_id, "refused")).detail == "too_late"
+    assert asked(simulator) == {}
+
+
+@pytest.mark.parametrize("missing", ["to", "pseudonym", "consent"])
+async def test_an_order_that_lacks_something_is_a_bad_record_and_harms_no_other(
+    life: Life, orders: Orders, missing: str
+) -> None:
+    good, bad = orders.charge(number="+4798079001"), orders.charge(**{missing: None})
+    if missing == "to":
+        bad = msgspec.structs.replace(bad, to=None)
+    with pytest.raises(BadRecord, match="incomplete_order"):
+        await life.handle(received(bad), received(good))
+    assert life.finished == [good.transaction_id]
+
+
+async def test_unknown_money_stays_open_and_is_told_when_it_is_known(
+    life: Life, simulator: Simulator, orders: Orders
+) -> None:
+    simulator.strex.ledger.profiles[NUMBER] = Profile(scenario=Scenario.NEVER_KNOWN)
+    order = orders.charge()
+    await life.handle(received(order))
+    last = await life.until(order.transaction_id, "sent")
+    assert (last.billed, last.detail) == (Billed.UNKNOWN, "MissingDeliveryReport")
+    simulator.strex.turn(order.transaction_id, State(status="Ok", detailed="Delivered", billed=True))
+    assert (await life.until(order.transaction_id, "ok")).billed is Billed.TRUE
+
+
+async def test_a_failed_charge_that_is_billed_after_all_is_told(
+    life: Life, simulator: Simulator, orders: Orders
+) -> None:
+    simulator.behave(master_url=life.url, late_ms=200)
+    simulator.strex.ledger.profiles[NUMBER] = Profile(scenario=Scenario.REBILLED)
+    order = orders.charge()
+    await life.handle(received(order))
+    assert (await life.until(order.transaction_id, "rebilled")).billed is Billed.TRUE
+    assert story(life.events(order.transaction_id))[1] == "failed:false"
+
+
+async def test_while_strex_is_away_orders_wait(
+    life: Life, simulator: Simulator, orders: Orders, database: Database
+) -> None:
+    order = received(orders.charge())
+    del simulator.authentication.keys["test"]
+    with pytest.raises(TryLater, match="strex_answered_401"):
+        await life.handle(order)
+    row = await database.premium.find_one({})
+    assert row is not None
+    assert row["step"] == "ordered"
+    assert life.events(order.event.transaction_id) == []
+    simulator.authentication.keys["test"] = simulator.key.public_key()
+    await life.handle(order)
+    await life.until(order.event.transaction_id, "ok")
+    assert asked(simulator) == {order.event.transaction_id: 1}
+
+
+async def test_an_order_that_waits_may_become_too_late(life: Life, simulator: Simulator, orders: Orders) -> None:
+    order = orders.charge()
+    simulator.authentication.keys["test"] = ec.generate_private_key(ec.SECP256R1()).public_key()
+    with pytest.raises(TryLater):
+        await life.handle(received(order))
+    old = msgspec.structs.replace(order, ordered_at=order.ordered_at - timedelta(hours=2))
+    await life.handle(received(old))
+    assert (await life.until(order.transaction_id, "refused")).detail == "too_late"
+
+
+async def test_rows_that_are_due_are_found_by_an_index(life: Life, database: Database) -> None:
+    plan = await database.command(
+        "explain", {"find": "premium", "filter": {"due_at": {"$lte": datetime.now(UTC)}}, "sort": {"due_at": 1}}
+    )
+    assert "'indexName': 'due'" in str(plan["queryPlanner"]["winningPlan"])
+    plan = await database.command(
+        "explain", {"find": "premium", "filter": {"untold": True, "event.at": {"$lte": datetime.now(UTC)}}}
+    )
+    assert "'indexName': 'untold'" in str(plan["queryPlanner"]["winningPlan"])
+
+
+async def test_while_the_broker_is_away_events_wait(life: Life, orders: Orders) -> None:
+    life.broker.away = True
+    order = orders.charge()
+    await life.handle(received(order))
+    await wait_until(lambda: life.broker.refused >= 2)
+    life.broker.away = False
+    assert (await life.until(order.transaction_id, "ok")).sequence == 2

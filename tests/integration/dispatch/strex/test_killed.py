@@ -1,0 +1,245 @@
+"""Processes that end at each step, calls whose outcome nobody knows, and reports that come as they like."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import httpx
+import pytest
+
+from shared.clock import SystemClock
+from shared.contracts.premium import Billed
+from shared.errors import TryLater
+from shared.strex.signatures import CALLBACK_HEADER, sign
+from simulators.strex.behaviour import Fault
+from simulators.strex.profile import Profile, Scenario
+from simulators.strex.transaction import State
+from tests.integration.dispatch.strex.conftest import Live
+from tests.integration.dispatch.strex.rig import Killed, Life, asked, story, told_once
+from tests.integration.strex.peers import SERVER_KEY, Simulator
+from tests.support import wait_until
+from tests.unit.dispatch.strex.orders import NUMBER, Orders, received, reversal
+
+BEFORE_THE_CALL = ("after the row", "before the call")
+AFTER_THE_CALL = ("after the call", "before the outcome", "after the outcome", "after the event")
+
+
+@pytest.mark.parametrize("step", ["before the row", *BEFORE_THE_CALL, *AFTER_THE_CALL])
+async def test_a_charge_survives_the_end_of_the_process_and_is_never_asked_for_twice(
+    live: Live, simulator: Simulator, orders: Orders, step: str
+) -> None:
+    order = received(orders.charge())
+    first = await live(kill_at=step)
+    with pytest.raises(Killed):
+        await first.handle(order)
+    await first.die()
+
+    second = await live()
+    await second.handle(order)
+    end = await second.until(order.event.transaction_id, "ok", "refused")
+
+    if step in BEFORE_THE_CALL:
+        assert (end.status, end.detail, end.billed) == ("refused", "not_taken", Billed.FALSE)
+        assert asked(simulator) == {}
+    else:
+        assert (end.status, end.billed) == ("ok", Billed.TRUE)
+        assert asked(simulator) == {order.event.transaction_id: 1}
+    assert len(told_once(second)) <= end.sequence
+
+
+@pytest.mark.parametrize("step", ["before the row", *BEFORE_THE_CALL, *AFTER_THE_CALL])
+async def test_a_reversal_survives_it_too(live: Live, simulator: Simulator, orders: Orders, step: str) -> None:
+    order = orders.charge()
+    first = await live()
+    await first.handle(received(order))
+    await first.until(order.transaction_id, "ok")
+    back = received(reversal(order))
+    first.steps.kill_at = step
+    with pytest.raises(Killed):
+        await first.handle(back)
+    await first.die()
+
+    second = await live()
+    await second.handle(back)
+    end = await second.until(back.event.transaction_id, "reversed", "refused")
+
+    expected = ("refused", 0) if step in BEFORE_THE_CALL else ("reversed", 1)
+    totals = simulator.strex.ledger.totals()
+    assert (end.status, totals.reversals) == expected
+    assert totals.deletes <= 1
+
+
+async def test_killed_while_strex_has_not_answered_it_is_found_by_looking(
+    live: Live, simulator: Simulator, orders: Orders
+) -> None:
+    simulator.behave(answer_ms=300)
+    order = received(orders.charge())
+    first = await live()
+    task = asyncio.create_task(first.handle(order))
+    await wait_until(lambda: order.event.transaction_id in simulator.strex.ledger.transactions)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    await first.die()
+    simulator.behave(answer_ms=0)
+
+    second = await live()
+    await second.handle(order)
+    assert (await second.until(order.event.transaction_id, "ok")).billed is Billed.TRUE
+    assert asked(simulator) == {order.event.transaction_id: 1}
+
+
+@pytest.mark.parametrize("fault", [Fault.ERROR_AFTER, Fault.CUT_AFTER, Fault.HANG_AFTER])
+async def test_what_strex_took_without_saying_so_is_found_and_not_asked_for_again(
+    live: Live, simulator: Simulator, orders: Orders, fault: Fault
+) -> None:
+    simulator.behave(fault=fault, fault_methods=("POST",), hang_ms=1_000)
+    life = await live(seconds=0.2, patience=1.0)
+    order = orders.charge()
+    await life.handle(received(order))
+    await life.until(order.transaction_id, "ok")
+    assert story(life.events(order.transaction_id))[0] == "unknown:unknown"
+    assert asked(simulator) == {order.transaction_id: 1}
+    assert simulator.strex.ledger.totals().charges == 1
+
+
+@pytest.mark.parametrize("fault", [Fault.REFUSE, Fault.CUT])
+async def test_what_strex_never_took_is_told_when_it_is_certain(
+    life: Life, simulator: Simulator, orders: Orders, fault: Fault
+) -> None:
+    simulator.behave(fault=fault, fault_methods=("POST",))
+    order = orders.charge()
+    await life.handle(received(order))
+    last = await life.until(order.transaction_id, "refused")
+    assert story(life.events(order.transaction_id)) == ["unknown:unknown", "refused:false"]
+    assert last.detail == "not_taken"
+    assert simulator.strex.ledger.totals().posts == 0
+
+
+@pytest.mark.parametrize("fault", [Fault.ERROR_AFTER, Fault.CUT_AFTER])
+async def test_a_reversal_without_an_answer_is_found_too(
+    life: Life, simulator: Simulator, orders: Orders, fault: Fault
+) -> None:
+    order = orders.charge()
+    await life.handle(received(order))
+    await life.until(order.transaction_id, "ok")
+    simulator.behave(fault=fault, fault_methods=("DELETE",))
+    await life.handle(received(reversal(order)))
+    await life.until(f"-{order.transaction_id}", "reversed")
+    totals = simulator.strex.ledger.totals()
+    assert (totals.deletes, totals.reversals) == (1, 1)
+
+
+async def test_a_code_without_an_answer_is_found_too(life: Life, simulator: Simulator, orders: Orders) -> None:
+    simulator.behave(fault=Fault.CUT_AFTER)
+    order = orders.password()
+    await life.handle(received(order))
+    await wait_until(lambda: [each.status for each in life.passwords(order.transaction_id)] == ["unknown", "ok"])
+    assert simulator.strex.ledger.totals().passwords == 1
+
+
+@pytest.mark.parametrize("step", ["after the row", "before the row"])
+async def test_a_row_of_which_it_is_not_known_whether_it_stands_is_asked_for(
+    live: Live, simulator: Simulator, orders: Orders, step: str
+) -> None:
+    life = await live()
+    order = received(orders.charge())
+    life.steps.lose_at = step
+    with pytest.raises(TryLater):
+        await life.handle(order)
+    await life.handle(order)
+    await life.until(order.event.transaction_id, "ok")
+    assert asked(simulator) == {order.event.transaction_id: 1}
+
+
+@pytest.mark.parametrize("step", ["before the outcome", "after the outcome"])
+async def test_an_outcome_that_could_not_be_written_is_found_by_looking(
+    live: Live, simulator: Simulator, orders: Orders, step: str
+) -> None:
+    life = await live()
+    order = received(orders.charge())
+    life.steps.lose_at = step
+    with pytest.raises(TryLater):
+        await life.handle(order)
+    await life.handle(order)
+    await life.until(order.event.transaction_id, "ok")
+    assert asked(simulator) == {order.event.transaction_id: 1}
+
+
+async def test_two_processes_with_the_same_order_ask_once(live: Live, simulator: Simulator, orders: Orders) -> None:
+    batch = [received(orders.charge(number=f"+47980790{number:02d}")) for number in range(20)]
+    one, other = await live(), await live()
+    await asyncio.gather(one.handle(*batch), other.handle(*batch))
+    for order in batch:
+        await one.until(order.event.transaction_id, "ok")
+    assert set(asked(simulator).values()) == {1}
+    assert len(asked(simulator)) == 20
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"callback_double_every": 1},
+        {"callback_lose_every": 1},
+        {"callback_scatter_ms": 100},
+        {"answer_ms": 100, "settle_ms": 0},
+    ],
+    ids=["doubled", "lost", "reordered", "before the answer"],
+)
+async def test_reports_may_come_as_they_like(
+    life: Life, simulator: Simulator, orders: Orders, settings: dict[str, Any]
+) -> None:
+    simulator.behave(master_url=life.url, late_ms=30, **settings)
+    simulator.strex.ledger.profiles |= {
+        f"+47980790{number:02d}": Profile(scenario=Scenario.LATE) for number in range(0, 20, 2)
+    }
+    batch = [received(orders.charge(number=f"+47980790{number:02d}")) for number in range(20)]
+    await life.handle(*batch)
+    for order in batch:
+        events = life.events((await life.until(order.event.transaction_id, "ok")).transaction_id)
+        assert events[-1].billed is Billed.TRUE
+    assert told_once(life)
+    assert set(asked(simulator).values()) == {1}
+
+
+async def test_a_report_makes_us_look_at_once(life: Life, simulator: Simulator, orders: Orders) -> None:
+    simulator.strex.ledger.profiles[NUMBER] = Profile(scenario=Scenario.ERROR)
+    simulator.behave(master_url=life.url)
+    order = orders.charge()
+    await life.handle(received(order))
+    await life.until(order.transaction_id, "failed")
+    simulator.strex.turn(order.transaction_id, State(status="Rebilled", detailed="Delivered", billed=True))
+    assert (await life.until(order.transaction_id, "rebilled")).billed is Billed.TRUE
+
+
+@pytest.mark.parametrize("wrong", ["no header", "another key", "another body", "another url", "old"])
+async def test_a_forged_report_is_refused(life: Life, simulator: Simulator, orders: Orders, wrong: str) -> None:
+    body = b'{"transactionId":"4f0c7d9e-52ab-8d31-9c6e-7b1f0a2e6004","statusCode":"Ok","billed":true}'
+    now = int(SystemClock().now().timestamp())
+    signature = sign(
+        simulator.server_key,
+        "unknown" if wrong == "another key" else SERVER_KEY,
+        "POST",
+        life.url + ("x" if wrong == "another url" else ""),
+        body,
+        timestamp=now - (400 if wrong == "old" else 0),
+        nonce="n",
+    )
+    headers = {} if wrong == "no header" else {CALLBACK_HEADER: signature.header()}
+    content = body + b" " if wrong == "another body" else body
+    async with httpx.AsyncClient() as http:
+        assert (await http.post(life.url, content=content, headers=headers)).status_code == 401
+        good = {
+            CALLBACK_HEADER: sign(
+                simulator.server_key, SERVER_KEY, "POST", life.url, body, timestamp=now, nonce="n"
+            ).header()
+        }
+        assert (await http.post(life.url, content=body, headers=good)).status_code == 200
+        unread = b"[]"
+        bad = {
+            CALLBACK_HEADER: sign(
+                simulator.server_key, SERVER_KEY, "POST", life.url, unread, timestamp=now, nonce="n"
+            ).header()
+        }
+        assert (await http.post(life.url, content=unread, headers=bad)).status_code == 400
+        assert (await http.post(life.url, content=b"x" * 70_000, headers=good)).status_code == 413
