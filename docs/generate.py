@@ -1,6 +1,7 @@
-"""`python -m docs.generate`: writes into the pages what they say of the code; `--check` compares and writes nothing.
+"""`python -m docs.generate`: writes what is said of the code elsewhere; `--check` compares and writes nothing.
 
-A page keeps its prose. What comes from code stands between `<!-- from code: NAME -->` and `<!-- end: NAME -->`.
+That is sections of the pages here, and the parts of the HTTP API's document (`shared.contracts.openapi`). A page keeps
+its prose: what comes from code stands between `<!-- from code: NAME -->` and `<!-- end: NAME -->`.
 """
 
 from __future__ import annotations
@@ -12,6 +13,9 @@ from pathlib import Path
 from typing import Final
 
 from docs.sections import attacks, codes, make, operators, settings, states
+from services.dlr.api import document as dlr
+from shared.contracts.openapi.parts import path_of, text_of
+from shared.contracts.openapi.pieces import Json
 
 FOLDER: Final = Path(__file__).parent
 REMEDY: Final = "run `.venv/bin/python -m docs.generate` and commit what it writes"
@@ -38,6 +42,9 @@ PAGES: Final[Mapping[str, Mapping[str, Callable[[], str]]]] = {
 }
 """The sections of each page, by name."""
 
+PARTS: Final[Mapping[str, Callable[[], Json]]] = {"dlr": dlr.part}
+"""What each service behind the front door says of its calls."""
+
 
 def filled(page: str, sections: Mapping[str, Callable[[], str]]) -> str:
     """The page with its sections as the code has them now. Raises `ValueError` unless it has exactly these."""
@@ -55,9 +62,10 @@ def filled(page: str, sections: Mapping[str, Callable[[], str]]) -> str:
 
 
 def stale() -> dict[Path, str]:
-    """The pages that say other than the code, each with what it should be."""
+    """The files that say other than the code, each with what it should be."""
     now = {FOLDER / name: filled((FOLDER / name).read_text(), sections) for name, sections in PAGES.items()}
-    return {path: text for path, text in now.items() if path.read_text() != text}
+    now |= {path_of(service): text_of(part()) for service, part in PARTS.items()}
+    return {path: text for path, text in now.items() if not path.exists() or path.read_text() != text}
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -68,11 +76,11 @@ def main(arguments: Sequence[str]) -> int:
     found = stale()
     if arguments:
         for path in found:
-            print(f"docs/{path.name} does not say what the code says: {REMEDY}", file=sys.stderr)  # noqa: T201
+            print(f"{path.name} does not say what the code says: {REMEDY}", file=sys.stderr)  # noqa: T201
         return 1 if found else 0
     for path, text in found.items():
         path.write_text(text)
-        print(f"wrote docs/{path.name}")  # noqa: T201
+        print(f"wrote {path.name}")  # noqa: T201
     return 0
 
 

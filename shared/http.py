@@ -36,6 +36,15 @@ class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
     errors: tuple[FieldError, ...] = ()
 
 
+class Kind(msgspec.Struct, frozen=True):
+    """Status and title of the problems of one code; what it means and what its reader can do, for the documentation."""
+
+    status: int
+    title: str
+    meaning: str
+    remedy: str
+
+
 def problem(status: int, code: str, title: str, detail: str = "", errors: Sequence[FieldError] = ()) -> Response:
     """A response that carries a problem document."""
     body = Problem(

@@ -8,13 +8,15 @@ from typing import Any
 
 from cli.exits import EXITS
 from docs.sections.tables import code, sentence, table
-from services.dlr.webhooks.api.explained import ENDS, FAILURES, OFFS, REFUSALS
+from services.dlr.webhooks.api.explained import ENDS, FAILURES, OFFS
+from services.dlr.webhooks.api.problems import KINDS as WEBHOOK_KINDS
 from services.ingest.admin.explained import ADMIN_FIELDS
 from services.ingest.admin.problems import ADMIN_KINDS
 from services.ingest.api.explained import AWAY, FIELDS
-from services.ingest.api.problems import KINDS, Kind
+from services.ingest.api.problems import KINDS
 from shared.contracts.codes import PERMANENT, REASONS
 from shared.explanations import Explanation
+from shared.http import Kind
 from shared.text.codes import NUMBERS, SENDERS, TEXTS
 
 _HEAD = ("code", "cause", "remedy")
@@ -54,13 +56,14 @@ def reasons() -> str:
 
 def webhooks() -> str:
     """What the management of webhooks shows."""
+    own = {key: kind for key, kind in WEBHOOK_KINDS.items() if key not in KINDS}
     parts = (
-        ("Problem documents:", REFUSALS),
         ("`failure` of an attempt:", FAILURES),
         ("`end` of a dead delivery:", ENDS),
         ("`off` of an endpoint:", OFFS),
     )
-    return "\n\n".join(f"{title}\n\n{_explained(explained)}" for title, explained in parts)
+    told = (f"{title}\n\n{_explained(explained)}" for title, explained in parts)
+    return "\n\n".join([f"Problem documents:\n\n{_kinds(own)}", *told])
 
 
 def exits() -> str:

@@ -26,9 +26,11 @@ def application(routes: Sequence[Route]) -> Starlette:
 
 
 async def _of_http(_: Request, error: Exception) -> Response:
-    status = error.status_code if isinstance(error, HTTPException) else 500
+    status, headers = (error.status_code, error.headers) if isinstance(error, HTTPException) else (500, None)
     codes = {404: ("not_found", "Not found"), 405: ("method_not_allowed", "Method not allowed")}
-    return problem(status, *codes.get(status, ("bad_request", "Bad request")))
+    response = problem(status, *codes.get(status, ("bad_request", "Bad request")))
+    response.headers.update(headers or {})
+    return response
 
 
 async def _of_ours(_: Request, error: Exception) -> Response:

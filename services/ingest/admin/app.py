@@ -24,9 +24,9 @@ from services.ingest.admin.organisations import organisation_routes
 from services.ingest.admin.people import audit_routes, staff_routes
 from services.ingest.admin.problems import ADMIN_KINDS, answer_refused
 from services.ingest.api import problems
-from services.ingest.api.problems import KINDS, Code, Kind, Rejected
+from services.ingest.api.problems import KINDS, Code, Rejected
 from shared.errors import Refused, TryLater
-from shared.http import PROBLEM
+from shared.http import PROBLEM, Kind
 from shared.telemetry.logs import get_log
 
 DOCUMENT: Final = "/admin/openapi.json"

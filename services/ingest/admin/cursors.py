@@ -1,21 +1,13 @@
-"""Opaque cursors: where the next page of a list begins."""
+"""Opaque cursors (`shared.cursors`) in the queries of `/admin`."""
 
 from __future__ import annotations
 
-import binascii
-from base64 import b64decode, urlsafe_b64encode
-from collections.abc import Sequence
-from typing import TypeVar
-
 from services.ingest.admin.problems import AdminFieldCode, Invalid
+from shared import cursors
+from shared.cursors import cut, encode
 from shared.errors import FieldError
 
-T = TypeVar("T")
-
-
-def encode(last: str) -> str:
-    """The cursor behind a thing of this id."""
-    return urlsafe_b64encode(last.encode()).rstrip(b"=").decode()
+__all__ = ["cut", "decode", "encode"]
 
 
 def decode(cursor: str | None) -> str | None:
@@ -23,13 +15,7 @@ def decode(cursor: str | None) -> str | None:
     if cursor is None:
         return None
     try:
-        if cursor.isascii():
-            return b64decode(cursor + "=" * (-len(cursor) % 4), b"-_", validate=True).decode()
-    except (binascii.Error, UnicodeDecodeError, ValueError):
-        pass
-    raise Invalid([FieldError("", AdminFieldCode.INVALID_CURSOR, "query parameter cursor: is none that a list gave")])
-
-
-def cut(found: Sequence[T], limit: int) -> tuple[Sequence[T], bool]:
-    """A page of what was read, one more than the page holds; and whether there is another."""
-    return found[:limit], len(found) > limit
+        return cursors.decode(cursor)
+    except ValueError:
+        error = FieldError("", AdminFieldCode.INVALID_CURSOR, "query parameter cursor: is none that a list gave")
+        raise Invalid([error]) from None

@@ -9,9 +9,9 @@ from typing import Final
 from starlette.responses import Response
 
 from services.ingest.accounts.changes import ChangeCode
-from services.ingest.api.problems import KINDS, Code, Kind
+from services.ingest.api.problems import KINDS, Code
 from shared.errors import FieldError, Refused
-from shared.http import problem
+from shared.http import Kind, problem
 
 
 class AdminCode(StrEnum):

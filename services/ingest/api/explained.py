@@ -37,6 +37,9 @@ FIELDS: Final[Mapping[FieldCode, Explanation]] = {
     ),
     FieldCode.SUSPENDED: Explanation("The lane or the sender is suspended.", "Use another, or ask us."),
     FieldCode.NOT_AVAILABLE: Explanation("The field is not available yet.", "Leave it out."),
+    FieldCode.INVALID_CURSOR: Explanation(
+        "The cursor is none that a list gave out.", "Use the cursor of the page before as it is, or begin anew."
+    ),
 }
 """What each code of a field means."""
 

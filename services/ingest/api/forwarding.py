@@ -27,7 +27,8 @@ BOOKS: Final = ("/v1/premium/transactions", "/v1/premium/refunds", "/v1/statemen
 _TAIL: Final = re.compile(r"(?:/[A-Za-z0-9_-]{1,128}){0,4}")
 _PATIENCE: Final = 8.0
 """Seconds: a test call waits up to five for the customer's server."""
-_OWN_FAULTS: Final = frozenset({401, 403})
+_AWAY: Final = frozenset({401, 403, 503})
+"""The owner does not know us, or something behind it is away: neither is the caller's fault."""
 
 
 class Target(msgspec.Struct, frozen=True):
@@ -47,7 +48,7 @@ class Forwarding:
 
     def routes(self) -> list[Route]:
         """The paths that go on."""
-        methods = ["GET", "POST", "PATCH", "DELETE"]
+        methods = ["GET", "POST", "PUT", "PATCH", "DELETE"]
         return [
             Route(path, self._to(target), methods=methods)
             for target in self._targets
@@ -81,6 +82,7 @@ class Forwarding:
             actor=str(grant.key.key_id),
             seconds=_PATIENCE,
         )
-        if answer is None or answer.status in _OWN_FAULTS:
+        if answer is None or answer.status in _AWAY:
             raise TryLater(target.away, "the owner does not answer")
-        return Response(answer.body, answer.status, media_type=answer.content_type or None)
+        allow = {"allow": answer.allow} if answer.allow else None
+        return Response(answer.body, answer.status, allow, media_type=answer.content_type or None)

@@ -18,11 +18,12 @@ _LIMITS: Final = httpx.Limits(max_connections=64, max_keepalive_connections=32, 
 
 
 class OwnerAnswer(msgspec.Struct, frozen=True):
-    """What the owner said."""
+    """What the owner said; `content_type` and `allow` are headers, empty if absent."""
 
     status: int
     body: bytes
     content_type: str
+    allow: str = ""
 
 
 class Owner:
@@ -79,7 +80,8 @@ class Owner:
             )
         except httpx.HTTPError:
             return None
-        return OwnerAnswer(response.status_code, response.content, response.headers.get("content-type", ""))
+        told = response.headers
+        return OwnerAnswer(response.status_code, response.content, told.get("content-type", ""), told.get("allow", ""))
 
     async def start(self) -> None:
         """Make the client; it connects with the first question."""

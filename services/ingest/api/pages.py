@@ -33,6 +33,9 @@ def _page(document: Json) -> Iterator[str]:
     for path, operations in document["paths"].items():
         for method, operation in operations.items():
             yield from _operation(f"{method.upper()} {path}", operation)
+    for name, operations in document["webhooks"].items():
+        for method, operation in operations.items():
+            yield from _operation(f"{method.upper()} to you: {name}", operation)
     yield "<h2>Schemas</h2>"
     for name, schema in document["components"]["schemas"].items():
         yield from _schema(name, schema)
@@ -55,16 +58,25 @@ def _operation(title: str, operation: Json) -> Iterator[str]:
     for status, response in operation["responses"].items():
         yield f"<h4>{escape(status)}</h4><p>{_prose(response['description'])}</p>"
         if status.startswith("2"):
-            yield from _content(response["content"])
+            yield from _content(response.get("content", {}))
 
 
 def _content(content: Json) -> Iterator[str]:
     for media, body in content.items():
-        name = body["schema"]["$ref"].rpartition("/")[2]
-        yield f'<p><code>{escape(media)}</code>: <a href="#{escape(name)}">{escape(name)}</a></p>'
-        examples = body.get("examples", {"example": {"value": body.get("example")}})
-        for example in examples.values():
+        links = (f'<a href="#{escape(name)}">{escape(name)}</a>' for name in _referred(body["schema"]))
+        yield f"<p><code>{escape(media)}</code>: {' or '.join(links) or _shape(body['schema'])}</p>"
+        alone = {"": {"value": body["example"]}} if "example" in body else {}
+        for example in body.get("examples", alone).values():
             yield f"<p>{_prose(example.get('summary', ''))}</p><pre>{_code(example['value'])}</pre>"
+
+
+def _referred(schema: Json) -> list[str]:
+    """Names of the schemas that it refers to, one or either of several."""
+    return [one["$ref"].rpartition("/")[2] for one in schema.get("anyOf", [schema]) if "$ref" in one]
+
+
+def _shape(schema: Json) -> str:
+    return f"<code>{_code(schema)}</code>"
 
 
 def _schema(title: str, schema: Json) -> Iterator[str]:

@@ -6,11 +6,10 @@ from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import Final
 
-import msgspec
 from starlette.responses import Response
 
 from shared.errors import FieldError, Refused, TryLater
-from shared.http import problem
+from shared.http import Kind, problem
 
 RETRY_SECONDS: Final = 1
 
@@ -35,15 +34,6 @@ class Code(StrEnum):
     RATE_LIMITED = "rate_limited"
     INTERNAL_ERROR = "internal_error"
     UNAVAILABLE = "unavailable"
-
-
-class Kind(msgspec.Struct, frozen=True):
-    """Status and title of a problem; what it means and what its reader can do, for the documentation."""
-
-    status: int
-    title: str
-    meaning: str
-    remedy: str
 
 
 KINDS: Final[Mapping[Code, Kind]] = {
@@ -146,6 +136,7 @@ class FieldCode(StrEnum):
     INVALID_IDEMPOTENCY_KEY = "invalid_idempotency_key"
     SUSPENDED = "suspended"
     NOT_AVAILABLE = "not_available"
+    INVALID_CURSOR = "invalid_cursor"
 
 
 class Rejected(Refused):

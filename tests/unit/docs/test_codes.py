@@ -13,7 +13,8 @@ import pytest
 
 from cli.exits import EXITS, Exit
 from docs.generate import FOLDER
-from services.dlr.webhooks.api.explained import ENDS, FAILURES, OFFS, REFUSALS
+from services.dlr.webhooks.api.explained import ENDS, FAILURES, OFFS
+from services.dlr.webhooks.api.problems import KINDS as WEBHOOK_KINDS
 from services.dlr.webhooks.client.outcome import Failure
 from services.dlr.webhooks.delivery.schedule import End
 from services.dlr.webhooks.endpoints.endpoint import Off
@@ -60,12 +61,12 @@ def test_every_code_has_a_cause_and_a_remedy(explained: Mapping[Any, Any], kinds
 def test_every_code_is_on_the_page() -> None:
     page = (FOLDER / "errors.md").read_text()
     codes = [code for explained, _ in SETS if explained is not EXITS for code in explained]
-    assert [code for code in (*codes, *AWAY, *REFUSALS) if f"| `{code}` |" not in page] == []
+    assert [code for code in (*codes, *AWAY, *WEBHOOK_KINDS) if f"| `{code}` |" not in page] == []
 
 
 @pytest.mark.parametrize("door", DOORS)
 def test_no_door_refuses_with_a_code_that_is_not_explained(door: str) -> None:
-    known = {str(code) for explained, _ in SETS for code in explained} | set(REFUSALS)
+    known = {str(code) for explained, _ in SETS for code in explained} | set(WEBHOOK_KINDS)
     assert {code for name, code in raised(door) if name != "TryLater"} - known == set(), REMEDY
 
 

@@ -31,7 +31,7 @@ def test_a_check_names_the_page_and_the_remedy(
     assert main(["--check"]) == 0
     page.write_text(whole.replace("`empty_text`", "`no_text`"))
     assert main(["--check"]) == 1
-    assert capsys.readouterr().err == f"docs/errors.md does not say what the code says: {REMEDY}\n"
+    assert capsys.readouterr().err == f"errors.md does not say what the code says: {REMEDY}\n"
     assert main([]) == 0
     assert page.read_text() == whole
     assert main(["--chekc"]) == 2

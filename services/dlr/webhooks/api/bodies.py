@@ -15,8 +15,19 @@ B = TypeVar("B", bound=msgspec.Struct)
 
 MOST_OCTETS: Final = 16_384
 
-Url = Annotated[str, msgspec.Meta(min_length=1, max_length=MOST_CHARACTERS)]
-States = Annotated[list[State], msgspec.Meta(min_length=1, max_length=len(State))]
+# What is more than a length is documented here, and checked by `parse_target` with codes of its own.
+Url = Annotated[
+    str,
+    msgspec.Meta(
+        min_length=1,
+        max_length=MOST_CHARACTERS,
+        description="https or http, on port 80, 443, 8080 or 8443 of a public host.",
+        extra_json_schema={"format": "uri", "pattern": "^https?://[!-~]+$"},
+    ),
+]
+States = Annotated[
+    list[State], msgspec.Meta(min_length=1, max_length=len(State), description="The states that are told there.")
+]
 
 _UNKNOWN: Final = re.compile(r"Object contains unknown field `(?P<field>[A-Za-z_][A-Za-z_-]{0,39})`")
 _MISSING: Final = re.compile(r"Object missing required field `(?P<field>\w+)`")
@@ -61,6 +72,11 @@ def decode(body: bytes, kind: type[B]) -> B:
 def invalid(error: FieldError) -> Refused:
     """The refusal of one field."""
     return Refused("invalid_request", "a field is wrong", [error])
+
+
+def invalid_query(name: str, code: str, message: str) -> Refused:
+    """The refusal of a query parameter: a pointer would point into the body, so the message says the name."""
+    return invalid(FieldError("", code, f"query parameter {name}: {message}"))
 
 
 def _field_error(text: str) -> FieldError:

@@ -7,16 +7,8 @@ from typing import Final
 
 from services.dlr.webhooks.client.outcome import Failure
 from services.dlr.webhooks.delivery.schedule import End
-from services.dlr.webhooks.endpoints.endpoint import MOST_ENDPOINTS, Off
+from services.dlr.webhooks.endpoints.endpoint import Off
 from shared.explanations import Explanation
-
-REFUSALS: Final[Mapping[str, Explanation]] = {
-    "too_many_endpoints": Explanation(
-        f"The account has {MOST_ENDPOINTS} endpoints already (409).",
-        "Delete one, or let one endpoint take more states.",
-    ),
-}
-"""Codes of problem documents that no other call has."""
 
 FAILURES: Final[Mapping[Failure, Explanation]] = {
     Failure.URL_REFUSED: Explanation("The URL is not one that webhooks are sent to.", "Use `https` on a public host."),

@@ -8,7 +8,7 @@ PATCH  /internal/v1/webhooks/{id}                                   change url, 
 DELETE /internal/v1/webhooks/{id}                                   204
 POST   /internal/v1/webhooks/{id}/rotate-secret                     a new secret, the old one good for 24 h
 POST   /internal/v1/webhooks/{id}/test                              send a test event, and say what came of it
-GET    /internal/v1/webhooks/{id}/deliveries?state=…&limit=…        history: delivered, parked, dead
+GET    /internal/v1/webhooks/{id}/deliveries?state=…&limit=…&cursor=…   history: delivered, parked, dead
 POST   /internal/v1/webhooks/{id}/deliveries/{delivery}/replay      due now; 202
 
 `callbacks` as id is the account's callbacks: it has no URL, and knows rotate-secret, deliveries and replay.
@@ -17,7 +17,7 @@ POST   /internal/v1/webhooks/{id}/deliveries/{delivery}/replay      due now; 202
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Final, TypeVar
 
 import msgspec
@@ -25,13 +25,17 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from services.dlr.webhooks.api.bodies import MOST_OCTETS, EndpointChange, NewEndpoint, decode, invalid
+from services.dlr.webhooks.api.bodies import MOST_OCTETS, EndpointChange, NewEndpoint, decode, invalid_query
 from services.dlr.webhooks.api.management import Management
+from services.dlr.webhooks.api.paging import page, place_of
+from services.dlr.webhooks.api.problems import answer as answer_refused
 from services.dlr.webhooks.api.views import (
     CALLBACKS,
-    SecretView,
+    DeliveryState,
+    Endpoints,
+    NewSecretView,
+    Notices,
     created_view,
-    delivery_views,
     endpoint_view,
     notice_view,
     outcome_view,
@@ -43,7 +47,7 @@ from services.dlr.webhooks.endpoints.endpoint import EndpointId, callbacks_of
 from services.dlr.webhooks.endpoints.secrets import OLD_SECRET
 from services.dlr.webhooks.endpoints.store import EndpointStore
 from shared.clock import Clock
-from shared.errors import FieldError, Refused
+from shared.errors import Refused
 from shared.http import problem
 from shared.ids import AccountId
 from shared.internal import ACTOR, HEADER, Scope, verify
@@ -53,15 +57,12 @@ _READS: Final = frozenset({Scope.READ})
 _CHANGES: Final = frozenset({Scope.MANAGE})
 
 _ACTOR: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
-_DELIVERED: Final = "delivered"
-_STATUS: Final = {
-    "not_found": (404, "Not found"),
-    "body_too_large": (413, "Body too large"),
-    "too_many_endpoints": (409, "Too many endpoints"),
-}
+_QUERY: Final = frozenset({"state", "limit", "cursor"})
+MOST_ON_A_PAGE: Final = 2 * MOST
 
 B = TypeVar("B", bound=msgspec.Struct)
 Handle = Callable[[AccountId, Request], Awaitable[Response]]
+Answer = Callable[[Request], Awaitable[Response]]
 
 
 class WebhookRoutes:
@@ -86,6 +87,7 @@ class WebhookRoutes:
     def routes(self) -> list[Route]:
         """For the application."""
         one, delivery = f"{PATH}/{{id}}", f"{PATH}/{{id}}/deliveries/{{delivery}}"
+        by_path: dict[str, dict[str, Answer]] = {}
         table: tuple[tuple[str, str, frozenset[Scope], Handle], ...] = (
             ("POST", PATH, _CHANGES, self._create),
             ("GET", PATH, _READS, self._list),
@@ -98,9 +100,11 @@ class WebhookRoutes:
             ("GET", f"{one}/deliveries", _READS, self._history_of),
             ("POST", f"{delivery}/replay", _CHANGES, self._replay),
         )
-        return [Route(path, self._guarded(scopes, handle), methods=[method]) for method, path, scopes, handle in table]
+        for method, path, scopes, handle in table:
+            by_path.setdefault(path, {})[method] = self._guarded(scopes, handle)
+        return [Route(path, _by_method(answers), methods=[*answers]) for path, answers in by_path.items()]
 
-    def _guarded(self, scopes: frozenset[Scope], handle: Handle) -> Callable[[Request], Awaitable[Response]]:
+    def _guarded(self, scopes: frozenset[Scope], handle: Handle) -> Answer:
         async def answer(request: Request) -> Response:
             try:
                 claims = verify(self._secret, request.headers.get(HEADER, ""), self._clock.now())
@@ -111,8 +115,7 @@ class WebhookRoutes:
             try:
                 return await handle(claims.account_id, request)
             except Refused as refusal:
-                status, title = _STATUS.get(refusal.code, (422, "Invalid request"))
-                return problem(status, refusal.code, title, refusal.detail, refusal.errors)
+                return answer_refused(refusal)
 
         return answer
 
@@ -123,10 +126,10 @@ class WebhookRoutes:
         return _json(created_view(endpoint, secret), 201)
 
     async def _list(self, account: AccountId, _: Request) -> Response:
-        return _json({"webhooks": [endpoint_view(each) for each in await self._management.all_of(account)]})
+        return _json(Endpoints([endpoint_view(each) for each in await self._management.all_of(account)]))
 
     async def _notices(self, account: AccountId, _: Request) -> Response:
-        return _json({"notices": [notice_view(each) for each in await self._endpoints.notices(account)]})
+        return _json(Notices([notice_view(each) for each in await self._endpoints.notices(account)]))
 
     async def _show(self, account: AccountId, request: Request) -> Response:
         return _json(endpoint_view(await self._management.one(account, _id(request))))
@@ -141,20 +144,22 @@ class WebhookRoutes:
 
     async def _rotate(self, account: AccountId, request: Request) -> Response:
         until = self._clock.now() + OLD_SECRET
-        return _json(SecretView(await self._management.rotate(account, _id_or_callbacks(account, request)), until))
+        return _json(NewSecretView(await self._management.rotate(account, _id_or_callbacks(account, request)), until))
 
     async def _test(self, account: AccountId, request: Request) -> Response:
         return _json(outcome_view(*await self._management.test(account, _id(request))))
 
     async def _history_of(self, account: AccountId, request: Request) -> Response:
-        endpoint, limit = await self._owned(account, request), _limit(request)
-        wanted = request.query_params.get("state")
-        if wanted is not None and wanted not in {_DELIVERED, *Standing}:
-            raise invalid(FieldError("/state", "unknown_value", "must be delivered, parked or dead"))
-        standing = Standing(wanted) if wanted in set(Standing) else None
-        kept = [] if wanted == _DELIVERED else await self._deliveries.of_endpoint(account, endpoint, standing, limit)
-        successes = await self._history.of(endpoint) if wanted in {None, _DELIVERED} else []
-        return _json({"deliveries": delivery_views(kept, successes)[:limit]})
+        query = _query(request)
+        wanted, limit, behind = _state(query), _limit(query), place_of(query.get("cursor"))
+        endpoint = await self._owned(account, request)
+        kept, successes = [], []
+        if wanted is not DeliveryState.DELIVERED:
+            standing = Standing(wanted.value) if wanted else None
+            kept = await self._deliveries.of_endpoint(account, endpoint, standing, limit + 1, behind)
+        if wanted in {None, DeliveryState.DELIVERED}:
+            successes = await self._history.of(endpoint)
+        return _json(page(kept, successes, limit, behind))
 
     async def _replay(self, account: AccountId, request: Request) -> Response:
         endpoint = await self._owned(account, request)
@@ -171,6 +176,15 @@ class WebhookRoutes:
         return endpoint
 
 
+def _by_method(answers: Mapping[str, Answer]) -> Answer:
+    """One endpoint for all methods of a path, so that a 405 names them all."""
+
+    async def answer(request: Request) -> Response:
+        return await answers["GET" if request.method == "HEAD" else request.method](request)
+
+    return answer
+
+
 def _id(request: Request) -> EndpointId:
     """The id in the path; that of callbacks is none here."""
     endpoint = EndpointId(request.path_params["id"])
@@ -183,10 +197,31 @@ def _id_or_callbacks(account: AccountId, request: Request) -> EndpointId:
     return callbacks_of(account) if request.path_params["id"] == CALLBACKS else _id(request)
 
 
-def _limit(request: Request) -> int:
-    value = request.query_params.get("limit", str(MOST))
-    if not (value.isascii() and value.isdecimal() and 1 <= len(value) <= 3 and 1 <= int(value) <= 2 * MOST):
-        raise invalid(FieldError("/limit", "out_of_range", f"must be a whole number from 1 to {2 * MOST}"))
+def _query(request: Request) -> Mapping[str, str]:
+    """The parameters; those that are not known are refused, never ignored."""
+    given = request.query_params.multi_items()
+    if any(name not in _QUERY for name, _ in given):
+        raise invalid_query("other than state, limit, cursor", "unknown_field", "there is no such parameter")
+    query = dict(given)
+    if len(query) != len(given):
+        raise invalid_query("given twice", "duplicate_field", "give it once")
+    return query
+
+
+def _state(query: Mapping[str, str]) -> DeliveryState | None:
+    wanted = query.get("state")
+    if wanted is None:
+        return None
+    try:
+        return DeliveryState(wanted)
+    except ValueError:
+        raise invalid_query("state", "unknown_value", "must be delivered, parked or dead") from None
+
+
+def _limit(query: Mapping[str, str]) -> int:
+    value = query.get("limit", str(MOST))
+    if not (value.isascii() and value.isdecimal() and 1 <= len(value) <= 3 and 1 <= int(value) <= MOST_ON_A_PAGE):
+        raise invalid_query("limit", "out_of_range", f"must be a whole number from 1 to {MOST_ON_A_PAGE}")
     return int(value)
 
 

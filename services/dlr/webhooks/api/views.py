@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import datetime
+from enum import StrEnum
 
 import msgspec
 
@@ -33,13 +33,19 @@ class EndpointView(msgspec.Struct, frozen=True):
     created_by: str | None
 
 
-class CreatedView(EndpointView, frozen=True):
-    """The same with its secret, which is shown this once."""
+class Endpoints(msgspec.Struct, frozen=True):
+    """All endpoints of an account, the oldest first."""
+
+    webhooks: list[EndpointView]
+
+
+class NewEndpointView(EndpointView, frozen=True):
+    """A new endpoint with its secret, which is shown this once."""
 
     secret: str
 
 
-class SecretView(msgspec.Struct, frozen=True):
+class NewSecretView(msgspec.Struct, frozen=True):
     """A new secret, shown this once; those before it sign beside it until `old_until`."""
 
     secret: str
@@ -47,7 +53,7 @@ class SecretView(msgspec.Struct, frozen=True):
 
 
 class ProbeView(msgspec.Struct, frozen=True):
-    """What came of a test event."""
+    """What came of a test event: a `status`, or a `failure` that says why there is none."""
 
     id: str
     delivered: bool
@@ -56,14 +62,25 @@ class ProbeView(msgspec.Struct, frozen=True):
     milliseconds: int
 
 
+class DeliveryState(StrEnum):
+    """How a delivery stands."""
+
+    DELIVERED = "delivered"
+    PARKED = "parked"
+    DEAD = "dead"
+
+
 class DeliveryView(msgspec.Struct, frozen=True):
-    """One delivery: `delivered`, `parked` (tried again at `next_at`) or `dead` (because of `end`)."""
+    """One delivery: `delivered`, `parked` (tried again at `next_at`) or `dead` (because of `end`).
+
+    `at`, `status` and `failure` are those of the last attempt.
+    """
 
     id: str
     event_id: str
     message_id: MessageId
     message_state: State
-    state: str
+    state: DeliveryState
     attempts: int
     at: datetime
     status: int | None
@@ -72,12 +89,25 @@ class DeliveryView(msgspec.Struct, frozen=True):
     end: End | None
 
 
+class Deliveries(msgspec.Struct, frozen=True):
+    """A page. `cursor` leads to older ones; null: this is the last."""
+
+    deliveries: list[DeliveryView]
+    cursor: str | None
+
+
 class NoticeView(msgspec.Struct, frozen=True):
     """An endpoint was switched off by us."""
 
     endpoint_id: EndpointId
     reason: Off
     at: datetime
+
+
+class Notices(msgspec.Struct, frozen=True):
+    """Notices of an account, the newest first."""
+
+    notices: list[NoticeView]
 
 
 def shown_id(endpoint: EndpointId) -> EndpointId:
@@ -100,9 +130,9 @@ def endpoint_view(endpoint: Endpoint) -> EndpointView:
     )
 
 
-def created_view(endpoint: Endpoint, secret: str) -> CreatedView:
+def created_view(endpoint: Endpoint, secret: str) -> NewEndpointView:
     """A new endpoint with its secret."""
-    return CreatedView(**msgspec.structs.asdict(endpoint_view(endpoint)), secret=secret)
+    return NewEndpointView(**msgspec.structs.asdict(endpoint_view(endpoint)), secret=secret)
 
 
 def outcome_view(event_id: str, outcome: Outcome) -> ProbeView:
@@ -111,41 +141,39 @@ def outcome_view(event_id: str, outcome: Outcome) -> ProbeView:
     return ProbeView(event_id, outcome.ok, outcome.status or None, outcome.failure, milliseconds)
 
 
-def delivery_views(deliveries: Sequence[Delivery], successes: Sequence[Success]) -> list[DeliveryView]:
-    """Parked and dead ones with the successes, the newest first."""
-    views = [
-        DeliveryView(
-            id=one.id,
-            event_id=one.event_id,
-            message_id=one.message_id,
-            message_state=one.state,
-            state=one.standing.value,
-            attempts=one.attempts,
-            at=one.created_at if one.last is None else one.last.at,
-            status=(one.last.status or None) if one.last else None,
-            failure=one.last.failure if one.last else None,
-            next_at=one.due if one.end is None else None,
-            end=one.end,
-        )
-        for one in deliveries
-    ]
-    views += [
-        DeliveryView(
-            id=one.id,
-            event_id=one.event_id,
-            message_id=one.message_id,
-            message_state=one.state,
-            state="delivered",
-            attempts=one.attempts,
-            at=one.at,
-            status=one.status,
-            failure=None,
-            next_at=None,
-            end=None,
-        )
-        for one in successes
-    ]
-    return sorted(views, key=lambda view: view.at, reverse=True)
+def kept_view(delivery: Delivery) -> DeliveryView:
+    """One that is parked or dead."""
+    last = delivery.last
+    return DeliveryView(
+        id=delivery.id,
+        event_id=delivery.event_id,
+        message_id=delivery.message_id,
+        message_state=delivery.state,
+        state=DeliveryState(delivery.standing.value),
+        attempts=delivery.attempts,
+        at=delivery.created_at if last is None else last.at,
+        status=(last.status or None) if last else None,
+        failure=last.failure if last else None,
+        next_at=delivery.due if delivery.end is None else None,
+        end=delivery.end,
+    )
+
+
+def delivered_view(success: Success) -> DeliveryView:
+    """One that the customer has."""
+    return DeliveryView(
+        id=success.id,
+        event_id=success.event_id,
+        message_id=success.message_id,
+        message_state=success.state,
+        state=DeliveryState.DELIVERED,
+        attempts=success.attempts,
+        at=success.at,
+        status=success.status,
+        failure=None,
+        next_at=None,
+        end=None,
+    )
 
 
 def notice_view(notice: Notice) -> NoticeView:

@@ -29,12 +29,19 @@ INDEXES: Final = (
         name="due",
         partialFilterExpression={"standing": Standing.PARKED.value},
     ),
-    IndexModel([("endpoint_id", ASCENDING), ("created_at", DESCENDING)], name="of_endpoint"),
+    IndexModel([("endpoint_id", ASCENDING), ("created_at", DESCENDING), ("_id", DESCENDING)], name="history"),
     IndexModel([("dead_at", ASCENDING)], name="forgotten", expireAfterSeconds=_DEAD_SECONDS, sparse=True),
 )
-"""`due`: what a sweep looks for. `of_endpoint`: the history. `forgotten`: dead deliveries are kept for 30 days."""
+"""`due`: what a sweep looks for. `history`: an endpoint's pages. `forgotten`: dead deliveries are kept for 30 days."""
 
 Change = InsertOne[Document] | UpdateOne | DeleteOne
+
+
+class Place(NamedTuple):
+    """Where a delivery stands in the history of its endpoint: when it was parked, to the millisecond, and its id."""
+
+    at: datetime
+    id: str
 
 
 class Candidate(NamedTuple):
@@ -137,14 +144,23 @@ class DeliveryStore:
         return list(_read(rows))
 
     async def of_endpoint(
-        self, account: AccountId, endpoint: EndpointId, standing: Standing | None, most: int
+        self,
+        account: AccountId,
+        endpoint: EndpointId,
+        standing: Standing | None,
+        most: int,
+        behind: Place | None = None,
     ) -> list[Delivery]:
-        """An endpoint's parked and dead deliveries, the newest first."""
+        """An endpoint's parked and dead deliveries, the newest first, from behind a place on."""
         query: Document = {"endpoint_id": endpoint, "account_id": account}
         if standing is not None:
             query["standing"] = standing.value
+        if behind is not None:
+            query["created_at"] = {"$lte": behind.at}
+            query["$or"] = [{"created_at": {"$lt": behind.at}}, {"_id": {"$lt": behind.id}}]
+        order = [("created_at", DESCENDING), ("_id", DESCENDING)]
         async with translated():
-            rows = await self._deliveries.find(query).sort("created_at", DESCENDING).limit(most).to_list(most)
+            rows = await self._deliveries.find(query).sort(order).limit(most).to_list(most)
         return list(_read(rows))
 
     async def replay(self, account: AccountId, endpoint: EndpointId, delivery: DeliveryId, now: datetime) -> bool:

@@ -116,7 +116,7 @@ async def test_a_fault_is_a_problem_that_names_the_field(door: Door, receiver: R
     endpoint = (await door.ask("POST", body={"url": url(receiver)})).json()["id"]
     response = await door.ask("PATCH", f"/{endpoint}", {"secret": "x"})
     assert (response.status_code, response.json()["errors"][0]["pointer"]) == (422, "/secret")
-    for query in ("state=lost", "limit=0", "limit=x", "limit=1000"):
+    for query in ("state=lost", "limit=0", "limit=x", "limit=1000", "cursor=x", "page=2", "limit=1&limit=2"):
         assert (await door.ask("GET", f"/{endpoint}/deliveries?{query}")).status_code == 422
 
 
@@ -144,7 +144,7 @@ async def test_callbacks_have_a_secret_once_it_is_asked_for(door: Door, telling:
     known = (await telling.view.of([ACCOUNT]))[ACCOUNT]
     assert [key.octets for key in known.callback_keys] == [key_of(second), key_of(first)]
     assert (await door.ask("GET")).json() == {"webhooks": []}
-    assert (await door.ask("GET", "/callbacks/deliveries?state=parked")).json() == {"deliveries": []}
+    assert (await door.ask("GET", "/callbacks/deliveries?state=parked")).json() == {"deliveries": [], "cursor": None}
 
 
 async def test_changes_at_once_are_all_made(door: Door, receiver: Receiver) -> None:
@@ -174,7 +174,7 @@ async def test_a_test_event_says_what_came_of_it(
     answer = (await door.ask("POST", f"/{endpoint}/test")).json()
     assert (answer["delivered"], answer["status"], answer["failure"]) == (delivered, status, failure)
     assert receiver.deliveries[0].headers["webhook-id"] == answer["id"]
-    assert (await door.ask("GET", f"/{endpoint}/deliveries")).json() == {"deliveries": []}
+    assert (await door.ask("GET", f"/{endpoint}/deliveries")).json() == {"deliveries": [], "cursor": None}
 
 
 async def test_history_shows_all_kinds_and_replays_what_failed(
@@ -197,7 +197,11 @@ async def test_history_shows_all_kinds_and_replays_what_failed(
     await wait_until(all_there)
     assert [one["status"] for one in await shown("?state=parked")] == [503, 500]
     assert [one["message_id"] for one in await shown("?state=delivered")] == [ids[0]]
-    assert [one["state"] for one in await shown("?limit=1")] == ["parked"]
+    pages = [(await door.ask("GET", f"/{endpoint}/deliveries?limit=1")).json()]
+    while (cursor := pages[-1]["cursor"]) is not None:
+        pages.append((await door.ask("GET", f"/{endpoint}/deliveries?limit=1&cursor={cursor}")).json())
+    assert [one["id"] for one_page in pages for one in one_page["deliveries"]] == [one["id"] for one in await shown()]
+    assert [len(one_page["deliveries"]) for one_page in pages] == [1, 1, 1]
     newest = (await shown())[0]
     assert newest["next_at"] > newest["at"]
     receiver.behaviour = Behaviour()

@@ -15,7 +15,7 @@ from aiokafka.structs import ConsumerRecord
 from prometheus_client import CollectorRegistry
 
 from services.ingest.accounts.account import Account, Key
-from services.ingest.accounts.keys import ALL_SCOPES, NewKey, make
+from services.ingest.accounts.keys import ALL_SCOPES, NewKey, Scope, make
 from services.ingest.accounts.store import DATABASE, AccountStore
 from services.ingest.api.role import build_api
 from shared.clock import SystemClock
@@ -90,7 +90,7 @@ async def open_door(
 
 
 @asynccontextmanager
-async def calling(url: str, mongodb: str, folder: Path) -> AsyncIterator[Caller]:
+async def calling(url: str, mongodb: str, folder: Path, scopes: frozenset[Scope] = ALL_SCOPES) -> AsyncIterator[Caller]:
     """A new account with a key."""
     store = MongoStore(mongodb, DATABASE)
     await store.start()
@@ -98,7 +98,7 @@ async def calling(url: str, mongodb: str, folder: Path) -> AsyncIterator[Caller]
     account = Account(AccountId(f"a{secrets.token_hex(6)}"), "Test", default_sender="Test")
     key = make(secrets.token_bytes)
     await accounts.add_account(account)
-    await accounts.add_key(Key(key.key_id, account.account_id, key.digest, ALL_SCOPES, CLOCK.now()))
+    await accounts.add_key(Key(key.key_id, account.account_id, key.digest, scopes, CLOCK.now()))
     caller = Caller(url, account, key, accounts, folder / "keys")
     try:
         yield caller

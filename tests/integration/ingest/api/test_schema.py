@@ -3,123 +3,112 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
+import msgspec
 import pytest
+import pytest_asyncio
 import requests
-from hypothesis import HealthCheck, Phase, given
-from hypothesis import settings as bounds
-from hypothesis.strategies import SearchStrategy, one_of
 from schemathesis import Case, GenerationMode
-from schemathesis.checks import not_a_server_error
 from schemathesis.openapi import from_dict
-from schemathesis.schemas import APIOperation
-from schemathesis.specs.openapi.checks import (
-    content_type_conformance,
-    negative_data_rejection,
-    response_headers_conformance,
-    response_schema_conformance,
-    status_code_conformance,
-)
-from starlette.applications import Starlette
-from starlette.requests import Request
-from starlette.responses import Response
-from starlette.routing import Route
+from schemathesis.schemas import BaseSchema
 
+from services.ingest.accounts.keys import ALL_SCOPES, Scope
 from services.ingest.api.app import TITLE, VERSION
 from services.ingest.api.document import document
-from shared.http import HttpServer
+from tests.integration.ingest.api.behind import Behind, open_owner
+from tests.integration.ingest.api.conformity import ask, calls_of, named, with_input
 from tests.integration.ingest.api.conftest import Caller, calling, open_door
 
-CHECKS = [
-    not_a_server_error,
-    status_code_conformance,
-    content_type_conformance,
-    response_headers_conformance,
-    response_schema_conformance,
-    negative_data_rejection,
-]
-BOUNDS = bounds(
-    max_examples=40,
-    derandomize=True,
-    database=None,
-    deadline=None,
-    phases=[Phase.generate],
-    suppress_health_check=list(HealthCheck),
-)
+DOCUMENT = document(TITLE, VERSION)
+CALLS = calls_of(DOCUMENT)
+WITH_INPUT = with_input(DOCUMENT)
 KNOWN = "99999999"
-CALLS = [(method, path) for path, operations in document(TITLE, VERSION)["paths"].items() for method in operations]
+REAL = {"to": KNOWN, "from": None, "url": "https://example.no/sms"}
+GOOD = {200, 201, 202, 204}
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
-@pytest.fixture
-async def caller(kafka: str, mongodb: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Caller]:
-    """An account at a door whose owner of the message log knows no message."""
+class Known(msgspec.Struct, frozen=True):
+    """Somebody at the door, and ids of things that are there: a document cannot say which are."""
 
-    async def nothing(_: Request) -> Response:
-        return Response(status_code=404)
+    caller: Caller
+    schema: BaseSchema
+    message: str
+    endpoint: str
+    delivery: str
 
-    owner = HttpServer("owner", Starlette(routes=[Route("/{path:path}", nothing)]), "127.0.0.1", 0, setting="none")
-    await owner.start()
-    try:
-        async with (
-            open_door(kafka, mongodb, tmp_path, monkeypatch, f"http://127.0.0.1:{owner.port}") as url,
-            calling(url, mongodb, tmp_path) as one,
-        ):
-            yield one
-    finally:
-        await owner.stop(1.0)
-
-
-@pytest.mark.parametrize(("method", "path"), CALLS, ids=[f"{method} {path}" for method, path in CALLS])
-async def test_good_requests_are_answered_as_documented(caller: Caller, method: str, path: str) -> None:
-    sent = await caller.http.post("/v1/messages", json={"to": KNOWN, "text": "Hei"})
-    (message,) = sent.json()["messages"]
-
-    def real(case: Case) -> Case:
-        """The same, to somebody who can be sent to, or for a message that is there: a document cannot say who is."""
+    def real(self, case: Case) -> Case:
+        """The same about something that is there, to somebody who can be sent to."""
         if "id" in (case.path_parameters or {}):
-            case.path_parameters["id"] = message["id"]
-        if isinstance(case.body, dict) and "to" in case.body:
-            case.body |= {"to": KNOWN, "from": None}
+            case.path_parameters["id"] = self.message if "/messages/" in case.path else self.endpoint
+        if "delivery" in (case.path_parameters or {}):
+            case.path_parameters["delivery"] = self.delivery
+        if case.query:
+            case.query.pop("cursor", None)
+        if isinstance(case.body, dict):
+            case.body |= {name: value for name, value in REAL.items() if name in case.body}
         return case
 
-    cases = (await operation_of(caller, method, path)).as_strategy(generation_mode=GenerationMode.POSITIVE)
-    statuses = await asyncio.to_thread(ask, caller, one_of(cases, cases.map(real)))
-    assert min(statuses) in {200, 202}, "nothing was accepted"
+    async def ask(self, method: str, path: str, mode: GenerationMode, change: Callable[[Case], Case]) -> set[int]:
+        """Make requests of one call; the statuses that came."""
+        url = str(self.caller.http.base_url).rstrip("/")
+        return await asyncio.to_thread(ask, url, self.caller.key.text, self.schema[path][method], mode, change)
 
 
-@pytest.mark.parametrize(("method", "path"), CALLS, ids=[f"{method} {path}" for method, path in CALLS])
-async def test_bad_requests_are_refused_as_documented(caller: Caller, method: str, path: str) -> None:
-    cases = (await operation_of(caller, method, path)).as_strategy(generation_mode=GenerationMode.NEGATIVE)
-    statuses = await asyncio.to_thread(ask, caller, cases)
-    assert max(statuses) in {404, 422}, "nothing was refused"
+class Place(msgspec.Struct, frozen=True):
+    """A door with the owner behind it, and the document that it serves, for all tests of the module."""
+
+    url: str
+    schema: BaseSchema
+    owner: Behind
+    mongodb: str
+    folder: Path
 
 
-async def operation_of(caller: Caller, method: str, path: str) -> APIOperation:
-    """One call of the document that the door serves."""
-    described = (await caller.http.get("/openapi.json")).json()
-    operation: APIOperation = from_dict(described)[path][method]
-    return operation
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def place(
+    kafka: str, mongodb: str, valkey: str, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Place]:
+    folder = tmp_path_factory.mktemp("schema")
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        async with (
+            open_owner(mongodb, valkey, folder, monkeypatch) as owner,
+            open_door(kafka, mongodb, folder, monkeypatch, owner.url, valkey) as url,
+        ):
+            served = await asyncio.to_thread(requests.get, f"{url}/openapi.json", timeout=10)
+            yield Place(url, from_dict(served.json()), owner, mongodb, folder)
 
 
-def ask(caller: Caller, cases: SearchStrategy[Case]) -> set[int]:
-    """Send what the strategy makes, check each answer; the statuses that came."""
-    statuses = set()
-    with requests.Session() as session:
-        session.trust_env = False
+@pytest_asyncio.fixture(loop_scope="module")
+async def known(place: Place) -> AsyncIterator[Known]:
+    """A new customer with a message, an endpoint and a parked delivery."""
+    async with calling(place.url, place.mongodb, place.folder, ALL_SCOPES | {Scope.ADMIN}) as caller:
+        sent = await caller.http.post("/v1/messages", json={"to": KNOWN, "text": "Hei"})
+        made = await caller.http.post("/v1/webhooks", json={"url": place.owner.receiver})
+        endpoint = made.json()["id"]
+        delivery = await place.owner.park(caller.account.account_id, endpoint)
+        yield Known(caller, place.schema, sent.json()["messages"][0]["id"], endpoint, delivery)
 
-        @BOUNDS
-        @given(case=cases)
-        def each(case: Case) -> None:
-            answer = case.call_and_validate(
-                str(caller.http.base_url).rstrip("/"),
-                session,
-                {"authorization": f"Bearer {caller.key.text}"},
-                checks=CHECKS,
-                timeout=10,
-            )
-            statuses.add(answer.status_code)
 
-        each()
-    return statuses
+@pytest.mark.parametrize(("method", "path"), CALLS, ids=named(CALLS))
+async def test_good_requests_are_answered_as_documented(known: Known, method: str, path: str) -> None:
+    statuses = await known.ask(method, path, GenerationMode.POSITIVE, known.real)
+    assert statuses & GOOD, "nothing was accepted"
+
+
+@pytest.mark.parametrize(("method", "path"), WITH_INPUT, ids=named(WITH_INPUT))
+async def test_bad_requests_are_refused_as_documented(known: Known, method: str, path: str) -> None:
+    statuses = await known.ask(method, path, GenerationMode.NEGATIVE, lambda case: case)
+    assert statuses & {404, 422}, "nothing was refused"
+
+
+async def test_the_examples_of_bodies_are_taken(known: Known) -> None:
+    for method, path in CALLS:
+        body = DOCUMENT["paths"][path][method].get("requestBody")
+        for example in body["content"]["application/json"]["examples"].values() if body else ():
+            target = path.replace("{id}", known.endpoint)
+            answer = await known.caller.http.request(method, target, json=example["value"])
+            assert answer.status_code in GOOD, (method, path, answer.text)

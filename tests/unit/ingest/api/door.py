@@ -81,13 +81,14 @@ class Dlr:
     def __init__(self) -> None:
         self.status: int | None = 404
         self.body: bytes = b"{}"
+        self.headers: dict[str, str] = {}
         self.asked: list[httpx.Request] = []
 
     async def __call__(self, request: httpx.Request) -> httpx.Response:
         self.asked.append(request)
         if self.status is None:
             raise httpx.ConnectError("away")
-        return httpx.Response(self.status, content=self.body)
+        return httpx.Response(self.status, content=self.body, headers=self.headers)
 
 
 class Door:

@@ -9,7 +9,7 @@ import msgspec
 import pytest
 from prometheus_client import generate_latest
 
-from services.ingest.api.document import SEND_EXAMPLES
+from services.ingest.api import examples
 from shared.contracts.codec import only
 from shared.contracts.events import SendRequested
 from shared.contracts.words import Category, Door, Lane
@@ -171,9 +171,9 @@ async def test_a_failed_flush_fails_every_request_of_it(door: FrontDoor) -> None
     assert (await door.post({"to": "99999999", "text": "Hei"})).status_code == 202
 
 
-@pytest.mark.parametrize("example", SEND_EXAMPLES)
+@pytest.mark.parametrize("example", examples.SEND)
 async def test_the_documented_examples_are_accepted(door: FrontDoor, example: str) -> None:
-    assert (await door.post(SEND_EXAMPLES[example]["value"])).status_code == 202
+    assert (await door.post(examples.SEND[example]["value"])).status_code == 202
 
 
 async def test_requests_and_messages_are_counted_without_naming_anybody(door: FrontDoor) -> None:

@@ -51,8 +51,17 @@ async def test_a_path_that_leads_elsewhere_is_not_found(door: Door, path: str) -
     assert not door.owner.asked
 
 
-@pytest.mark.parametrize("status", [None, 401, 403])
-async def test_without_the_owner_s_trust_the_answer_is_to_come_back(door: Door, status: int | None) -> None:
+@pytest.mark.parametrize("status", [None, 401, 403, 503])
+async def test_when_the_owner_is_away_or_does_not_trust_us_the_answer_is_to_come_back(
+    door: Door, status: int | None
+) -> None:
     door.owner.status = status
     answer = await door.client.get("/v1/webhooks")
     assert (answer.status_code, answer.json()["code"]) == (503, "unavailable")
+    assert (answer.json()["detail"], answer.headers["retry-after"]) == ("webhooks_unavailable", "1")
+
+
+async def test_the_owner_says_which_methods_a_path_has(door: Door) -> None:
+    door.owner.status, door.owner.headers = 405, {"allow": "GET, HEAD, POST"}
+    answer = await door.client.put("/v1/webhooks", headers=manager(door))
+    assert (answer.status_code, answer.headers["allow"]) == (405, "GET, HEAD, POST")
