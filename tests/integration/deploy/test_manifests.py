@@ -1,0 +1,85 @@
+"""The manifests are good, and the check would notice if they were not: with real kubectl, kubeconform and hadolint."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+from deploy.k8s.checks import dockerfile
+from deploy.k8s.checks.__main__ import FOLDER, by_rules, overlooked
+from deploy.k8s.checks.faults import FAULTS, Fault
+from deploy.k8s.checks.manifests import Manifest, manifests
+from deploy.k8s.checks.rendering import against_schemas, render
+from deploy.k8s.checks.rules.links import secrets_used
+from deploy.k8s.checks.schemas import VERSIONS
+from deploy.k8s.checks.tools import Tools, ensure, lacking
+from deploy.k8s.roles import folders
+from shared.errors import Refused
+
+README = (FOLDER / "README.md").read_text(encoding="utf-8")
+OVERLAY = FOLDER / "overlays/production-example"
+
+
+@pytest.fixture(scope="module")
+def tools() -> Tools:
+    """Fetched once, then from the checkout's cache."""
+    if lack := lacking():
+        pytest.skip(lack)
+    return ensure(print)
+
+
+@pytest.fixture(scope="module")
+def documents(tools: Tools) -> list[Manifest]:
+    """What the example overlay applies."""
+    return render(tools, OVERLAY)
+
+
+def test_the_example_passes_the_schemas_and_the_rules(tools: Tools, documents: list[Manifest]) -> None:
+    assert list(map(str, against_schemas(tools, documents))) == []
+    assert list(map(str, by_rules(documents))) == []
+
+
+def test_every_role_is_deployed_by_it(documents: list[Manifest]) -> None:
+    assert manifests(documents).names("Deployment") == {f"{role.service}-{role.name}" for role in folders()}
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.what)
+def test_a_planted_fault_is_found(fault: Fault, tools: Tools, documents: list[Manifest]) -> None:
+    assert not overlooked(tools, documents, fault)
+
+
+def test_a_kustomization_that_cannot_be_built_is_refused(tools: Tools, tmp_path: Path) -> None:
+    (tmp_path / "kustomization.yaml").write_text("resources: [gone.yaml]\n")
+    with pytest.raises(Refused, match=r"gone\.yaml"):
+        render(tools, tmp_path)
+
+
+def test_the_dockerfile_is_clean_and_its_planted_faults_are_found(tools: Tools) -> None:
+    assert list(map(str, dockerfile.lint(tools, dockerfile.DOCKERFILE.read_text(encoding="utf-8")))) == []
+    assert dockerfile.missed(tools) == []
+
+
+def test_the_page_names_every_secret_that_pods_take(documents: list[Manifest]) -> None:
+    rows = re.findall(r"^\| `([\w-]+)` \| `([^|]+)` \|", README, re.MULTILINE)
+    told = {(name, key) for name, keys in rows for key in keys.strip("`").split("`, `")}
+    used = secrets_used(manifests(documents))
+    assert {name for name, _ in used} == {name for name, _ in told}
+    assert {pair for pair in used if pair[1]} <= told
+
+
+def test_one_service_alone_is_applied_as_the_page_says(tools: Tools, tmp_path: Path) -> None:
+    (example,) = re.findall(r"```yaml\n(# my-overlay/kustomization\.yaml\n.+?)```", README, re.DOTALL)
+    kustomization = yaml.safe_load(example)
+    resources = [str(Path("/", FOLDER, "overlays/mine", name).resolve()) for name in kustomization["resources"]]
+    for name in ("settings.env", "operators.yaml"):
+        (tmp_path / name).write_bytes((OVERLAY / "services" / name).read_bytes())
+    links = [Path(name) for name in resources]
+    relative = [str(Path(*[".."] * (len(tmp_path.resolve().parts) - 1), *link.parts[1:])) for link in links]
+    (tmp_path / "kustomization.yaml").write_text(yaml.safe_dump(kustomization | {"resources": relative}))
+    made = render(tools, tmp_path)
+    assert list(map(str, against_schemas(tools, made, VERSIONS[:1]))) == []
+    named = manifests(made).names("Deployment")
+    assert named == {f"dispatch-{role.name}" for role in folders() if role.service == "dispatch"}
