@@ -303,7 +303,7 @@ def _message_path(operators: Sequence[str]) -> Iterator[Topic]:
         kept=Kept.FLOW,
         personal=Personal.SEALED_NUMBER,
         producers=("dlr.status",),
-        consumers=("dlr.webhooks", "billing.usage"),
+        consumers=("dlr.webhooks", "dlr.relay", "billing.usage"),
     )
 
 
@@ -371,7 +371,7 @@ def _config() -> Iterator[Topic]:
         kept=Kept.COMPACTED,
         personal=Personal.NONE,
         producers=("ingest.api",),
-        consumers=("ingest.screening", "dlr.inbound"),
+        consumers=("ingest.clients", "ingest.screening", "dlr.inbound"),
     )
     yield Topic(
         name=OPT_OUTS,
