@@ -11,22 +11,20 @@ from typing import Protocol
 import msgspec
 
 from shared.clock import Clock
-from shared.errors import BadSettings, Fatal, TryLater
+from shared.errors import BadSettings
 from shared.kafka.health import Health, Pause
 from shared.kafka.metrics import KafkaMetrics
-from shared.kafka.port import Assignor, Cluster, Consumer
+from shared.kafka.port import Assignor, Cluster, Consumer, Fetched
 from shared.kafka.preflight import check_topics
+from shared.kafka.reader import POLL, Reader
 from shared.kafka.record import TopicPartition
 from shared.kafka.settings import KafkaSettings
 from shared.kafka.share import Share
-from shared.kafka.watchdog import Watchdog
-from shared.kafka.workers import Workers, describe
+from shared.kafka.workers import describe
 from shared.telemetry.logs import get_log
 
 _log = get_log()
 
-_POLL = 0.2
-_POLL_PAUSE = 0.2
 _CLOSE_LEAST = 1.0
 
 
@@ -58,7 +56,7 @@ class Stage(Protocol):
         ...
 
 
-class Intake:
+class Intake(Reader):
     """The reading half of a stage: one consumer, its poll loop, its assignments, its end.
 
     The poll loop never waits for work: a backlog that is full pauses its own partition, so that the client's buffers
@@ -75,24 +73,22 @@ class Intake:
         clock: Clock,
         metrics: KafkaMetrics,
     ) -> None:
+        super().__init__(
+            reading.group,
+            connection=connection,
+            cluster=cluster,
+            clock=clock,
+            metrics=metrics,
+            stall_after=reading.stall_after,
+        )
         self.reading = reading
         self._partition_counts: Mapping[str, int] = {}
-        self._connection = connection
-        self._cluster = cluster
         self._new_share = new_share
         self._stage: Stage | None = None
-        self._clock = clock
-        self._metrics = metrics
         self._shares: dict[TopicPartition, Share] = {}
-        self._consumer: Consumer | None = None
-        self._workers = Workers(self.fail)
         self._releasing = asyncio.Lock()
         self._joined = False
         self._stopping = False
-        self._polled_at = clock.monotonic()
-        self._moved_at = clock.monotonic()
-        self._ended = asyncio.Event()
-        self._error: Exception | None = None
         metrics.assigned.labels(reading.group).set_function(lambda: len(self._shares))
         for why in Pause:
             metrics.paused.labels(reading.group, why).set_function(partial(self._paused, why))
@@ -100,13 +96,6 @@ class Intake:
     def partition_count(self, topic: str) -> int:
         """Partitions of one of the topics in `needs`, as they were at the start."""
         return self._partition_counts[topic]
-
-    @property
-    def consumer(self) -> Consumer:
-        """The consumer, once started."""
-        if self._consumer is None:
-            raise TryLater("kafka_not_started", f"{self.reading.group} is not started")
-        return self._consumer
 
     async def start(self, stage: Stage) -> None:
         """Check the topics, connect, and join the group in the background; `health` says when that is done.
@@ -122,50 +111,31 @@ class Intake:
             reading.group, assignor=reading.partition_assignment, instance_id=reading.group_instance_id
         )
         await consumer.start()
+        self._begin(consumer)
         self._partition_counts = counts
-        self._consumer = consumer
         self._stage = stage
         self._stopping = self._joined = False
-        self._error = None
-        self._ended.clear()
-        self._polled_at = self._moved_at = self._clock.monotonic()
         consumer.subscribe(reading.topics, self)
-        self._workers.start(self._poll(consumer))
-        watchdog = Watchdog(
-            consumer,
-            reading.group,
+        self._read(
+            partial(consumer.poll, POLL, reading.poll_records),
+            self._take,
             canary=TopicPartition(reading.topics[0], 0),
-            stall_after=reading.stall_after,
+            positions=lambda: self._positioned() if self._joined else None,
             join_within=reading.stall_after + self._connection.rebalance_timeout,
-            clock=self._clock,
-            metrics=self._metrics,
         )
-        self._workers.start(watchdog.run(lambda: self._positioned() if self._joined else None))
 
     async def stop(self, deadline: float) -> None:
         """Poll no more, let the stage end its work, leave the group; about `deadline` seconds in all. Repeatable."""
         self._stopping = True
-        if self._consumer is not None:
-            end = self._clock.monotonic() + deadline
+        end = self._clock.monotonic() + deadline
+        if self._connected is not None:
             await self._workers.finish(0.0)
             await self._release(max(deadline - 2 * _CLOSE_LEAST, deadline / 2))
-            await self._consumer.close(max(end - self._clock.monotonic(), _CLOSE_LEAST))
-            self._consumer = None
-        self._ended.set()
-
-    async def wait(self) -> None:
-        """Return when stopped; raise the error that ended the stage."""
-        await self._ended.wait()
-        if self._error is not None:
-            raise self._error
+        await self._end(max(end - self._clock.monotonic(), _CLOSE_LEAST))
 
     def fail(self, error: Exception) -> None:
-        """End the stage: nothing new is begun, `wait` raises the first error. Still to be stopped."""
-        if self._error is not None:
-            return
-        self._error = error
-        _log.error("kafka_stage_failed", group=self.reading.group, error=describe(error), exc_info=error)
-        self._ended.set()
+        """End the stage: nothing new is begun either."""
+        super().fail(error)
         for share in self._shares.values():
             share.close()
 
@@ -177,7 +147,7 @@ class Intake:
         reason = ""
         if self._error is not None:
             reason = describe(self._error)
-        elif self._stopping or self._consumer is None:
+        elif self._stopping or self._connected is None:
             reason = "not running"
         elif not self._joined:
             reason = "joining the group"
@@ -185,7 +155,7 @@ class Intake:
             reason = f"positioning {', '.join(waiting)}"
         return Health(
             ready=not reason,
-            live=self._error is None and (self._consumer is None or age < self.reading.stall_after),
+            live=self._error is None and (self._connected is None or age < self.reading.stall_after),
             reason=reason,
             assigned=frozenset(self._shares),
             paused={share.partition: share.pause for share in shares if share.pause is not None},
@@ -235,19 +205,7 @@ class Intake:
                 await self._stage.revoked(deadline)
                 self._metrics.release_seconds.labels(self.reading.group).observe(self._clock.monotonic() - started)
 
-    async def _poll(self, consumer: Consumer) -> None:
-        while self._error is None and not self._stopping:
-            try:
-                fetched = await consumer.poll(_POLL, self.reading.poll_records)
-            except TryLater as error:
-                if self._clock.monotonic() - self._moved_at > self.reading.stall_after:
-                    raise Fatal("kafka_unreadable", error.detail) from error
-                _log.warning("kafka_poll_failed", group=self.reading.group, detail=error.detail)
-                await asyncio.sleep(_POLL_PAUSE)
-                continue
-            self._polled_at = self._moved_at = self._clock.monotonic()
-            for partition, news in fetched.items():
-                share = self._shares.get(partition)
-                if share is not None and share.ready and not share.closed:
-                    share.add(news)
-            await asyncio.sleep(0)  # a poll that finds records does not yield by itself
+    def _take(self, partition: TopicPartition, fetched: Fetched) -> None:
+        share = self._shares.get(partition)
+        if share is not None and share.ready and not share.closed:
+            share.add(fetched)

@@ -4,26 +4,25 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Generic
 
 from shared.clock import Clock
-from shared.errors import BadRecord, Fatal, TryLater
+from shared.errors import BadRecord, TryLater
 from shared.kafka.aio import AioCluster
 from shared.kafka.metrics import KafkaMetrics
 from shared.kafka.port import Cluster, Consumer, Fetched
 from shared.kafka.preflight import check_topics
+from shared.kafka.reader import POLL, Reader
 from shared.kafka.record import Decode, E, Record, TopicPartition
 from shared.kafka.settings import KafkaSettings
-from shared.kafka.watchdog import Watchdog
-from shared.kafka.workers import Workers, describe
+from shared.kafka.workers import describe
 from shared.lifecycle import Health
 from shared.telemetry.logs import get_log
 
 _log = get_log()
 
-_POLL = 0.5
 _POLL_RECORDS = 1000
-_PAUSE = 0.2
 _CLOSE = 2.0
 
 
@@ -48,7 +47,7 @@ class Cursor:
         return 0
 
 
-class WholeTopics(Generic[E]):
+class WholeTopics(Reader, Generic[E]):
     """Applies every record of some topics from the beginning, then each new one as it comes.
 
     `start` returns when everything that lay on the topics at that moment is applied, so that nobody decides on half a
@@ -71,73 +70,54 @@ class WholeTopics(Generic[E]):
         stall_after: float = 60.0,
         cluster: Cluster | None = None,
     ) -> None:
-        self._connection = connection
-        self._name = name
+        super().__init__(
+            name,
+            connection=connection,
+            cluster=cluster or AioCluster(connection),
+            clock=clock,
+            metrics=metrics,
+            stall_after=stall_after,
+        )
         self._topics = tuple(topics)
         self._decode = decode
         self._apply = apply
-        self._clock = clock
-        self._metrics = metrics
-        self._stall_after = stall_after
-        self._cluster = cluster or AioCluster(connection)
         self._cursors: dict[TopicPartition, Cursor] = {}
-        self._consumer: Consumer | None = None
-        self._workers = Workers(self._fail)
         self._whole = False
-        self._ended = asyncio.Event()
-        self._error: Exception | None = None
-        self._read_at = clock.monotonic()
-
-    @property
-    def name(self) -> str:
-        """Name in logs, probes and metrics."""
-        return self._name
 
     async def start(self) -> None:
         """Read everything that is there. Raises TryLater when that is not done within `start_timeout`."""
         counts = await check_topics(self._cluster, dict.fromkeys(self._topics, 1))
         partitions = [TopicPartition(topic, number) for topic in self._topics for number in range(counts[topic])]
-        self._error = None
-        self._ended.clear()
-        self._consumer = consumer = self._cluster.reader()
+        consumer = self._cluster.reader()
+        self._begin(consumer)
         try:
             async with asyncio.timeout(self._connection.start_timeout):
                 await self._read_whole(consumer, partitions)
         except TimeoutError:
             raise TryLater("kafka_not_read", f"{self._name}: not read whole within start_timeout") from None
         self._whole = True
-        self._workers.start(self._follow(consumer))
-        watchdog = Watchdog(
-            consumer,
-            self._name,
+        self._read(
+            partial(consumer.poll, POLL, _POLL_RECORDS),
+            self._take,
             canary=partitions[0],
-            stall_after=self._stall_after,
-            join_within=self._stall_after,
-            clock=self._clock,
-            metrics=self._metrics,
+            positions=self._cursors.values,
         )
-        self._workers.start(watchdog.run(self._cursors.values))
 
     async def stop(self, deadline: float) -> None:
         """Disconnect. Repeatable."""
         self._whole = False
-        await self._workers.finish(0.0)
-        if self._consumer is not None:
-            await self._consumer.close(min(deadline, _CLOSE))
-            self._consumer = None
-        self._ended.set()
-
-    async def wait(self) -> None:
-        """Return when stopped; raise the error that ended the component."""
-        await self._ended.wait()
-        if self._error is not None:
-            raise self._error
+        await self._end(min(deadline, _CLOSE))
 
     def health(self) -> Health:
         """Ready once everything was read; it stays so while the cluster is away."""
         if self._error is not None:
             return Health(ready=False, live=False, reason=describe(self._error))
         return Health(ready=self._whole, reason="" if self._whole else "reading")
+
+    async def up_to_date(self) -> bool:
+        """Whether all that lay on the topics at the time of the call is applied. Raises TryLater."""
+        ends = await self.consumer.end(list(self._cursors))
+        return all(cursor.position >= ends[partition] for partition, cursor in self._cursors.items())
 
     async def _read_whole(self, consumer: Consumer, partitions: Sequence[TopicPartition]) -> None:
         await consumer.start()
@@ -147,24 +127,9 @@ class WholeTopics(Generic[E]):
             consumer.seek(cursor.partition, cursor.position)
         ends = await consumer.end(partitions)
         while any(cursor.position < ends[cursor.partition] for cursor in self._cursors.values()):
-            await self._poll(consumer)
-
-    async def _follow(self, consumer: Consumer) -> None:
-        self._read_at = self._clock.monotonic()
-        while True:
-            try:
-                await self._poll(consumer)
-            except TryLater as error:
-                if self._clock.monotonic() - self._read_at > self._stall_after:
-                    raise Fatal("kafka_unreadable", error.detail) from error
-                await asyncio.sleep(_PAUSE)
-            else:
-                self._read_at = self._clock.monotonic()
-
-    async def _poll(self, consumer: Consumer) -> None:
-        for partition, fetched in (await consumer.poll(_POLL, _POLL_RECORDS)).items():
-            self._take(partition, fetched)
-        await asyncio.sleep(0)
+            for partition, fetched in (await consumer.poll(POLL, _POLL_RECORDS)).items():
+                self._take(partition, fetched)
+            await asyncio.sleep(0)
 
     def _take(self, partition: TopicPartition, fetched: Fetched) -> None:
         for record in fetched.records:
@@ -178,9 +143,3 @@ class WholeTopics(Generic[E]):
             self._apply(record, event)
         self._cursors[partition].position = fetched.position
         self._metrics.records.labels(self._name, *partition).inc(len(fetched.records))
-
-    def _fail(self, error: Exception) -> None:
-        if self._error is None:
-            self._error = error
-            _log.error("kafka_reader_failed", reader=self._name, error=describe(error), exc_info=error)
-            self._ended.set()
