@@ -40,7 +40,9 @@ class Told(msgspec.Struct, frozen=True, gc=False):
 
 
 class Untold(msgspec.Struct, frozen=True, gc=False):
-    """An event that customers are not told: a correction stands beside a final state that they know."""
+    """An event that customers are not told: a correction leaves the final state that they know as it is, and changes
+    the charge alone.
+    """
 
     event: Event
 

@@ -28,8 +28,9 @@ from services.dlr.webhooks.endpoints.view import EndpointView
 from shared.clock import SystemClock
 from shared.contracts import topics
 from shared.contracts.codec import Writer
-from shared.contracts.events import MessageStatusChanged
+from shared.contracts.events import MessageCorrected, MessageStatusChanged
 from shared.contracts.states import State
+from shared.contracts.words import ReceiptState
 from shared.ids import AccountId, MessageId, partition_of
 from shared.kafka.record import Output, Received, Record
 from shared.lifecycle import Component
@@ -164,6 +165,21 @@ def changed(
     )
     partition = partition_of(message_id, PARTITIONS)
     return _write(topics.EVENTS, partition, event, event_id=f"{message_id}:4", time=START, subject=message_id)
+
+
+def corrected(message_id: MessageId, state: State) -> Output:
+    """A late receipt says that the message arrived after all."""
+    event = MessageCorrected(
+        message_id=message_id,
+        account_id=ACCOUNT,
+        state=state,
+        sequence=5,
+        at=START,
+        part=1,
+        receipt_state=ReceiptState.DELIVERED,
+    )
+    partition = partition_of(message_id, PARTITIONS)
+    return _write(topics.EVENTS, partition, event, event_id=f"{message_id}:5", time=START, subject=message_id)
 
 
 def record(output: Output) -> Record:

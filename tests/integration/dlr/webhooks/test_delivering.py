@@ -26,7 +26,7 @@ from shared.stores.mongodb import Document
 from simulators.customer.behaviour import Behaviour, Manner
 from simulators.customer.receiver import Receiver
 from tests.integration.dlr.driving import NUMBER, message_ids
-from tests.integration.dlr.webhooks.driving import ShiftedClock, Telling, changed, record
+from tests.integration.dlr.webhooks.driving import ShiftedClock, Telling, changed, corrected, record
 from tests.support import wait_until
 from tests.unit.dlr.building import ACCOUNT
 
@@ -78,6 +78,15 @@ async def test_only_wanted_states_are_told(telling: Telling, receiver: Receiver)
     await wait_until(lambda: len(telling.finished) == 3)
     told = [(one.path, json.loads(one.body)["type"]) for one in receiver.deliveries]
     assert sorted(told) == [("/hook", "message.failed"), ("/queued", "message.queued")]
+
+
+async def test_a_correction_is_told_to_nobody(telling: Telling, receiver: Receiver) -> None:
+    endpoint = await telling.endpoint(url(receiver), states=list(State))
+    records = [event(telling, state=State.FAILED), record(corrected(ID, State.FAILED))]
+    await telling.handle(records)
+    await wait_until(lambda: len(telling.finished) == 2)
+    assert [json.loads(one.body)["type"] for one in receiver.deliveries] == ["message.failed"]
+    assert await telling.kept(endpoint) == []
 
 
 async def test_a_callback_is_told_of_the_end_alone(telling: Telling, receiver: Receiver) -> None:
