@@ -29,7 +29,7 @@ class Entry(msgspec.Struct, frozen=True):
 SERVICES = (
     Entry("dlr", ("services.dlr", "status", "webhooks", "relay", "api"), Port.DLR_HEALTH, (Port.DLR_API,)),
     Entry("dispatch", ("services.dispatch", "router", "sender"), Port.DISPATCH_HEALTH),
-    Entry("ingest.screening", ("services.ingest", "screening", "clients"), Port.SCREENING_HEALTH),
+    Entry("ingest.screening", ("services.ingest", "screening", "clients", "desk"), Port.SCREENING_HEALTH),
     Entry("ingest.api", ("services.ingest", "api"), Port.API_HEALTH, (Port.API,)),
 )
 

@@ -8,6 +8,7 @@ from services.ingest.accounts import command as accounts
 from services.ingest.api.role import build_api
 from services.ingest.clients import command as clients
 from services.ingest.clients.role import build_clients
+from services.ingest.desk.role import build_desk
 from services.ingest.screening.role import build_screening
 from shared.service import serve
 
@@ -19,4 +20,5 @@ if __name__ == "__main__":
     }
     if sys.argv[1:] and sys.argv[1] in commands:
         sys.exit(commands[sys.argv[1]](sys.argv[2:]))
-    sys.exit(serve("ingest", {"api": build_api, "clients": build_clients, "screening": build_screening}, sys.argv[1:]))
+    roles = {"api": build_api, "clients": build_clients, "screening": build_screening, "desk": build_desk}
+    sys.exit(serve("ingest", roles, sys.argv[1:]))

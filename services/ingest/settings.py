@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from pydantic import Field, SecretStr, field_validator
 
 from services.ingest.limits.bucket import Amount, Rates
-from shared.settings import RoleSettings, StoreRoleSettings
+from shared.settings import KafkaRoleSettings, RoleSettings, StoreRoleSettings
 
 
 class LimitedSettings(StoreRoleSettings):
@@ -85,3 +85,12 @@ class ScreeningSettings(StoreRoleSettings):
         3600, ge=60, le=86_400, description="seconds for which a decision is known, so that a repeat is dropped"
     )
     snapshot_seconds: float = Field(10.0, ge=0.1, le=600, description="seconds between two snapshots of the counters")
+
+
+class DeskSettings(KafkaRoleSettings):
+    """Role `desk`: keeps what waits for a person or for its time."""
+
+    mongodb: SecretStr = Field(description="MongoDB URI of the replica set")
+    desk_seconds: float = Field(
+        0.25, ge=0.01, le=60, description="seconds between two looks for what was decided, is due or has expired"
+    )

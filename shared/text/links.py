@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from enum import StrEnum
 from functools import lru_cache
 from ipaddress import ip_address
 from typing import Final
@@ -20,7 +21,12 @@ from typing import Final
 from shared.errors import Refused
 from shared.text.domains import SHARED, TOP_LEVEL
 
-DOMAIN_CODE: Final = "invalid_domain"
+
+class DomainCode(StrEnum):
+    """What is wrong with a domain."""
+
+    INVALID = "invalid_domain"
+
 
 _SINGLE: Final = (0x00AD, 0x034F, 0x061C, 0x180E, 0xFEFF)
 _RANGES: Final = ((0x200B, 0x2010), (0x202A, 0x202F), (0x2060, 0x2070), (0xFE00, 0xFE10))
@@ -71,9 +77,9 @@ def parse_domain(raw: str) -> str:
     text = unicodedata.normalize("NFKC", raw).strip().lower().rstrip(".")
     name = _ascii(text.removeprefix("www."))
     if name is None or len(name) > 253 or not _DOMAIN.fullmatch(name):
-        raise Refused(DOMAIN_CODE, "is no name of a domain, such as example.no")
+        raise Refused(DomainCode.INVALID, "is no name of a domain, such as example.no")
     if name in SHARED:
-        raise Refused(DOMAIN_CODE, "is a name under which anybody can have one of his own")
+        raise Refused(DomainCode.INVALID, "is a name under which anybody can have one of his own")
     return name
 
 

@@ -18,8 +18,8 @@ from pymongo.errors import DuplicateKeyError
 from pymongo.read_concern import ReadConcern
 
 from services.ingest.accounts import changes
-from services.ingest.accounts.account import Account, Key, Organisation
-from services.ingest.accounts.audit import AuditActor, AuditEntry, difference, visible
+from services.ingest.accounts.account import Account, Key, Organisation, OrganisationId
+from services.ingest.accounts.audit import AuditActor, AuditEntry, Members, difference, visible
 from services.ingest.accounts.changes import ChangeCode
 from services.ingest.accounts.keys import KeyId
 from services.ingest.accounts.rows import Row, from_row, to_row, translated
@@ -54,7 +54,7 @@ class AccountBook:
             await self._store.database.organisations.insert_one(to_row(organisation), session=session)
             await self._record(session, actor, "organisation.create", organisation.organisation_id, None, organisation)
 
-        await self._transaction(act)
+        await self.transaction(act)
 
     async def rename_organisation(self, actor: Actor, organisation: Organisation, name: str) -> Organisation:
         """Give it another name; as it is now."""
@@ -68,7 +68,7 @@ class AccountBook:
                 before = from_row(found, Organisation)
                 await self._record(session, actor, "organisation.change", before.organisation_id, before, after)
 
-        await self._transaction(act)
+        await self.transaction(act)
         return after
 
     async def add_account(self, actor: Actor, account: Account) -> Account:
@@ -81,7 +81,7 @@ class AccountBook:
             await self._store.database.accounts.insert_one(row, session=session)
             await self._record(session, actor, "account.create", stored.account_id, None, stored, account=stored)
 
-        await self._transaction(act)
+        await self.transaction(act)
         self._changed()
         return stored
 
@@ -103,11 +103,11 @@ class AccountBook:
             after = decide(before)
             if after == before:
                 return before
-            after = await self._next_version(session, before, after)
+            after = await self.next_version(session, before, after)
             await self._record(session, actor, action, account_id, before, after, account=after, reason=reason)
             return after
 
-        account = await self._transaction(act)
+        account = await self.transaction(act)
         self._changed()
         return account
 
@@ -120,7 +120,7 @@ class AccountBook:
             await self._store.database.keys.insert_one(to_row(key), session=session)
             await self._record(session, actor, "key.create", key.key_id, None, key, account=account)
 
-        await self._transaction(act)
+        await self.transaction(act)
         self._changed()
 
     async def replace_key(self, actor: Actor, old: Key, fresh: Key) -> None:
@@ -143,7 +143,7 @@ class AccountBook:
             await self._record(session, actor, "key.rotate", old.key_id, before, old, account=account)
             await self._record(session, actor, "key.create", fresh.key_id, None, fresh, account=account)
 
-        await self._transaction(act)
+        await self.transaction(act)
         self._changed()
 
     async def revoke_key(self, actor: Actor, key: Key) -> None:
@@ -160,7 +160,7 @@ class AccountBook:
                 after = msgspec.structs.replace(before, revoked_at=now)
                 await self._record(session, actor, "key.revoke", key.key_id, before, after, account=account)
 
-        await self._transaction(act)
+        await self.transaction(act)
         self._changed()
 
     async def add_staff(self, actor: Actor, key: StaffKey) -> None:
@@ -170,7 +170,7 @@ class AccountBook:
             await self._store.database.staff.insert_one(to_row(key), session=session)
             await self._record(session, actor, "staff.create", key.key_id, None, key)
 
-        await self._transaction(act)
+        await self.transaction(act)
 
     async def revoke_staff(self, actor: Actor, key_id: KeyId) -> StaffKey | None:
         """End a personal key; a repeat is nothing; None: there is none. Raises `Refused` (`last_admin`)."""
@@ -195,7 +195,7 @@ class AccountBook:
             await self._record(session, actor, "staff.revoke", key_id, before, after)
             return after
 
-        return await self._transaction(act)
+        return await self.transaction(act)
 
     async def _owner(self, session: AsyncClientSession, account_id: AccountId) -> Account:
         """The account of a key that changes, in its next version."""
@@ -203,9 +203,10 @@ class AccountBook:
         if row is None:
             raise Refused(ChangeCode.ACCOUNT_CLOSED, "the account is gone")
         before = from_row(row, Account)
-        return await self._next_version(session, before, before)
+        return await self.next_version(session, before, before)
 
-    async def _next_version(self, session: AsyncClientSession, before: Account, after: Account) -> Account:
+    async def next_version(self, session: AsyncClientSession, before: Account, after: Account) -> Account:
+        """Store a changed account as the version behind the one before, for the relay to tell; within a transaction."""
         stored = msgspec.structs.replace(after, version=before.version + 1, changed_at=self._clock.now())
         row = {name: value for name, value in to_row(stored).items() if name != "_id"}
         await self._store.database.accounts.update_one(
@@ -227,23 +228,53 @@ class AccountBook:
     ) -> None:
         left, right = difference({} if before is None else visible(before), visible(after))
         organisation = after.organisation_id if isinstance(after, Organisation) else None
+        await self.enter(
+            session,
+            actor,
+            action,
+            subject,
+            left,
+            right,
+            account_id=account.account_id if account is not None else None,
+            organisation_id=account.organisation_id if account is not None else organisation,
+            reason=reason,
+        )
+
+    async def enter(
+        self,
+        session: AsyncClientSession,
+        actor: Actor,
+        action: str,
+        subject: str,
+        before: Members,
+        after: Members,
+        *,
+        account_id: AccountId | None = None,
+        organisation_id: OrganisationId | None = None,
+        reason: str | None = None,
+    ) -> None:
+        """A line on the audit record, within a transaction: what differs, without secrets."""
         entry = AuditEntry(
             entry_id=str(uuid_utils.uuid7()),
             at=self._clock.now(),
             actor=AuditActor(actor.key_id, actor.role, actor.name, actor.ip),
             action=action,
             subject=subject,
-            before=left,
-            after=right,
-            account_id=account.account_id if account is not None else None,
-            organisation_id=account.organisation_id if account is not None else organisation,
+            before=before,
+            after=after,
+            account_id=account_id,
+            organisation_id=organisation_id,
             reason=reason,
         )
         row: Row = msgspec.to_builtins(entry, builtin_types=(datetime,))
         row["_id"] = row.pop("entry_id")
         await self._store.database.audit.insert_one(row, session=session)
 
-    async def _transaction(self, act: Callable[[AsyncClientSession], Awaitable[T]]) -> T:
+    def wake(self) -> None:
+        """Tell the relay that an account changed, once a transaction of somebody else's is over."""
+        self._changed()
+
+    async def transaction(self, act: Callable[[AsyncClientSession], Awaitable[T]]) -> T:
         """Run `act`, again when another change came between. Raises what it raises."""
 
         async def in_order(session: AsyncClientSession) -> T:

@@ -75,6 +75,14 @@ def close(account: Account) -> Account:
     )
 
 
+def approve_domains(account: Account, domains: Collection[str]) -> Account:
+    """Let the account link to these domains beside those that it may link to already. Raises as `require_open`."""
+    require_open(account)
+    sending = account.sending
+    known = tuple(sorted({*sending.domains, *domains}))
+    return msgspec.structs.replace(account, sending=msgspec.structs.replace(sending, domains=known))
+
+
 def require_open(account: Account) -> None:
     """Raise `Refused` (`account_closed`) for an account that is closed: nothing about it changes any more."""
     if account.state is AccountState.CLOSED:

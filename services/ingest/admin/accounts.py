@@ -1,14 +1,14 @@
 """`/admin/accounts`: create, change, suspend, resume, close."""
 # Annotations of the routes name values of the enclosing function, so they are not postponed in this module.
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Annotated
 
 import msgspec
 from fastapi import APIRouter, Depends, Query
 
 from services.ingest.accounts import changes
-from services.ingest.accounts.account import Account, Limits, OrganisationId
+from services.ingest.accounts.account import Account, Limits, OrganisationId, Sending
 from services.ingest.accounts.staff import Actor, Permission
 from services.ingest.admin import models, showing
 from services.ingest.admin.cursors import cut, decode, encode
@@ -46,6 +46,7 @@ def account_routes(office: Office) -> APIRouter:
             default_sender=body.default_sender,
             organisation_id=OrganisationId(body.organisation),
             limits=Limits(**body.limits.model_dump()),
+            sending=_sending(Sending(), body, body.model_fields_set),
         )
         return showing.account(await office.book.add_account(actor, account))
 
@@ -61,7 +62,7 @@ def account_routes(office: Office) -> APIRouter:
     async def read(actor: Reader, account: str) -> models.AccountView:
         return showing.account(await office.account(actor, account))
 
-    @router.patch("/{account}", summary="Change name, default sender or limits")
+    @router.patch("/{account}", summary="Change name, senders, domains, quiet hours or limits")
     async def change(actor: Changer, account: str, body: models.AccountChange) -> models.AccountView:
         return await act(actor, account, "account.change", lambda before: _changed(before, body))
 
@@ -91,6 +92,17 @@ def _changed(account: Account, body: models.AccountChange) -> Account:
         name=body.name if "name" in given else account.name,
         default_sender=body.default_sender if "default_sender" in given else account.default_sender,
         limits=msgspec.structs.replace(account.limits, **limits),
+        sending=_sending(account.sending, body, given),
+    )
+
+
+def _sending(before: Sending, body: models.NewAccount | models.AccountChange, given: Collection[str]) -> Sending:
+    """What the body says of it, sorted and without repeats; what is not given stays as it is."""
+    return Sending(
+        senders=tuple(sorted(set(body.senders))) if "senders" in given else before.senders,
+        domains=tuple(sorted(set(body.domains))) if "domains" in given else before.domains,
+        quiet_from=body.quiet_hours.first if "quiet_hours" in given else before.quiet_from,
+        quiet_to=body.quiet_hours.last if "quiet_hours" in given else before.quiet_to,
     )
 
 

@@ -17,6 +17,7 @@ from services.ingest.admin.accounts import account_routes
 from services.ingest.admin.bodies import CheckedBody
 from services.ingest.admin.books import book_routes
 from services.ingest.admin.faults import invalid
+from services.ingest.admin.holds import hold_routes
 from services.ingest.admin.keys import key_routes
 from services.ingest.admin.models import ProblemView
 from services.ingest.admin.office import Office
@@ -63,6 +64,7 @@ def admin_app(office: Office, version: str) -> ASGIApp:
         account_routes,
         access_routes,
         key_routes,
+        hold_routes,
         staff_routes,
         audit_routes,
         book_routes,
@@ -86,8 +88,8 @@ def admin_app(office: Office, version: str) -> ASGIApp:
 
 
 _DESCRIPTION: Final = (
-    "Organisations, accounts, keys, and the people who look after them. A change holds everywhere within 2 s, and is "
-    "on the audit record. Errors are problem documents (RFC 9457); `code` is stable, texts are not."
+    "Organisations, accounts, keys, holds, and the people who look after them. A change is everywhere within 2 s, and "
+    "is on the audit record. Errors are problem documents (RFC 9457); `code` is stable, texts are not."
 )
 
 

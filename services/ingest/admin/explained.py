@@ -8,7 +8,9 @@ from typing import Final
 
 from services.ingest.accounts.addresses import AddressCode
 from services.ingest.admin.problems import AdminFieldCode
+from services.ingest.desk.decisions import HoldCode
 from shared.explanations import Explanation
+from shared.text.links import DomainCode
 
 ADMIN_FIELDS: Final[Mapping[StrEnum, Explanation]] = {
     AdminFieldCode.WRONG_FORM: Explanation("The value has not the form of its field.", "See `message` for the form."),
@@ -19,6 +21,13 @@ ADMIN_FIELDS: Final[Mapping[StrEnum, Explanation]] = {
     ),
     AdminFieldCode.INVALID_CURSOR: Explanation(
         "The cursor is none that a list gave out.", "Use the cursor of the page before as it is, or begin anew."
+    ),
+    DomainCode.INVALID: Explanation(
+        "This is no name of a domain, or one under which anybody can have one of his own.",
+        "Give the domain alone, such as `example.no`: it stands for all below it.",
+    ),
+    HoldCode.DOMAINS_NOT_APPROVABLE: Explanation(
+        "The hold names no domain that could be approved.", "Approve the hold without `remember_domains`."
     ),
     AddressCode.INVALID_ADDRESS: Explanation("This is no IPv4 or IPv6 address.", "Correct it."),
     AddressCode.MIXED_FAMILIES: Explanation("One end is IPv4 and the other IPv6.", "Give both ends of one family."),

@@ -14,6 +14,7 @@ from services.ingest.admin.problems import AdminFieldCode
 from shared.contracts.words import AccountState, Lane
 from shared.errors import Refused
 from shared.ids import GATEWAY
+from shared.text.links import parse_domain
 from shared.text.senders import parse_sender
 
 _ID: Final = r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$"
@@ -38,6 +39,13 @@ def _sender(text: str) -> str:
         raise PydanticCustomError(refusal.code, "{detail}", {"detail": refusal.detail}) from None
 
 
+def _domain(text: str) -> str:
+    try:
+        return parse_domain(text)
+    except Refused as refusal:
+        raise PydanticCustomError(refusal.code, "{detail}", {"detail": refusal.detail}) from None
+
+
 def _not_ours(account_id: str) -> str:
     if account_id.lower() == GATEWAY:
         raise PydanticCustomError(AdminFieldCode.RESERVED, "this id is the gateway's own")
@@ -49,6 +57,9 @@ NewId = Annotated[Id, AfterValidator(_not_ours)]
 Name = Annotated[str, StringConstraints(min_length=1, max_length=100), AfterValidator(_one_line)]
 Reason = Annotated[str, StringConstraints(min_length=1, max_length=200), AfterValidator(_one_line)]
 SenderName = Annotated[str, StringConstraints(min_length=1, max_length=32), AfterValidator(_sender)]
+DomainName = Annotated[str, StringConstraints(min_length=1, max_length=253), AfterValidator(_domain)]
+Senders = Annotated[list[SenderName], Field(max_length=200)]
+Domains = Annotated[list[DomainName], Field(max_length=200)]
 # Strict mode takes an enum's member only; from JSON come strings.
 LaneWord = Annotated[Lane, Field(strict=False)]
 ScopeWord = Annotated[Scope, Field(strict=False)]
@@ -99,6 +110,13 @@ class LimitsBody(Body):
     messages_per_month: Annotated[int, Field(ge=0, le=1_000_000_000)] | None = None
 
 
+class QuietHours(Body):
+    """Marketing waits from one full hour to another, Norwegian time; the same hour twice is never."""
+
+    first: Annotated[int, Field(alias="from", ge=0, le=23)]
+    last: Annotated[int, Field(alias="to", ge=0, le=23)]
+
+
 class NewAccount(Body):
     """A new account of an organisation."""
 
@@ -106,14 +124,20 @@ class NewAccount(Body):
     organisation: Id
     name: Name
     default_sender: SenderName | None = None
+    senders: Senders = Field(default_factory=list)
+    domains: Domains = Field(default_factory=list)
+    quiet_hours: QuietHours = Field(default_factory=lambda: QuietHours(**{"from": 20, "to": 8}))
     limits: LimitsBody = LimitsBody()
 
 
 class AccountChange(Body):
-    """What is absent stays as it is; a default sender of null takes it away."""
+    """What is absent stays as it is; a default sender of null takes it away. Lists are given whole."""
 
     name: Name = Field(default_factory=str)
     default_sender: SenderName | None = None
+    senders: Senders = Field(default_factory=list)
+    domains: Domains = Field(default_factory=list)
+    quiet_hours: QuietHours = Field(default_factory=lambda: QuietHours(**{"from": 20, "to": 8}))
     limits: LimitsBody = Field(default_factory=LimitsBody)
 
 
@@ -179,8 +203,15 @@ class SuspendedView(View):
     premium: bool
 
 
+class QuietHoursView(View):
+    """Hours in which marketing waits."""
+
+    first: Annotated[int, Field(alias="from")]
+    last: Annotated[int, Field(alias="to")]
+
+
 class AccountView(View):
-    """An account."""
+    """An account. `senders` are those beside the default sender; `domains` are those that it may link to."""
 
     id: str
     organisation: str
@@ -188,6 +219,9 @@ class AccountView(View):
     state: AccountState
     suspended: SuspendedView
     default_sender: str | None
+    senders: list[str]
+    domains: list[str]
+    quiet_hours: QuietHoursView
     limits: LimitsView
     access: AccessView
     version: int

@@ -13,6 +13,8 @@ from services.ingest.accounts.staff import Actor
 from services.ingest.admin.actors import Actors
 from services.ingest.api.owner import Owner
 from services.ingest.api.problems import Code, Rejected
+from services.ingest.desk.decisions import Decisions
+from services.ingest.desk.listing import HoldListing
 from shared.clock import Clock
 from shared.ids import AccountId
 
@@ -23,6 +25,8 @@ class Office(msgspec.Struct, frozen=True):
     actors: Actors
     book: AccountBook
     listing: AccountListing
+    holds: HoldListing
+    decisions: Decisions
     clock: Clock
     random: Callable[[int], bytes]
     books: Owner

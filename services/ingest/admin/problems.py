@@ -10,6 +10,7 @@ from starlette.responses import Response
 
 from services.ingest.accounts.changes import ChangeCode
 from services.ingest.api.problems import KINDS, Code
+from services.ingest.desk.decisions import HoldCode
 from shared.errors import FieldError, Refused
 from shared.http import Kind, problem
 
@@ -43,6 +44,12 @@ ADMIN_KINDS: Final[Mapping[str, Kind]] = {
     ChangeCode.ALREADY_EXISTS: Kind(
         409, "Already exists", "The id is taken.", "Take another id, or change what is there."
     ),
+    HoldCode.HOLD_DECIDED: Kind(
+        409,
+        "Hold decided",
+        "Somebody decided on the hold before, and otherwise.",
+        "Look at the hold: a decision stays as it is.",
+    ),
     ChangeCode.KEY_NOT_ACTIVE: Kind(
         409, "Key not active", "The key is revoked, or was rotated before.", "Rotate the newer key, or make one."
     ),
@@ -51,6 +58,12 @@ ADMIN_KINDS: Final[Mapping[str, Kind]] = {
         "Last administrator",
         "The last key with the role admin cannot be revoked.",
         "Make another key with the role admin first.",
+    ),
+    HoldCode.DOMAINS_NOT_APPROVABLE: Kind(
+        422,
+        "Domains not approvable",
+        "The hold names no domain, an address, or a name under which anybody can have one of his own.",
+        "Approve the hold without `remember_domains`.",
     ),
 }
 """The documented problems, in the order of their status."""

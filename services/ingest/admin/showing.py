@@ -25,6 +25,9 @@ def account(value: Account) -> models.AccountView:
         state=value.state,
         suspended=models.SuspendedView(lanes=list(stops.lanes), senders=list(stops.senders), premium=stops.premium),
         default_sender=value.default_sender,
+        senders=list(value.sending.senders),
+        domains=list(value.sending.domains),
+        quiet_hours=models.QuietHoursView(first=value.sending.quiet_from, last=value.sending.quiet_to),
         limits=models.LimitsView(**msgspec.structs.asdict(value.limits)),
         access=models.AccessView(
             ip_ranges=[models.RangeView(first=one.first, last=one.last) for one in access.ranges],

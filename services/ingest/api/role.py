@@ -27,6 +27,8 @@ from services.ingest.api.reading import MessageReader
 from services.ingest.api.recent import Recent
 from services.ingest.api.submitting import Submit
 from services.ingest.idempotency.claims import Claims
+from services.ingest.desk.decisions import Decisions
+from services.ingest.desk.listing import HoldListing
 from services.ingest.idempotency.metrics import IdempotencyMetrics
 from services.ingest.idempotency.store import ClaimStore
 from services.ingest.limits.limiter import Limiter
@@ -43,6 +45,7 @@ from shared.lifecycle import Component, Prepare
 from shared.privacy.keys import FileKeyStore
 from shared.privacy.sealing import Sealer
 from shared.service import Context
+from shared.privacy.pseudonyms import Pseudonyms
 from shared.settings import load, read_secret
 from shared.stores.mongodb import MongoStore
 from shared.stores.valkey import ValkeyStore
@@ -83,13 +86,16 @@ def build_api(context: Context) -> Sequence[Component]:
     books = Owner(settings.billing_api, secret, context.clock, service="billing")
     office = Office(
         actors=Actors(accounts.staff, view, failures, context.clock),
-        book=AccountBook(store, context.clock, relay.wake),
+    sealer = Sealer(FileKeyStore(settings.key_store), context.clock)
+    book = AccountBook(store, context.clock, relay.wake)
+        book=book,
         listing=AccountListing(store),
         clock=context.clock,
         random=secrets.token_bytes,
+        holds=HoldListing(store, sealer),
+        decisions=Decisions(store, book, context.clock),
         books=books,
     )
-    sealer = Sealer(FileKeyStore(settings.key_store), context.clock)
     rows = ClaimStore(store.database)
     claims = Claims(rows, sealer, context.clock, IdempotencyMetrics(context.registry))
     valkey = ValkeyStore(settings.valkey.get_secret_value(), needed=False)

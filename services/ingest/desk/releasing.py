@@ -1,0 +1,157 @@
+"""Lets go what was decided, whose time has come, or whose validity is over.
+
+Claim, write, mark, in this order, in batches: a crash behind the claim leaves messages that are claimed again when the
+claim is over; one behind the write makes the same records again, with the same ids, and screening drops them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from secrets import token_hex
+from typing import Final, Protocol
+
+from services.ingest.desk.rows import Held, Hold, HoldState, Waiting
+from services.ingest.desk.store import DeskStore
+from services.ingest.desk.writing import DeskWriter, decision_id, refusal_of
+from shared.clock import Clock
+from shared.contracts.codes import Reason
+from shared.contracts.words import FactKind
+from shared.errors import TryLater
+from shared.kafka.record import Output
+from shared.lifecycle import Health
+from shared.tasks import end
+from shared.telemetry.logs import get_log
+
+BATCH: Final = 500
+_HOLDS: Final = 50
+_SEND_SECONDS: Final = 10.0
+
+_log = get_log()
+
+
+class Send(Protocol):
+    """`shared.kafka.sending.Sender.send`."""
+
+    def __call__(self, outputs: Sequence[Output], *, deadline: float) -> Awaitable[None]:
+        """Write, and return once all replicas have it."""
+        ...
+
+
+class Releasing:
+    """A component. Any number of processes may run one."""
+
+    def __init__(
+        self,
+        store: DeskStore,
+        send: Send,
+        writer: DeskWriter,
+        clock: Clock,
+        *,
+        every: float = 0.25,
+        token: Callable[[], str] = lambda: token_hex(12),
+    ) -> None:
+        """`every` is in seconds."""
+        self.name = "releasing"
+        self._store = store
+        self._send = send
+        self._writer = writer
+        self._clock = clock
+        self._every = every
+        self._token = token
+        self._task: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Begin."""
+        self._task = asyncio.create_task(self._run(), name=self.name)
+
+    async def stop(self, deadline: float) -> None:  # noqa: ARG002 - what is claimed is another's in 30 s
+        """End; what is left is the next process's."""
+        if self._task is not None:
+            await end(self._task)
+            self._task = None
+
+    async def wait(self) -> None:
+        """Return or raise when the loop ended by itself."""
+        if self._task is not None:
+            await asyncio.shield(self._task)
+
+    def health(self) -> Health:
+        """Ready while it runs."""
+        running = self._task is not None and not self._task.done()
+        return Health(ready=running, reason="" if running else "not running")
+
+    async def work(self) -> int:
+        """Everything that is to be done now; how many messages. Raises `TryLater` without database or broker."""
+        count = 0
+        for hold in await self._store.decided(_HOLDS):
+            count += await self._decided(hold)
+        while batch := await self._due():
+            count += batch
+        while batch := await self._expired():
+            count += batch
+        return count
+
+    async def _run(self) -> None:
+        while True:
+            try:
+                await self.work()
+            except TryLater as error:
+                _log.warning("nothing_released", code=error.code)
+            await asyncio.sleep(self._every)
+
+    async def _decided(self, hold: Hold) -> int:
+        """Let a decided hold go, tell of the decision, and settle it once nothing waits."""
+        decided = hold.decided
+        if decided is None:
+            return 0
+        count = 0
+        approved = hold.state is HoldState.APPROVED
+        claim = self._token()
+        while held := await self._store.of_hold(hold.hold_id, self._clock.now(), claim, BATCH):
+            if not count:
+                # Told before anything is let go: whoever sees a message move can find out who let it.
+                await self._write([self._writer.decision(hold, decided)])
+            if approved:
+                await self._write(
+                    [self._writer.fact(one, FactKind.RELEASED, decided.at, cause=decision_id(hold)) for one in held]
+                )
+                await self._write([self._writer.release(one, hold, decided) for one in held])
+            else:
+                code, cause = refusal_of(hold), decision_id(hold)
+                await self._write(
+                    [self._writer.fact(one, FactKind.REJECTED, decided.at, code=code, cause=cause) for one in held]
+                )
+            await self._store.mark(claim, Waiting.RELEASED if approved else Waiting.REJECTED, self._clock.now())
+            count += len(held)
+            claim = self._token()
+        if not await self._store.open(hold.hold_id):
+            if not count:
+                await self._write([self._writer.decision(hold, decided)])
+            await self._store.settle(hold)
+        return count
+
+    async def _due(self) -> int:
+        now, claim = self._clock.now(), self._token()
+        held = await self._store.due(now, claim, BATCH)
+        if held:
+            await self._write(
+                [self._writer.fact(one, FactKind.RELEASED, one.due_at or now, cause=one.why) for one in held]
+            )
+            await self._write([self._writer.due(one) for one in held])
+            await self._store.mark(claim, Waiting.RELEASED, now)
+        return len(held)
+
+    async def _expired(self) -> int:
+        now, claim = self._clock.now(), self._token()
+        held = await self._store.expired(now, claim, BATCH)
+        if held:
+            await self._write([self._expiry(one) for one in held])
+            await self._store.mark(claim, Waiting.EXPIRED, now)
+        return len(held)
+
+    def _expiry(self, held: Held) -> Output:
+        return self._writer.fact(held, FactKind.EXPIRED, held.expires_at, code=Reason.VALIDITY_OVER, cause=held.why)
+
+    async def _write(self, outputs: Sequence[Output]) -> None:
+        await self._send(outputs, deadline=_SEND_SECONDS)

@@ -1,0 +1,266 @@
+"""Messages wait until somebody decides, their time has come, or their validity is over; crashes change none of it."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from services.ingest.desk.rows import HoldState, Waiting
+from shared.contracts.events import HoldRelease, SendRequested
+from shared.contracts.holds import Decision, Finding, HoldDecided, HoldRule
+from shared.contracts.words import FactKind, Lane
+from shared.kafka.record import Received
+from tests.integration.ingest.desk.conftest import LINK, Crash, Desk
+from tests.unit.dispatch.building import ACCOUNT, START, Letters
+from tests.unit.ingest.screening.building import Bench
+
+
+async def test_nothing_is_let_go_before_somebody_decides(desk: Desk) -> None:
+    await desk.took(desk.held(), desk.held())
+
+    assert await desk.releasing().work() == 0
+    assert desk.sent == []
+
+
+async def test_approval_sends_the_request_once_more_with_what_was_decided(desk: Desk) -> None:
+    held = [desk.held(lane=Lane.BULK, partition=number) for number in range(3)]
+    hold_id = held[0].hold_id
+    await desk.took(*held)
+    await desk.approve(hold_id)
+
+    assert await desk.releasing().work() == 3
+
+    assert [output.topic for output in desk.sent] == ["sms.holds", *["sms.facts"] * 3, *["sms.requests.bulk"] * 3]
+    decision = desk.events()[0]
+    assert isinstance(decision, HoldDecided)
+    assert (decision.hold_id, decision.decision, decision.by) == (hold_id, Decision.APPROVED, "console")
+    assert await desk.releasing().work() == 0
+    assert desk.sent == []
+
+
+async def test_what_is_sent_once_more_is_the_request_as_it_came_but_for_the_release(desk: Desk) -> None:
+    held = desk.held(reference="r1", partition=2)
+    await desk.took(held)
+    await desk.approve(held.hold_id)
+    await desk.releasing().work()
+
+    (request,), (fact,) = desk.requests(), desk.facts()
+    release = HoldRelease(hold_id=held.hold_id, by="console", rules=(HoldRule.UNAPPROVED_LINK,))
+    assert request.hold_release == release
+    assert {name: getattr(request, name) for name in SendRequested.__struct_fields__ if name != "hold_release"} == {
+        name: getattr(held.request, name) for name in SendRequested.__struct_fields__ if name != "hold_release"
+    }
+    message_id = held.request.message_id
+    assert desk.ids() == [
+        f"{held.hold_id}:decided",
+        f"{message_id}:desk:released:{held.hold_id}",
+        f"{message_id}:released:{held.hold_id}",
+    ]
+    assert (fact.kind, fact.cause) == (FactKind.RELEASED, f"{held.hold_id}:decided")
+    assert {output.partition for output in desk.sent[1:]} == {2}
+
+
+async def test_rules_of_an_earlier_hold_stay_decided(desk: Desk) -> None:
+    before = HoldRelease(hold_id="hold_before", by="k", rules=(HoldRule.MONTHLY_CAP,))
+    held = desk.held(hold_release=before)
+    await desk.took(held)
+    await desk.approve(held.hold_id)
+    await desk.releasing().work()
+
+    (request,) = desk.requests()
+    assert request.hold_release is not None
+    assert request.hold_release.rules == (HoldRule.MONTHLY_CAP, HoldRule.UNAPPROVED_LINK)
+
+
+@pytest.mark.parametrize(
+    ("rule", "code"),
+    [
+        (HoldRule.UNAPPROVED_LINK, "url_not_approved"),
+        (HoldRule.MONTHLY_CAP, "quota_exceeded"),
+        (HoldRule.UNUSUAL_VOLUME, "not_approved"),
+    ],
+)
+async def test_rejection_tells_why_and_sends_nothing(desk: Desk, rule: HoldRule, code: str) -> None:
+    held = desk.held(findings=(Finding(rule=rule, evidence=("x.example",)),))
+    await desk.took(held)
+    await desk.reject(held.hold_id)
+
+    assert await desk.releasing().work() == 1
+
+    (fact,) = desk.facts()
+    assert (fact.kind, fact.code, fact.account_id) == (FactKind.REJECTED, code, ACCOUNT)
+    assert desk.requests() == []
+
+
+async def test_what_comes_to_a_decided_hold_follows_the_decision(desk: Desk) -> None:
+    first, late = desk.held(), desk.held()
+    await desk.took(first)
+    await desk.approve(first.hold_id)
+    await desk.releasing().work()
+    desk.events()
+
+    await desk.took(late)
+    assert await desk.releasing().work() == 1
+
+    assert [request.message_id for request in desk.requests()] == [late.request.message_id]
+
+
+async def test_a_hold_ends_with_the_validity_of_its_messages(desk: Desk) -> None:
+    short, long = desk.held(valid_until=START + timedelta(hours=1)), desk.held()
+    await desk.took(short, long)
+    desk.clock.advance(3600)
+
+    assert await desk.releasing().work() == 1
+
+    (fact,) = desk.facts()
+    assert (fact.message_id, fact.kind, fact.code) == (short.request.message_id, FactKind.EXPIRED, "validity_over")
+    desk.events()
+    await desk.approve(long.hold_id)
+    await desk.releasing().work()
+    assert [request.message_id for request in desk.requests()] == [long.request.message_id]
+
+
+async def test_a_delayed_message_is_asked_again_when_its_time_has_come(desk: Desk) -> None:
+    delayed = desk.delayed()
+    await desk.took(delayed)
+    assert await desk.releasing().work() == 0
+    desk.clock.advance(3600)
+
+    assert await desk.releasing().work() == 1
+
+    message_id, due = delayed.request.message_id, delayed.due_at.isoformat()
+    assert desk.requests() == [delayed.request]
+    assert desk.ids() == [f"{message_id}:desk:released:due:{due}", f"{message_id}:released:due:{due}"]
+
+
+async def test_what_comes_twice_is_kept_once_and_not_again_after_it_was_let_go(desk: Desk) -> None:
+    events = [desk.held(), desk.delayed()]
+    records = await desk.took(*events)
+    await desk.again(records, events)
+    desk.clock.advance(3600)
+    await desk.approve(events[0].hold_id)  # type: ignore[union-attr]
+    assert await desk.releasing().work() == 2
+    desk.events()
+
+    await desk.again(records, events)
+
+    assert await desk.releasing().work() == 0
+    assert desk.requests() == []
+
+
+async def test_many_messages_go_in_batches_and_two_desks_share_them(desk: Desk) -> None:
+    held = [desk.held() for _ in range(1200)]
+    await desk.took(*held)
+    await desk.approve(held[0].hold_id)
+
+    await desk.releasing().work()
+    await desk.releasing().work()
+
+    sent = [request.message_id for request in desk.requests()]
+    assert sorted(sent) == sorted(one.request.message_id for one in held)
+    assert len([one for one in desk.events() if isinstance(one, HoldDecided)]) == 1
+
+
+STEPS = [
+    "before HoldDecided",
+    "behind HoldDecided",
+    "before PartFact",
+    "behind PartFact",
+    "before SendRequested",
+    "behind SendRequested",
+]
+
+
+@pytest.mark.parametrize("step", STEPS)
+async def test_a_desk_that_dies_between_claim_write_and_mark_loses_nothing_and_screening_drops_what_came_twice(
+    desk: Desk, letters: Letters, step: str
+) -> None:
+    held = [desk.held() for _ in range(4)]
+    await desk.took(*held)
+    await desk.approve(held[0].hold_id)
+    desk.crash = step
+    with pytest.raises(Crash):
+        await desk.releasing().work()
+    desk.crash = None
+
+    assert await desk.releasing().work() == 0  # still somebody's
+    desk.clock.advance(31)
+    assert await desk.releasing().work() == 4
+    assert await desk.releasing().work() == 0
+
+    requests = [record for record in desk.records() if record.topic.startswith("sms.requests")]
+    assert len(requests) == (8 if step == "behind SendRequested" else 4)
+    bench = Bench(letters)
+    outputs = await bench(*[Received(record, event) for record, event in zip(requests, desk.requests(), strict=True)])
+    assert len(outputs) == 4
+    facts = {(fact.message_id, fact.kind) for fact in desk.facts()}
+    assert facts == {(one.request.message_id, FactKind.RELEASED) for one in held}
+    assert len(set(desk.ids())) == 1 + 4 + 4
+
+
+async def test_a_desk_that_dies_before_its_mark_of_a_delay_sends_the_same_again(desk: Desk) -> None:
+    await desk.took(desk.delayed())
+    desk.clock.advance(3600)
+    desk.crash = "behind SendRequested"
+    with pytest.raises(Crash):
+        await desk.releasing().work()
+    desk.crash = None
+    desk.clock.advance(31)
+
+    assert await desk.releasing().work() == 1
+
+    assert len(desk.requests()) == 2
+    assert len(set(desk.ids())) == 2
+
+
+async def test_a_hold_is_settled_only_when_nothing_came_meanwhile(desk: Desk) -> None:
+    first = desk.held()
+    await desk.took(first)
+    await desk.approve(first.hold_id)
+    (read,) = await desk.store.decided(10)
+    await desk.took(desk.held())
+
+    assert not await desk.store.settle(read)
+    await desk.releasing().work()
+    assert await desk.store.decided(10) == []
+
+
+async def test_what_is_done_keeps_no_request(desk: Desk) -> None:
+    held = desk.held()
+    await desk.took(held)
+    await desk.approve(held.hold_id)
+    await desk.releasing().work()
+
+    (row,) = await desk.mongo.database.held.find().to_list()
+    assert row["state"] == Waiting.RELEASED
+    assert "request" not in row
+    assert row["done_at"] is not None
+
+
+async def test_rows_hold_no_number_and_no_text_in_the_clear(desk: Desk) -> None:
+    await desk.took(desk.held("hemmelig lodd.example"))
+
+    rows = [*await desk.mongo.database.held.find().to_list(), *await desk.mongo.database.holds.find().to_list()]
+    assert "98765432" not in repr(rows)
+    assert "hemmelig" not in repr(rows)
+
+
+async def test_counts_and_samples_are_shown_without_recipients(desk: Desk) -> None:
+    held = [desk.held(f"Vinn på lodd.example nr {number}") for number in range(7)]
+    await desk.took(*held)
+    hold_id = held[0].hold_id
+
+    hold = await desk.listing.hold(hold_id)
+    assert hold is not None
+    assert (hold.state, hold.account_id, hold.findings, hold.opened_at) == (
+        HoldState.OPEN,
+        ACCOUNT,
+        LINK,
+        START.replace(microsecond=123_000),
+    )
+    assert await desk.listing.counts([hold_id]) == {hold_id: {Waiting.WAITING: 7}}
+    samples = await desk.listing.samples(hold_id, 5)
+    assert len(samples) == 5
+    assert all(sample.text is not None and sample.text.startswith("Vinn på") for sample in samples)
+    assert "Vinn" not in repr(samples)
