@@ -4,26 +4,45 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from services.billing.api.accounts import AccountReads
 from services.billing.api.app import application
+from services.billing.api.finance import STATUSES, FinanceRoutes
+from services.billing.api.guard import Guard
 from services.billing.database import DATABASE
+from services.billing.invoicing.commands import Commands
+from services.billing.invoicing.store import Books
+from services.billing.pricing.book import EXAMPLE, read_prices
 from services.billing.settings import ApiSettings
+from services.billing.usage.store import UsageStore
 from shared.http import HttpServer
-from shared.lifecycle import Component
+from shared.lifecycle import Component, Prepare
 from shared.service import Context
 from shared.settings import load, read_secret
 from shared.stores.mongodb import MongoStore
 
 
-def build_api(_: Context) -> Sequence[Component]:
+def build_api(context: Context) -> Sequence[Component]:
     """Components of the role, in the order of their start."""
     settings = load(ApiSettings)
     mongo = MongoStore(settings.mongodb.get_secret_value(), DATABASE)
-    read_secret(settings.internal_secret)
+    books, ledger = Books(mongo), UsageStore(mongo)
+    commands = Commands(books, ledger, read_prices(settings.prices or EXAMPLE), context.clock)
+    guard = Guard(read_secret(settings.internal_secret), context.clock, STATUSES)
     server = HttpServer(
         "internal http",
-        application([]),
+        application(
+            [
+                *AccountReads(ledger, books, context.clock).routes(guard),
+                *FinanceRoutes(commands, books).routes(guard),
+            ]
+        ),
         settings.host,
         settings.billing_api_port,
         setting="BUDSTIKKE_BILLING_API_PORT",
     )
-    return [mongo, server]
+    return [
+        mongo,
+        Prepare("books indexes", books.prepare),
+        Prepare("usage ledger indexes", ledger.prepare),
+        server,
+    ]

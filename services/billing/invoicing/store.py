@@ -4,6 +4,7 @@ customers   _id (customer id), the members of `Customer`
 closings    _id (month), the members of `Closing`
 bookings    _id (booking id), the members of `Booking`; added and never changed
 invoices    _id (number), the members of `Issued`; added and never changed
+finance_audit   the members of `AuditEntry`; added and never changed
 counters    _id "invoice", last: the highest number that was given
 """
 
@@ -20,6 +21,7 @@ from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.errors import DuplicateKeyError
 
 from services.billing.database import translated
+from services.billing.invoicing.audit import AuditEntry
 from services.billing.invoicing.booking import Booking
 from services.billing.invoicing.closing import NEXT, WORKED_ON, Closing, ClosingState
 from services.billing.invoicing.document import Invoice
@@ -73,15 +75,19 @@ class Books:
             for name, indexes in INDEXES.items():
                 await self._of(name).create_indexes(list(indexes))
 
-    async def put_customer(self, customer: Customer) -> None:
+    async def put_customer(self, customer: Customer, entry: AuditEntry) -> None:
         """Set a customer's record. Raises `Refused` (`account_taken`) when an account is another customer's."""
-        async with translated():
+
+        async def act(session: AsyncClientSession) -> None:
             try:
                 await self._of("customers").replace_one(
-                    {"_id": customer.customer_id}, _row(customer, "customer_id"), upsert=True
+                    {"_id": customer.customer_id}, _row(customer, "customer_id"), upsert=True, session=session
                 )
             except DuplicateKeyError:
                 raise Refused("account_taken", "an account is another customer's already") from None
+            await self._of("finance_audit").insert_one(_row(entry), session=session)
+
+        await in_transaction(self._mongo, act)
 
     async def customer(self, customer_id: str) -> Customer | None:
         """One customer."""
@@ -95,20 +101,29 @@ class Books:
             rows = await self._of("customers").find().sort("_id").to_list(None)
         return [_value(row, Customer, "customer_id") for row in rows]
 
-    async def request(self, closing: Closing) -> Closing:
+    async def request(self, closing: Closing, entry: AuditEntry) -> Closing:
         """Put a request on record, and return what is there: a month has one close, whoever asks for it again.
 
         A refused one is replaced.
         """
+
+        async def act(session: AsyncClientSession) -> Closing:
+            row = await self._of("closings").find_one({"_id": closing.period}, session=session)
+            if row is not None and row["state"] != ClosingState.REFUSED:
+                return _value(row, Closing)
+            await self._of("closings").replace_one({"_id": closing.period}, _row(closing), upsert=True, session=session)
+            await self._of("finance_audit").insert_one(_row(entry), session=session)
+            return closing
+
+        return await in_transaction(self._mongo, act)
+
+    async def audit(self, *, limit: int = 100) -> list[AuditEntry]:
+        """What finance did last, newest first."""
         async with translated():
-            try:
-                await self._of("closings").replace_one(
-                    {"_id": closing.period, "state": ClosingState.REFUSED}, _row(closing), upsert=True
-                )
-            except DuplicateKeyError:
-                row = await self._of("closings").find_one({"_id": closing.period})
-                return closing if row is None else _value(row, Closing)
-        return closing
+            rows = (
+                await self._of("finance_audit").find({}, {"_id": 0}).sort("_id", DESCENDING).limit(limit).to_list(None)
+            )
+        return [_value(row, AuditEntry) for row in rows]
 
     async def closings(self, *, limit: int = 100) -> list[Closing]:
         """The newest, newest first."""

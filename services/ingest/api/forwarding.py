@@ -21,7 +21,13 @@ from shared.errors import TryLater
 from shared.internal import Scope as Permission
 
 WEBHOOKS: Final = "/v1/webhooks"
-BOOKS: Final = ("/v1/premium/transactions", "/v1/premium/refunds", "/v1/statements")
+BOOKS: Final = (
+    "/v1/usage",
+    "/v1/invoices",
+    "/v1/premium/transactions",
+    "/v1/premium/refunds",
+    "/v1/statements",
+)
 """What billing answers."""
 
 _TAIL: Final = re.compile(r"(?:/[A-Za-z0-9_-]{1,128}){0,4}")

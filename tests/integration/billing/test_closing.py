@@ -15,6 +15,7 @@ import msgspec
 import pytest
 from peppol.xsd import validate_xsd
 
+from services.billing.invoicing.audit import AuditEntry
 from services.billing.invoicing.closer import Closer
 from services.billing.invoicing.closing import Closing, ClosingState
 from services.billing.invoicing.ehf import ehf
@@ -62,7 +63,13 @@ class Office:
         await self.books.prepare()
         await self.ledger.prepare()
         for one in customers:
-            await self.books.put_customer(one)
+            await self.put(one)
+
+    async def put(self, one: Customer) -> None:
+        await self.books.put_customer(one, self.entry())
+
+    def entry(self) -> AuditEntry:
+        return AuditEntry(at=self.clock.now(), actor="0123456789abcdef", action="test", subject="test")
 
     async def use(self, *charges: list[Charge]) -> None:
         for some in charges:
@@ -79,7 +86,8 @@ class Office:
                 state=ClosingState.REQUESTED,
                 requested_at=self.clock.now(),
                 requested_by="0123456789abcdef",
-            )
+            ),
+            self.entry(),
         )
 
     async def close(self, period: Month) -> Closing:
@@ -227,7 +235,7 @@ async def test_a_close_goes_on_where_a_crash_left_it(
 async def test_members_that_close_at_the_same_time_charge_once_and_leave_no_gap(office: Office) -> None:
     names = [f"k{number:02}" for number in range(12)]
     for name in names:
-        await office.books.put_customer(customer(name, f"{name}-konto"))
+        await office.put(customer(name, f"{name}-konto"))
     await office.use(*[used(f"{name}-konto", range(n * 100, n * 100 + 5)) for n, name in enumerate(names)])
     await office.ask(OCTOBER)
 
@@ -256,26 +264,26 @@ async def test_what_is_told_says_no_word_of_a_message_or_a_person(office: Office
 
 async def test_a_close_without_a_price_is_refused_and_may_be_asked_for_again(office: Office) -> None:
     bad = msgspec.structs.replace(customer("vestvik", "fyr"), plan="unknown")
-    await office.books.put_customer(bad)
+    await office.put(bad)
     await office.use(used("fyr", range(3)))
     refused = await office.close(OCTOBER)
     assert refused.state is ClosingState.REFUSED
     assert refused.faults == ("customer vestvik: there is no plan unknown",)
     assert await office.books.invoices() == []
-    await office.books.put_customer(customer("vestvik", "fyr"))
+    await office.put(customer("vestvik", "fyr"))
     assert (await office.close(OCTOBER)).state is ClosingState.CLOSED
 
 
 async def test_an_account_has_one_customer(office: Office) -> None:
     with pytest.raises(Refused, match="account_taken"):
-        await office.books.put_customer(customer("other", "havn"))
+        await office.put(customer("other", "havn"))
 
 
 async def test_an_account_without_customer_waits_for_one(office: Office) -> None:
     await office.use(used("nobody", range(7)))
     await office.close(OCTOBER)
     assert await office.books.invoices() == []
-    await office.books.put_customer(customer("late", "nobody"))
+    await office.put(customer("late", "nobody"))
     office.clock = ManualClock(FIRST_OF_DECEMBER)
     await office.close(NOVEMBER)
     lines = (await office.books.invoices())[0].invoice.lines

@@ -1,0 +1,81 @@
+"""What an account may read of the books, for the front door alone.
+
+GET /internal/v1/usage?month=YYYY-MM       what it used in a month, the current one if none is named
+GET /internal/v1/invoices                  the newest invoices of its customer
+GET /internal/v1/invoices/{number}         one
+GET /internal/v1/invoices/{number}/ehf     its document
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from services.billing.api import views
+from services.billing.api.guard import Guard, json
+from services.billing.invoicing.store import Books, Issued
+from services.billing.usage.store import UsageStore
+from shared.clock import Clock
+from shared.errors import Refused
+from shared.ids import AccountId
+from shared.internal import Scope
+from shared.money.periods import Day, first_day, last_day, month_of, parse_month
+
+MOST: Final = 100
+"""Most invoices in one answer."""
+_MOST_DIGITS: Final = 12
+
+
+class AccountReads:
+    """Another account's invoice is answered as one that does not exist."""
+
+    def __init__(self, ledger: UsageStore, books: Books, clock: Clock) -> None:
+        self._ledger = ledger
+        self._books = books
+        self._clock = clock
+
+    def routes(self, guard: Guard) -> list[Route]:
+        """For the application."""
+        return [
+            Route(path, guard(Scope.READ, handle), methods=["GET"])
+            for path, handle in (
+                ("/internal/v1/usage", self._usage),
+                ("/internal/v1/invoices", self._invoices),
+                ("/internal/v1/invoices/{number}", self._invoice),
+                ("/internal/v1/invoices/{number}/ehf", self._ehf),
+            )
+        ]
+
+    async def _usage(self, account: AccountId, request: Request) -> Response:
+        asked = request.query_params.get("month")
+        month = month_of(self._clock.now()) if asked is None else parse_month(asked)
+        first, last = Day(first_day(month).isoformat()), Day(last_day(month).isoformat())
+        return json(views.usage(month, await self._ledger.totals([account], first, last)))
+
+    async def _invoices(self, account: AccountId, _: Request) -> Response:
+        found = await self._books.invoices(account=account, limit=MOST)
+        return json({"invoices": [views.invoice(one) for one in found]})
+
+    async def _invoice(self, account: AccountId, request: Request) -> Response:
+        return json(views.invoice(await one_invoice(self._books, request, account)))
+
+    async def _ehf(self, account: AccountId, request: Request) -> Response:
+        return document(await one_invoice(self._books, request, account))
+
+
+async def one_invoice(books: Books, request: Request, account: AccountId | None = None) -> Issued:
+    """The invoice of the path. Raises `Refused` (`not_found`)."""
+    number = request.path_params["number"]
+    if number.isascii() and number.isdecimal() and len(number) <= _MOST_DIGITS:
+        issued = await books.invoice(int(number), account)
+        if issued is not None:
+            return issued
+    raise Refused("not_found", "there is no such invoice")
+
+
+def document(issued: Issued) -> Response:
+    """The EHF document, to the octet as it was issued."""
+    return Response(issued.document, media_type="application/xml")

@@ -1,0 +1,226 @@
+"""The internal API over HTTP: what accounts read, what finance orders."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from itertools import product
+from pathlib import Path
+from random import SystemRandom
+from typing import Any
+
+import httpx
+import msgspec
+import pytest
+from prometheus_client import CollectorRegistry
+
+from services.billing.api.role import build_api
+from services.billing.invoicing.closer import Closer
+from services.billing.invoicing.store import Books
+from services.billing.pricing.book import EXAMPLE, read_prices
+from services.billing.usage.store import UsageStore
+from shared.clock import ManualClock, SystemClock
+from shared.http import HttpServer
+from shared.ids import GATEWAY, AccountId
+from shared.internal import ACTOR, HEADER, Scope, sign
+from shared.kafka.metrics import KafkaMetrics
+from shared.money.periods import month_of, moved
+from shared.service import Context
+from shared.stores.mongodb import MongoStore
+from tests.integration.billing.conftest import Outbox
+from tests.unit.billing.building import charge
+from tests.unit.billing.invoices import SELLER
+
+SECRET = b"s" * 32
+KARI = "0123456789abcdef"
+RECORD: dict[str, Any] = {
+    "name": "Nordvik kommune",
+    "organisation_number": "984066910",
+    "address": {"street": "Rådhusgata 1", "postal_code": "9008", "city": "Tromsø"},
+    "plan": "standard",
+    "accounts": ["skole"],
+}
+NOW = SystemClock().now()
+THIS_MONTH = month_of(NOW)
+LAST_MONTH = moved(THIS_MONTH, -1)
+
+
+class Api:
+    """The front door's side of a running role `api`, and the roles that work on the same books."""
+
+    def __init__(self, client: httpx.AsyncClient, mongo: MongoStore) -> None:
+        self.client = client
+        self.mongo = mongo
+
+    async def finance(self, method: str, path: str, body: object = None, **named: Any) -> httpx.Response:
+        return await self.ask(method, f"/internal/finance/{path}", GATEWAY, Scope.FINANCE, body, **named)
+
+    async def account(self, path: str, account: str = "skole") -> httpx.Response:
+        return await self.ask("GET", f"/internal/v1/{path}", AccountId(account), Scope.READ)
+
+    async def ask(
+        self,
+        method: str,
+        path: str,
+        account: AccountId,
+        scope: Scope,
+        body: object = None,
+        content: bytes | None = None,
+    ) -> httpx.Response:
+        headers = {HEADER: sign(SECRET, account, scope, SystemClock().now()), ACTOR: KARI}
+        if content is None and body is not None:
+            content = msgspec.json.encode(body)
+        return await self.client.request(method, path, headers=headers, content=content)
+
+    async def use(self, account: str, count: int) -> None:
+        one = msgspec.structs.replace(charge(account=AccountId(account)), accepted_at=NOW)
+        charges = [msgspec.structs.replace(one, message_id=charge(number).message_id) for number in range(count)]
+        await UsageStore(self.mongo).record(charges, NOW)
+
+    async def work(self) -> None:
+        books, ledger = Books(self.mongo), UsageStore(self.mongo)
+        closer = Closer(books, ledger, Outbox().send, ManualClock(NOW), read_prices(EXAMPLE), SELLER)
+        while await closer.step():
+            pass
+
+
+@pytest.fixture
+async def api(mongodb: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Api]:
+    secret = tmp_path / "secret"
+    secret.write_bytes(SECRET)
+    values = {
+        "HEALTH_PORT": "0",
+        "MONGODB": mongodb,
+        "KEY_STORE": str(tmp_path / "keys"),
+        "BILLING_API_PORT": "0",
+        "INTERNAL_SECRET": str(secret),
+    }
+    for name, value in values.items():
+        monkeypatch.setenv(f"BUDSTIKKE_{name}", value)
+    registry = CollectorRegistry()
+    components = list(build_api(Context(SystemClock(), SystemRandom(), registry, KafkaMetrics(registry))))
+    for component in components:
+        await component.start()
+    (server,) = [component for component in components if isinstance(component, HttpServer)]
+    (mongo,) = [component for component in components if isinstance(component, MongoStore)]
+    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{server.port}", trust_env=False) as client:
+        yield Api(client, mongo)
+    for name in await mongo.database.list_collection_names():
+        await mongo.database[name].delete_many({})  # to make the indexes anew costs more than the test
+    for component in reversed(components):
+        await component.stop(5.0)
+
+
+async def test_from_a_customers_record_to_the_document_of_its_invoice(api: Api) -> None:
+    assert (await api.finance("POST", "customers/nordvik", RECORD)).status_code == 200
+    await api.use("skole", 12)
+    used = (await api.account(f"usage?month={THIS_MONTH}")).json()
+    assert (used["messages"], used["parts"], len(used["days"])) == (12, 12, 1)
+
+    asked = await api.finance("POST", f"periods/{THIS_MONTH}/close", {"early": True})
+    assert (asked.status_code, asked.json()["state"]) == (202, "requested")
+    await api.work()
+    done = await api.finance("POST", f"periods/{THIS_MONTH}/close", {"early": True})
+    assert (done.status_code, done.json()["state"]) == (200, "closed")
+    assert done.json()["figures"]["net"] == 12 * 51
+
+    (invoice,) = (await api.account("invoices")).json()["invoices"]
+    assert (invoice["number"], invoice["net"], invoice["customer"]) == (100001, 612, "nordvik")
+    assert (await api.account("invoices/100001")).json() == invoice
+    document = await api.account("invoices/100001/ehf")
+    assert document.headers["content-type"] == "application/xml"
+    assert document.content == (await api.finance("GET", "invoices/100001/ehf")).content
+    assert (await api.finance("GET", f"invoices?period={THIS_MONTH}")).json()["invoices"] == [invoice]
+    entries = (await api.finance("GET", "audit")).json()["entries"]
+    assert [(entry["actor"], entry["action"], entry["subject"]) for entry in entries] == [
+        (KARI, "period.close", THIS_MONTH),
+        (KARI, "customer.set", "nordvik"),
+    ]
+
+
+async def test_an_account_sees_its_own_alone(api: Api) -> None:
+    await api.finance("POST", "customers/nordvik", RECORD)
+    await api.use("skole", 1)
+    await api.finance("POST", f"periods/{THIS_MONTH}/close", {"early": True})
+    await api.work()
+    assert (await api.account("invoices", "havn")).json() == {"invoices": []}
+    assert (await api.account("invoices/100001", "havn")).status_code == 404
+    assert (await api.account("invoices/100001/ehf", "havn")).status_code == 404
+    assert (await api.account("usage", "havn")).json()["parts"] == 0
+
+
+async def test_no_account_orders_what_finance_orders(api: Api) -> None:
+    orders = (("GET", "customers"), ("POST", f"periods/{THIS_MONTH}/close"), ("GET", "audit"))
+    for (method, path), scope, account in product(orders, (Scope.READ, Scope.MANAGE), ("skole", GATEWAY)):
+        answer = await api.ask(method, f"/internal/finance/{path}", AccountId(account), scope, {})
+        assert answer.status_code == 403
+    assert (await api.client.get("/internal/finance/customers")).status_code == 401
+
+
+@pytest.mark.parametrize(
+    ("change", "pointer", "code"),
+    [
+        ({"organisation_number": "984066911"}, "/organisation_number", "invalid_organisation_number"),
+        ({"organisation_number": "9840"}, "/organisation_number", "invalid_value"),
+        ({"gln": "7080000000006"}, "/gln", "invalid_gln"),
+        ({"plan": "gold"}, "/plan", "unknown_value"),
+        ({"accounts": []}, "/accounts", "invalid_value"),
+        ({"accounts": ["a", "a"]}, "/accounts", "duplicate_value"),
+        ({"name": "Nord\x07vik"}, "/name", "wrong_form"),
+        ({"payment_days": 61}, "/payment_days", "invalid_value"),
+        ({"subscriptions": [{"code": "gold", "since": "2026-11-01"}]}, "/subscriptions/0/code", "unknown_value"),
+        (
+            {"subscriptions": [{"code": "gateway", "since": "2026-11-02", "until": "2026-11-01"}]},
+            "/subscriptions/0/until",
+            "out_of_range",
+        ),
+    ],
+)
+async def test_a_record_that_is_not_right_is_refused_and_nothing_is_kept(
+    api: Api, change: dict[str, object], pointer: str, code: str
+) -> None:
+    answer = await api.finance("POST", "customers/nordvik", RECORD | change)
+    assert answer.status_code == 422
+    assert [(error["pointer"], error["code"]) for error in answer.json()["errors"]] == [(pointer, code)]
+    assert (await api.finance("GET", "customers/nordvik")).status_code == 404
+    assert (await api.finance("GET", "audit")).json() == {"entries": []}
+
+
+@pytest.mark.parametrize(
+    ("content", "status"), [(b"{", 422), (b'{"early": 1}', 422), (b'{"soon": true}', 422), (b" " * 70_000, 413)]
+)
+async def test_a_body_that_cannot_be_read_is_refused(api: Api, content: bytes, status: int) -> None:
+    answer = await api.finance("POST", f"periods/{LAST_MONTH}/close", content=content)
+    assert answer.status_code == status
+    assert (await api.finance("GET", "periods")).json() == {"periods": []}
+
+
+async def test_a_month_is_closed_when_it_is_over_and_each_account_has_a_customer(api: Api) -> None:
+    await api.use("skole", 1)
+    over = await api.finance("POST", f"periods/{THIS_MONTH}/close", {})
+    assert (over.status_code, over.json()["code"]) == (409, "period_not_over")
+    begun = await api.finance("POST", f"periods/{moved(THIS_MONTH, 1)}/close", {"early": True})
+    assert (begun.status_code, begun.json()["code"]) == (409, "period_not_begun")
+    lacking = await api.finance("POST", f"periods/{THIS_MONTH}/close", {"early": True})
+    assert (lacking.status_code, lacking.json()["code"]) == (409, "account_without_customer")
+    assert [error["message"] for error in lacking.json()["errors"]] == ["account skole"]
+    left = await api.finance("POST", f"periods/{THIS_MONTH}/close", {"early": True, "leave": ["skole"]})
+    assert left.status_code == 202
+    assert (await api.finance("POST", "periods/2026-13/close", {})).status_code == 422
+    assert (await api.finance("GET", f"periods/{LAST_MONTH}")).status_code == 404
+
+
+async def test_a_subscription_cannot_begin_in_a_month_that_is_closed(api: Api) -> None:
+    await api.finance("POST", f"periods/{LAST_MONTH}/close", {})
+    late = RECORD | {"subscriptions": [{"code": "gateway", "since": f"{LAST_MONTH}-15"}]}
+    answer = await api.finance("POST", "customers/nordvik", late)
+    assert [error["code"] for error in answer.json()["errors"]] == ["period_closed"]
+    good = RECORD | {"subscriptions": [{"code": "gateway", "since": f"{THIS_MONTH}-01"}]}
+    assert (await api.finance("POST", "customers/nordvik", good)).status_code == 200
+
+
+async def test_an_account_is_one_customers(api: Api) -> None:
+    await api.finance("POST", "customers/nordvik", RECORD)
+    taken = await api.finance("POST", "customers/sandvik", RECORD)
+    assert (taken.status_code, taken.json()["code"]) == (409, "account_taken")
+    assert [one["customer_id"] for one in (await api.finance("GET", "customers")).json()["customers"]] == ["nordvik"]
+    assert (await api.finance("POST", "customers/Sandvik!", RECORD)).status_code == 404
