@@ -13,7 +13,7 @@ import sys
 import tempfile
 import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -42,7 +42,8 @@ from shared.contracts.codec import Writer
 from shared.contracts.topics import LOCAL, client_pair, client_requests, requests, specs
 from shared.contracts.words import Lane
 from shared.ids import AccountId
-from shared.kafka.chosen import ChosenRunner, Done, Lot
+from shared.kafka.choice import Done, Lot
+from shared.kafka.chosen import ChosenRunner
 from shared.kafka.metrics import KafkaMetrics
 from shared.kafka.record import Output
 from shared.kafka.sending import Sender
@@ -57,14 +58,33 @@ _ACCOUNTS = 10
 _MOST = Rates(Amount(1e6, 1e6), Amount(1e7, 1e7))
 
 
-class _Listing:
-    """Accounts without a database."""
+class _Accounts:
+    """Accounts that nobody changes."""
 
     def __init__(self, accounts: Sequence[Account]) -> None:
-        self._accounts = accounts
+        self._accounts: Mapping[AccountId, Account] = {one.account_id: one for one in accounts}
 
-    async def accounts(self, limit: int, after: str | None) -> Sequence[Account]:
-        return self._accounts if after is None else ()
+    def of(self, account_id: AccountId) -> Account | None:
+        return self._accounts.get(account_id)
+
+    def all(self) -> Sequence[Account]:
+        return list(self._accounts.values())
+
+    async def up_to_date(self) -> bool:
+        return True
+
+
+class _Everything:
+    """All shares, for ever."""
+
+    def epoch_of(self, share: int) -> int | None:
+        return 1
+
+    def holds(self, share: int, epoch: int) -> bool:
+        return True
+
+    async def let_go(self, kept: Collection[int]) -> None:
+        return
 
 
 class _Counting:
@@ -121,7 +141,8 @@ async def _measure(kafka: str, mongodb: str, folder: Path, count: int, keyed: bo
     await rows.prepare()
     sealer = Sealer(FileKeyStore(folder / "keys"), clock)
     claims = Claims(rows, sealer, clock, IdempotencyMetrics(registry))
-    clients = Clients(_Listing(accounts), partial(partitions, connection), clock)
+    told = _Accounts(accounts)
+    clients = Clients(told, told.up_to_date, _Everything(), partial(partitions, connection), clock)
     valkey = ValkeyStore("redis://127.0.0.1:9/0", needed=False)
     limiter = Limiter(SharedBuckets(valkey), clock, LimitMetrics(registry), default=_MOST, processes=1)
     handler = _Counting(
@@ -156,7 +177,7 @@ async def _measure(kafka: str, mongodb: str, folder: Path, count: int, keyed: bo
     runner = ChosenRunner(
         connection=connection,
         group=f"bench.{run}",
-        choose=clients.choose,
+        choice=clients,
         handle=handler,
         requires={requests(Lane.STANDARD): 4},
         clock=clock,

@@ -1,34 +1,60 @@
-"""Whose systems may come in over Kafka, and where: accounts from the database, their topics from the broker."""
+"""Whose systems may come in over Kafka, where, and which of it this process reads: the `Choice` of the role."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Final, Protocol
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from typing import Protocol
 
 import msgspec
 
 from services.ingest.accounts.account import Account
+from services.ingest.clients.sharing import share_of
 from shared.clock import Clock
 from shared.contracts.topics import client_events, client_requests
-from shared.contracts.words import AccountState
 from shared.errors import TryLater
+from shared.ids import AccountId
+from shared.kafka.record import TopicPartition
 
-_PAGE: Final = 1000
+
+class Accounts(Protocol):
+    """`ToldAccounts`."""
+
+    def of(self, account_id: AccountId) -> Account | None:
+        """The account, if it is known and not closed."""
+        ...
+
+    def all(self) -> Sequence[Account]:
+        """Those that are not closed."""
+        ...
 
 
-class Listing(Protocol):
-    """`AccountListing`."""
+class Shares(Protocol):
+    """`HeldShares`."""
 
-    async def accounts(self, limit: int, after: str | None) -> Sequence[Account]:
-        """A page, by id."""
+    def epoch_of(self, share: int) -> int | None:
+        """The epoch of a share that is to be read here."""
+        ...
+
+    def holds(self, share: int, epoch: int) -> bool:
+        """Whether nobody else can have it now."""
+        ...
+
+    async def let_go(self, kept: Collection[int]) -> None:
+        """Of all others nothing is in hand any more."""
         ...
 
 
 class Client(msgspec.Struct, frozen=True):
-    """An account with its pair of topics."""
+    """An account, and how many partitions there are for what it is told."""
 
     account: Account
-    request_partitions: int
+    event_partitions: int
+
+
+class Pair(msgspec.Struct, frozen=True):
+    """The topics of an account, as far as they concern who writes to it."""
+
+    account_id: AccountId
     event_partitions: int
 
 
@@ -37,46 +63,70 @@ Partitions = Callable[[Sequence[str]], Awaitable[Mapping[str, int]]]
 
 
 class Clients:
-    """The accounts that have a pair of topics and are not closed. Suspended ones stay: they are told so."""
+    """The accounts that have a pair of topics and are not closed. Suspended ones stay: they are told so.
 
-    def __init__(self, listing: Listing, partitions: Partitions, clock: Clock, *, ttl: float = 10.0) -> None:
-        """`ttl`: seconds for which the last answer counts while there is no newer one."""
-        self._listing = listing
+    A term is the epoch of the partition's share.
+    """
+
+    def __init__(
+        self,
+        accounts: Accounts,
+        up_to_date: Callable[[], Awaitable[bool]],
+        shares: Shares,
+        partitions: Partitions,
+        clock: Clock,
+        *,
+        ttl: float = 10.0,
+    ) -> None:
+        """`up_to_date` says whether `accounts` know all that was told before; `ttl`: seconds for which they count when
+        they do not, or nobody can say.
+        """
+        self._accounts = accounts
+        self._up_to_date = up_to_date
+        self._shares = shares
         self._partitions = partitions
         self._clock = clock
         self._ttl = ttl
-        self._by_topic: dict[str, Client] = {}
-        self._asked_at: float | None = None
+        self._pairs: dict[str, Pair] = {}
+        self._known_at: float | None = None
 
-    async def choose(self) -> Mapping[str, int]:
-        """The topics of requests to be read now, with their partitions. Raises `TryLater`."""
+    async def choose(self) -> Mapping[TopicPartition, int]:
+        """The partitions of requests to be read here now. Raises `TryLater`."""
         asked_at = self._clock.monotonic()
-        accounts = await self._accounts()
+        if await self._up_to_date():
+            self._known_at = asked_at
+        accounts = self._accounts.all()
         names = [name(one.account_id) for one in accounts for name in (client_requests, client_events)]
         found = await self._partitions(names) if names else {}
-        by_topic = {}
+        self._pairs.clear()
+        chosen = {}
         for account in accounts:
             asked, told = client_requests(account.account_id), client_events(account.account_id)
-            if asked in found and told in found:
-                by_topic[asked] = Client(account, found[asked], found[told])
-        self._by_topic, self._asked_at = by_topic, asked_at
-        return {topic: client.request_partitions for topic, client in by_topic.items()}
+            if asked not in found or told not in found:
+                continue
+            self._pairs[asked] = Pair(account.account_id, found[told])
+            for number in range(found[asked]):
+                partition = TopicPartition(asked, number)
+                epoch = self._shares.epoch_of(share_of(partition))
+                if epoch is not None:
+                    chosen[partition] = epoch
+        return chosen
+
+    def holds(self, partition: TopicPartition, term: int) -> bool:
+        """Whether nobody else can be reading the partition."""
+        return self._shares.holds(share_of(partition), term)
+
+    async def applied(self, chosen: Mapping[TopicPartition, int]) -> None:
+        """Give back shares of which nothing is in hand, where that is wanted. Raises `TryLater`."""
+        await self._shares.let_go({share_of(partition) for partition in chosen})
 
     def of(self, topic: str) -> Client | None:
-        """Whose topic this is; None once it is nobody's any more.
+        """Whose topic this is, as the account is now; None once it is nobody's any more.
 
         Raises `TryLater` (`accounts_unavailable`) when that has not been known for too long.
         """
-        if self._asked_at is None or self._clock.monotonic() - self._asked_at >= self._ttl:
-            raise TryLater("accounts_unavailable", "accounts cannot be looked up")
-        return self._by_topic.get(topic)
-
-    async def _accounts(self) -> Sequence[Account]:
-        accounts: list[Account] = []
-        after: str | None = None
-        while True:
-            page = await self._listing.accounts(_PAGE, after)
-            accounts += [one for one in page if one.state is not AccountState.CLOSED]
-            if len(page) < _PAGE:
-                return accounts
-            after = page[-1].account_id
+        if self._known_at is None or self._clock.monotonic() - self._known_at >= self._ttl:
+            raise TryLater("accounts_unavailable", "what is known of accounts is too old")
+        pair = self._pairs.get(topic)
+        account = self._accounts.of(pair.account_id) if pair is not None else None
+        return None if pair is None or account is None else Client(account, pair.event_partitions)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from prometheus_client import CollectorRegistry, Counter
+from prometheus_client import CollectorRegistry, Counter, Gauge
 
 from shared.contracts.words import Lane
 
@@ -30,4 +30,9 @@ class ClientMetrics:
         self.messages = {lane: messages.labels(lane) for lane in Lane}
         self.answers_failed = Counter(
             "ingest_client_answers_failed", "Batches of refusals that could not be written", registry=registry
+        )
+        self.shares = Gauge(
+            "ingest_client_shares",
+            "Shares of all client systems' partitions that this process reads, of 64",
+            registry=registry,
         )

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import os
+import secrets
+import socket
 from collections.abc import Sequence
 from functools import partial
 from typing import Final
 
-from services.ingest.accounts.listing import AccountListing
 from services.ingest.accounts.store import DATABASE
+from services.ingest.clients.accounts import ToldAccounts, read_account
 from services.ingest.clients.choosing import Clients
+from services.ingest.clients.holding import HeldShares
+from services.ingest.clients.leases import ShareLeases
 from services.ingest.clients.metrics import ClientMetrics
 from services.ingest.clients.naming import Naming
 from services.ingest.clients.taking import SOURCE, TakeOver
@@ -20,12 +25,13 @@ from services.ingest.limits.metrics import LimitMetrics
 from services.ingest.limits.shared import SharedBuckets
 from services.ingest.settings import ClientsSettings
 from shared.contracts.codec import Writer
-from shared.contracts.topics import requests
+from shared.contracts.topics import ACCOUNTS, requests
 from shared.contracts.words import Lane
 from shared.kafka.chosen import ChosenRunner
 from shared.kafka.sending import Sender
 from shared.kafka.settings import KafkaSettings
 from shared.kafka.topics import partitions
+from shared.kafka.whole import WholeTopics
 from shared.lifecycle import Component, Prepare
 from shared.privacy.keys import FileKeyStore
 from shared.privacy.sealing import Sealer
@@ -54,7 +60,20 @@ def build_clients(context: Context) -> Sequence[Component]:
     rows = ClaimStore(mongo.database)
     claims = Claims(rows, sealer, clock, IdempotencyMetrics(context.registry))
     connection = KafkaSettings(bootstrap=settings.kafka, client_id=GROUP)
-    clients = Clients(AccountListing(mongo), partial(partitions, connection), clock)
+    metrics = ClientMetrics(context.registry)
+    accounts = ToldAccounts()
+    reader = WholeTopics(
+        connection=KafkaSettings(bootstrap=settings.kafka, client_id=f"{GROUP}.accounts"),
+        name=f"{GROUP}.accounts",
+        topics=[ACCOUNTS],
+        decode=read_account,
+        apply=accounts.apply,
+        clock=clock,
+        metrics=context.kafka_metrics,
+    )
+    leases = ShareLeases(mongo.database, f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}")
+    shares = HeldShares(leases, clock, metrics)
+    clients = Clients(accounts, reader.up_to_date, shares, partial(partitions, connection), clock)
     limiter = Limiter(
         SharedBuckets(valkey),
         clock,
@@ -71,12 +90,12 @@ def build_clients(context: Context) -> Sequence[Component]:
         sealer=sealer,
         writer=Writer(SOURCE),
         partitions=settings.message_partitions,
-        metrics=ClientMetrics(context.registry),
+        metrics=metrics,
     )
     runner = ChosenRunner(
         connection=connection,
         group=GROUP,
-        choose=clients.choose,
+        choice=clients,
         handle=take_over,
         requires=dict.fromkeys([requests(lane) for lane in Lane], settings.message_partitions),
         clock=clock,
@@ -84,4 +103,14 @@ def build_clients(context: Context) -> Sequence[Component]:
         max_batch=settings.clients_batch,
         random=context.random,
     )
-    return [mongo, valkey, Prepare("idempotency indexes", rows.prepare), *senders.values(), answers, runner]
+    return [
+        mongo,
+        valkey,
+        Prepare("idempotency indexes", rows.prepare),
+        Prepare("client shares' rows", leases.prepare),
+        *senders.values(),
+        answers,
+        reader,
+        shares,
+        runner,
+    ]

@@ -24,7 +24,7 @@ from shared.contracts.topics import requests
 from shared.contracts.words import Door, Lane
 from shared.errors import BudstikkeError, TryLater
 from shared.ids import partition_of
-from shared.kafka.chosen import Done, Lot
+from shared.kafka.choice import Done, Lot
 from shared.kafka.record import Output, Record
 from shared.privacy.sealing import Sealer
 from shared.telemetry.logs import get_log
@@ -68,6 +68,9 @@ class TakeOver:
     Per batch: read and check each record, within its account's limits; name the requests (one round trip for all
     idempotency keys); write the messages; write the refusals, each account's for itself. Then the batch is finished. A
     batch that is done twice writes the same ids twice, which the ledger and the message log know.
+
+    Nothing is written of a partition that somebody else may be reading by now (`Clients.holds`): who slept for long
+    finds the accounts as they were then.
 
     An account beyond its limits waits, and nobody with it. An account whose refusals cannot be written waits too:
     until its topic is back, or it is no longer chosen.
@@ -154,6 +157,8 @@ class TakeOver:
             else:
                 await self._add(one, named, outputs.setdefault(one.draft.lane, []))
                 self._note(reading, client, one)
+        if not all(self._holds(reading) for reading in readings):
+            raise TryLater("client_share_lost", "somebody else may be reading a partition of this batch")
         await asyncio.gather(*(self._send[lane](records, deadline=_SEND_SECONDS) for lane, records in outputs.items()))
         for lane, records in outputs.items():
             self._metrics.messages[lane].inc(len(records))
@@ -195,6 +200,8 @@ class TakeOver:
         """Write the refusals of one account. One that cannot be told keeps its records."""
         if not reading.answers:
             return Done(reading.count, reading.wait)
+        if not self._holds(reading):
+            return Done(0, _AGAIN_SECONDS)
         try:
             await self._answer(reading.answers, deadline=_ANSWER_SECONDS)
         except BudstikkeError as error:
@@ -202,6 +209,9 @@ class TakeOver:
             _log.warning("client_not_answered", topic=reading.lot.partition.topic, code=error.code)
             return Done(0, _AGAIN_SECONDS)
         return Done(reading.count, reading.wait)
+
+    def _holds(self, reading: Reading) -> bool:
+        return self._clients.holds(reading.lot.partition, reading.lot.term)
 
     def _refuse(self, reading: Reading, client: Client, record: Record, why: Rejected) -> None:
         self._metrics.refused.inc()

@@ -1,14 +1,16 @@
-"""What a runner over chosen topics does, on a cluster in memory or a real one."""
+"""What a runner over chosen partitions does, on a cluster in memory or a real one."""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 
 import pytest
 
 from shared.clock import SystemClock
 from shared.errors import TryLater
-from shared.kafka.chosen import ChosenRunner, Done, Lot
+from shared.kafka.choice import Done, Lot
+from shared.kafka.chosen import ChosenRunner
 from shared.kafka.port import Mark
 from shared.kafka.record import TopicPartition
 from tests.support import wait_until
@@ -20,21 +22,39 @@ class Shop:
 
     def __init__(self) -> None:
         self.topics: dict[str, int] = {}
+        self.terms: dict[str, int] = {}
+        self.lost: set[str] = set()  # topics whose term is over, though nobody has said so yet
         self.choice_fails = False
         self.asked = 0
+        self.applied_last: set[str] = set()
         self.fails = 0
         self.waits: dict[str, float] = {}
         self.most: dict[str, int] = {}
         self.done: list[tuple[str, str]] = []
         self.lots: list[int] = []
+        self.at_work: asyncio.Event | None = None  # set while a batch waits for `go_on`
+        self.go_on = asyncio.Event()
 
-    async def choose(self) -> Mapping[str, int]:
+    async def choose(self) -> Mapping[TopicPartition, int]:
         self.asked += 1
         if self.choice_fails:
             raise TryLater("accounts_unavailable", "away")
-        return dict(self.topics)
+        return {
+            TopicPartition(topic, number): self.terms.get(topic, 0)
+            for topic, count in self.topics.items()
+            for number in range(count)
+        }
+
+    def holds(self, partition: TopicPartition, term: int) -> bool:
+        return partition.topic not in self.lost and term == self.terms.get(partition.topic, 0)
+
+    async def applied(self, chosen: Mapping[TopicPartition, int]) -> None:
+        self.applied_last = {partition.topic for partition in chosen}
 
     async def handle(self, lots: Sequence[Lot]) -> Sequence[Done]:
+        if self.at_work is not None:
+            self.at_work.set()
+            await self.go_on.wait()
         if self.fails:
             self.fails -= 1
             raise TryLater("broker_unavailable", "away")
@@ -55,7 +75,7 @@ async def runner(kit: Kit, shop: Shop, group: str) -> ChosenRunner:
     made = ChosenRunner(
         connection=kit.settings,
         group=group,
-        choose=shop.choose,
+        choice=shop,
         handle=shop.handle,
         requires={await kit.topic(): 1},
         clock=SystemClock(),
@@ -75,7 +95,7 @@ class ChosenBehaviour:
     """Inherit, and bring a fixture `kit`."""
 
     @pytest.fixture
-    def shop(self) -> Shop:
+    async def shop(self) -> Shop:
         return Shop()
 
     async def test_a_topic_that_joins_is_read_from_its_beginning_beside_the_others(self, kit: Kit, shop: Shop) -> None:
@@ -100,22 +120,99 @@ class ChosenBehaviour:
         await runner(kit, shop, group)
         await kit.write(topic, "a")
         await wait_until(lambda: shop.values(topic) == ["a"], 20.0)
-
-        async def committed() -> bool:
-            return await kit.truth.committed(group, topic, 0) == 1
-
-        await wait_until(committed, 20.0)
         shop.topics = {other: 1}
-        await kit.write(other, "x")
-        await wait_until(lambda: shop.values(other) == ["x"], 20.0)
-        asked = shop.asked
-        await wait_until(lambda: shop.asked >= asked + 2)  # what was asked for first is applied by now
+        await wait_until(lambda: shop.applied_last == {other}, 20.0)
+        assert await kit.truth.committed(group, topic, 0) == 1
         await kit.write(topic, "b")
         await kit.write(other, "y")
-        await wait_until(lambda: shop.values(other) == ["x", "y"], 20.0)
+        await wait_until(lambda: shop.values(other) == ["y"], 20.0)
         assert shop.values(topic) == ["a"]
         shop.topics = {topic: 1, other: 1}
         await wait_until(lambda: shop.values(topic) == ["a", "b"], 20.0)
+
+    async def test_what_leaves_is_let_go_when_its_running_batch_is_finished_and_committed(
+        self, kit: Kit, shop: Shop
+    ) -> None:
+        topic, other = await kit.topic(), await kit.topic()
+        shop.topics, shop.at_work = {topic: 1, other: 1}, asyncio.Event()
+        group = kit.group()
+        await runner(kit, shop, group)
+        await kit.write(topic, "a", "b")
+        await asyncio.wait_for(shop.at_work.wait(), 20.0)
+        shop.topics, asked = {other: 1}, shop.asked
+        await wait_until(lambda: shop.asked > asked, 20.0)
+        assert shop.applied_last == {topic, other}
+        shop.go_on.set()
+        await wait_until(lambda: shop.applied_last == {other}, 20.0)
+        assert shop.values(topic) == ["a", "b"]
+        assert await kit.truth.committed(group, topic, 0) == 2
+
+    async def test_without_anything_left_to_read_it_waits_for_the_next_choice(self, kit: Kit, shop: Shop) -> None:
+        topic, group = await kit.topic(), kit.group()
+        shop.topics = {topic: 1}
+        made = await runner(kit, shop, group)
+        await kit.write(topic, "a")
+        await wait_until(lambda: shop.values(topic) == ["a"], 20.0)
+        shop.topics = {}
+        await wait_until(lambda: shop.applied_last == set(), 20.0)
+        await kit.write(topic, "b")
+        assert made.health().ready
+        shop.topics = {topic: 1}
+        await wait_until(lambda: shop.values(topic) == ["a", "b"], 20.0)
+
+    async def test_what_is_lost_is_neither_handed_out_nor_committed_and_holds_up_nobody(
+        self, kit: Kit, shop: Shop
+    ) -> None:
+        lost, other = await kit.topic(), await kit.topic()
+        shop.topics, shop.at_work = {lost: 1, other: 1}, asyncio.Event()
+        group = kit.group()
+        await runner(kit, shop, group)
+        await kit.write(lost, "a")
+        await asyncio.wait_for(shop.at_work.wait(), 20.0)
+        shop.lost = {lost}
+        shop.go_on.set()
+        await wait_until(lambda: shop.values(lost) == ["a"], 20.0)  # the handler was at it, and has to see for itself
+        await kit.write(lost, "b")
+        await kit.write(other, "x")
+
+        async def committed() -> bool:
+            return await kit.truth.committed(group, other, 0) == 1
+
+        await wait_until(committed, 20.0)
+        assert shop.values(lost) == ["a"]
+        assert await kit.truth.committed(group, lost, 0) is None
+        shop.lost = set()  # it was not lost after all
+        await wait_until(lambda: shop.values(lost) == ["a", "b"], 20.0)
+
+    async def test_what_is_lost_while_its_batch_waits_is_not_handled_again(self, kit: Kit, shop: Shop) -> None:
+        lost, other = await kit.topic(), await kit.topic()
+        await kit.write(lost, "a")
+        await kit.write(other, "x")
+        shop.topics, shop.at_work, shop.fails = {lost: 1, other: 1}, asyncio.Event(), 1
+        await runner(kit, shop, kit.group())
+        await asyncio.wait_for(shop.at_work.wait(), 20.0)
+        shop.lost = {lost}
+        shop.go_on.set()
+        await wait_until(lambda: shop.values(other) == ["x"], 20.0)
+        assert shop.values(lost) == []
+
+    async def test_with_a_new_term_a_partition_is_read_on_from_what_is_committed(self, kit: Kit, shop: Shop) -> None:
+        topic, group = await kit.topic(), kit.group()
+        shop.topics, shop.waits, shop.most = {topic: 1}, {topic: 60.0}, {topic: 2}
+        await kit.write(topic, "a", "b", "c", "d", "e")
+        await runner(kit, shop, group)
+
+        async def committed() -> bool:
+            return await kit.truth.committed(group, topic, 0) == 2
+
+        await wait_until(committed, 20.0)
+        consumer = kit.keep(kit.cluster.consumer(group, assignor="roundrobin"))
+        await consumer.start()
+        consumer.assign([TopicPartition(topic, 0)])
+        shop.lost = {topic}
+        await consumer.commit({TopicPartition(topic, 0): Mark(4)})  # as somebody would who had it in between
+        shop.lost, shop.terms, shop.most = set(), {topic: 1}, {}
+        await wait_until(lambda: shop.values(topic) == ["a", "b", "e"], 20.0)
 
     async def test_a_successor_goes_on_where_the_last_one_stopped(self, kit: Kit, shop: Shop) -> None:
         topic = await kit.topic()

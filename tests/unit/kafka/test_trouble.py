@@ -3,18 +3,33 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Protocol
 
 import pytest
 
 from shared.errors import Fatal, TryLater
 from shared.kafka import partition_worker
+from shared.kafka.choice import Done, Lot
+from shared.kafka.chosen import ChosenRunner
 from shared.kafka.memory import MemoryCluster
 from shared.kafka.port import ProducerLost, TopicSpec
-from shared.kafka.record import Output, Received
+from shared.kafka.record import Output, Received, Record, TopicPartition
+from shared.kafka.whole import WholeTopics
+from shared.lifecycle import Health
 from tests.support import wait_until
 from tests.unit.kafka.behaviour_transactional import numbers
-from tests.unit.kafka.kit import Kit, copies_to
+from tests.unit.kafka.kit import Kit, copies_to, text
+
+
+class Reading(Protocol):
+    """Any component that reads."""
+
+    async def wait(self) -> None: ...
+
+    def health(self) -> Health: ...
 
 
 class Faults:
@@ -123,19 +138,115 @@ async def test_commits_that_fail_are_made_up_for_by_later_ones(kit: Kit, memory:
     assert runner.health().live
 
 
-async def test_polls_that_fail_for_long_end_the_stage(kit: Kit, memory: MemoryCluster) -> None:
-    source = await kit.topic()
-    runner = await kit.transactional([source], copies_to("x"), stall_after=0.3)
-    await wait_until(lambda: runner.health().ready)
+class Sleepy:
+    """Time that leaps, as for a process that was stopped for long."""
+
+    def __init__(self) -> None:
+        self.slept = 0.0
+
+    def now(self) -> datetime:
+        return datetime.now(UTC)
+
+    def monotonic(self) -> float:
+        return time.monotonic() + self.slept
+
+
+async def stage_of(kit: Kit, topic: str, seen: list[str]) -> Reading:
+    async def handle(batch: Sequence[Received[str]]) -> Sequence[Output]:
+        seen.extend(received.event for received in batch)
+        return ()
+
+    return await kit.transactional([topic], handle, stall_after=20.0)
+
+
+async def whole_of(kit: Kit, topic: str, seen: list[str]) -> Reading:
+    def apply(record: Record, event: str | None) -> None:
+        seen.append(event or "")
+
+    reader = WholeTopics(
+        connection=kit.settings,
+        name=kit.group(),
+        topics=[topic],
+        decode=text,
+        apply=apply,
+        clock=kit.clock,
+        metrics=kit.metrics,
+        stall_after=20.0,
+        cluster=kit.cluster,
+    )
+    kit.on_close(reader.stop, 2.0)
+    await reader.start()
+    return reader
+
+
+async def chosen_of(kit: Kit, topic: str, seen: list[str]) -> Reading:
+    class All:
+        async def choose(self) -> Mapping[TopicPartition, int]:
+            return {TopicPartition(topic, 0): 1}
+
+        def holds(self, partition: TopicPartition, term: int) -> bool:
+            return True
+
+        async def applied(self, chosen: Mapping[TopicPartition, int]) -> None:
+            pass
+
+    async def handle(lots: Sequence[Lot]) -> Sequence[Done]:
+        seen.extend((record.value or b"").decode() for lot in lots for record in lot.records)
+        return [Done(len(lot.records)) for lot in lots]
+
+    runner = ChosenRunner(
+        connection=kit.settings,
+        group=kit.group(),
+        choice=All(),
+        handle=handle,
+        requires={topic: 1},
+        clock=kit.clock,
+        metrics=kit.metrics,
+        stall_after=20.0,
+        cluster=kit.cluster,
+    )
+    kit.on_close(runner.stop, 2.0)
+    await runner.start()
+    return runner
+
+
+@pytest.mark.parametrize("reader_of", [stage_of, whole_of, chosen_of])
+async def test_a_poll_that_fails_behind_a_long_sleep_does_not_end_the_reader(
+    kit: Kit, memory: MemoryCluster, reader_of: Callable[[Kit, str, list[str]], Awaitable[Reading]]
+) -> None:
+    kit.clock = clock = Sleepy()
+    topic, seen = await kit.topic(), list[str]()
+    reader = await reader_of(kit, topic, seen)
+    await kit.write(topic, "a")
+    await wait_until(lambda: seen == ["a"])
+    for _ in range(2):
+        clock.slept += 3600.0
+        memory.before = faults = Faults("poll", 1, 2, error=TryLater("kafka_unavailable", "away"))
+        await wait_until(lambda faults=faults: faults.count > 2)  # type: ignore[misc]
+    await kit.write(topic, "b")
+    await wait_until(lambda: seen == ["a", "b"])
+    assert reader.health().live
+
+
+@pytest.mark.parametrize("reader_of", [stage_of, whole_of, chosen_of])
+async def test_polls_that_fail_one_after_the_other_end_the_reader(
+    kit: Kit, memory: MemoryCluster, reader_of: Callable[[Kit, str, list[str]], Awaitable[Reading]]
+) -> None:
+    kit.clock = clock = Sleepy()
+    topic, seen = await kit.topic(), list[str]()
+    reader = await reader_of(kit, topic, seen)
+    await kit.write(topic, "a")
+    await wait_until(lambda: seen == ["a"])
 
     async def fail(operation: str) -> None:
         if operation == "poll":
+            clock.slept += 4.0
             raise TryLater("kafka_unavailable", "away")
 
     memory.before = fail
     with pytest.raises(Fatal, match="kafka_unreadable"):
-        await asyncio.wait_for(runner.wait(), 10.0)
-    assert not runner.health().live
+        await asyncio.wait_for(reader.wait(), 10.0)
+    assert not reader.health().live
 
 
 async def test_an_offset_that_retention_has_deleted_ends_the_stage(kit: Kit, memory: MemoryCluster) -> None:

@@ -5,57 +5,16 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-from collections.abc import AsyncIterator
-from pathlib import Path
 
-import pytest
 from aiokafka.admin import AIOKafkaAdminClient
-from prometheus_client import CollectorRegistry
 
 from deploy.local.kafka import Kafka
 from services.ingest.accounts.account import Limits
-from services.ingest.accounts.store import DATABASE, AccountStore
 from services.ingest.idempotency.key import IdempotencyKey, row_id
-from shared.clock import SystemClock
-from shared.contracts.topics import LOCAL, client_requests, specs
-from shared.contracts.words import AccountState, Door, Lane
-from shared.ids import AccountId
-from shared.kafka.metrics import KafkaMetrics
-from shared.kafka.sending import Sender
-from shared.kafka.settings import KafkaSettings
-from shared.kafka.topics import create
-from shared.stores.mongodb import MongoStore
-from tests.integration.ingest.clients.running import Room
+from shared.contracts.topics import client_requests
+from shared.contracts.words import Door, Lane
+from tests.integration.ingest.clients.running import TEXT, Room
 from tests.support import wait_until
-
-TEXT = {"to": "+4790000001", "text": "Hei"}
-
-
-@pytest.fixture(scope="session")
-def keys(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """One key store for all tests: what an earlier one left is read again by a later one."""
-    return tmp_path_factory.mktemp("keys")
-
-
-@pytest.fixture
-async def room(secured: Kafka, mongodb: str, tmp_path: Path, keys: Path) -> AsyncIterator[Room]:
-    connection = KafkaSettings(bootstrap=secured.bootstrap, client_id="test")
-    await create(connection, specs([], LOCAL))
-    mongo = MongoStore(mongodb, DATABASE)
-    await mongo.start()
-    sender = Sender(connection=connection, clock=SystemClock(), metrics=KafkaMetrics(CollectorRegistry()))
-    await sender.start()
-    made = Room(secured.bootstrap, mongodb, AccountStore(mongo), sender, tmp_path, keys)
-    try:
-        yield made
-    finally:
-        made.end()
-        await sender.stop(1.0)
-        await mongo.stop(5.0)
-
-
-async def close(room: Room, account_id: AccountId, state: AccountState) -> None:
-    await room.accounts._store.database.accounts.update_one({"_id": account_id}, {"$set": {"state": state}})
 
 
 async def test_a_request_becomes_messages_under_the_accounts_name(room: Room) -> None:
@@ -110,6 +69,7 @@ async def test_killed_twice_under_way_every_request_is_taken_over_under_one_id(r
         assert process.pid is not None
         os.kill(process.pid, signal.SIGKILL)
         await wait_until(lambda process=process: not process.running)  # type: ignore[misc]
+        await room.forget_leases()
     room.start()
     found = await room.wait_for(account, count)
     assert len({event.message_id for event in found}) == count
@@ -124,6 +84,7 @@ async def test_killed_requests_with_ids_keep_their_ids(room: Room) -> None:
     assert process.pid is not None
     os.kill(process.pid, signal.SIGKILL)
     await wait_until(lambda: not process.running)
+    await room.forget_leases()
     room.start()
     after = {event.message_id for event in await room.wait_for(account, 300)}
     assert before <= after
@@ -173,7 +134,7 @@ async def test_a_claim_that_cannot_be_read_is_one_requests_trouble_alone(room: R
     room.start()
     await room.publish(account, TEXT, key="damaged")
     await room.wait_for(account, 1)
-    rows = room.accounts._store.database.idempotency
+    rows = room.store.database.idempotency
     await rows.update_one({"_id": row_id(account, IdempotencyKey("damaged"))}, {"$set": {"body": b"\x01damaged"}})
     await room.publish(account, TEXT, key="damaged")
     await room.publish(account, TEXT, key="another")
@@ -193,8 +154,8 @@ async def test_a_topic_with_more_partitions_is_read_whole_and_one_without_its_pa
 
 async def test_a_closed_account_is_not_read_and_a_suspended_one_is_told(room: Room) -> None:
     closed, suspended, other = await room.account(), await room.account(), await room.account()
-    await close(room, closed, AccountState.CLOSED)
-    await close(room, suspended, AccountState.SUSPENDED)
+    await room.close(closed)
+    await room.suspend(suspended)
     for account in (closed, suspended, other):
         await room.publish(account, TEXT)
     room.start()
@@ -203,6 +164,29 @@ async def test_a_closed_account_is_not_read_and_a_suspended_one_is_told(room: Ro
     assert refusal["data"]["problem"]["code"] == "account_suspended"
     assert await room.asked(closed) == []
     assert await room.asked(suspended) == []
+
+
+async def test_accounts_that_come_and_change_while_the_role_runs_are_followed(room: Room) -> None:
+    room.start()
+    await room.ready()
+    account = await room.account()
+    await room.publish(account, TEXT)
+    await room.wait_for(account, 1)
+    await room.suspend(account)
+    await room.publish(account, TEXT)
+    (refusal,) = await room.answers(account, 1)
+    assert refusal["data"]["problem"]["code"] == "account_suspended"
+    await room.resume(account)
+    await room.publish(account, TEXT)
+    await room.wait_for(account, 2)
+    await room.close(account)
+    await wait_until(lambda: '"gone":1' in room.log(), 20.0)
+    await room.publish(account, TEXT)
+    other = await room.account()
+    await room.publish(other, TEXT)
+    await room.wait_for(other, 1)
+    assert len(await room.asked(account)) == 2
+    assert len(await room.answers(account, 1)) == 1
 
 
 async def test_an_account_beyond_its_limits_waits_and_nobody_with_it(room: Room) -> None:
