@@ -18,6 +18,7 @@ class Exit(IntEnum):
     UNREACHABLE = 3
     PARTLY_REFUSED = 4
     NOT_DELIVERED = 5
+    DIFFERENCES = 6
 
 
 EXITS: Final[Mapping[Exit, Explanation]] = {
@@ -39,6 +40,9 @@ EXITS: Final[Mapping[Exit, Explanation]] = {
     Exit.NOT_DELIVERED: Explanation(
         "waited, and not delivered: another final state, or none in time",
         "`budstikke status ID` tells the state and its reason; `--for` waits longer.",
+    ),
+    Exit.DIFFERENCES: Explanation(
+        "compared, and the two sides differ", "Look at each transaction that it names; nothing was changed."
     ),
 }
 """What each code means, and what to do."""

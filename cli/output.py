@@ -22,44 +22,42 @@ def sent(answer: Sent, *, colour: bool) -> Iterator[str]:
     rows = [("ID", "TO", "STATE", "PARTS", "CODING", "")]
     rows += [
         (
-            _clean(verdict.id),
-            _clean(verdict.to),
-            _clean(verdict.state),
-            _clean(verdict.parts),
-            _clean(verdict.coding),
-            f"{_clean(verdict.error.code)}: {_clean(verdict.error.message)}" if verdict.error else "",
+            clean(verdict.id),
+            clean(verdict.to),
+            clean(verdict.state),
+            clean(verdict.parts),
+            clean(verdict.coding),
+            f"{clean(verdict.error.code)}: {clean(verdict.error.message)}" if verdict.error else "",
         )
         for verdict in answer.messages
     ]
     states = ["", *(verdict.state for verdict in answer.messages)]
-    for line, state in zip(_aligned(rows), states, strict=True):
+    for line, state in zip(aligned(rows), states, strict=True):
         yield _paint(line, state, colour)
 
 
 def message(answer: Message, *, colour: bool) -> Iterator[str]:
     """The message, and below it the states it went through."""
-    yield _paint(f"{_clean(answer.id)}  {_clean(answer.state)}{_reason(answer.reason)}", answer.state, colour)
-    yield f"  to    {_clean(answer.to)}"
-    yield f"  from  {_clean(answer.sender)}"
-    rows = [(f"  {_clean(step.at)}", f"{_clean(step.state)}{_reason(step.reason)}") for step in answer.history]
-    yield from _aligned(rows)
+    yield _paint(f"{clean(answer.id)}  {clean(answer.state)}{_reason(answer.reason)}", answer.state, colour)
+    yield f"  to    {clean(answer.to)}"
+    yield f"  from  {clean(answer.sender)}"
+    rows = [(f"  {clean(step.at)}", f"{clean(step.state)}{_reason(step.reason)}") for step in answer.history]
+    yield from aligned(rows)
 
 
 def change(answer: Message, *, colour: bool) -> str:
     """One line for a message that has another state than before."""
-    line = f"{_clean(answer.id)}  {_clean(answer.to)}  {_clean(answer.state)}{_reason(answer.reason)}"
+    line = f"{clean(answer.id)}  {clean(answer.to)}  {clean(answer.state)}{_reason(answer.reason)}"
     return _paint(line, answer.state, colour)
 
 
 def problem(document: Problem) -> Iterator[str]:
     """Title and code, detail, and each field that is wrong."""
-    yield f"refused: {_clean(document.title)} ({_clean(document.code)})"
+    yield f"refused: {clean(document.title)} ({clean(document.code)})"
     if document.detail:
-        yield f"  {_clean(document.detail)}"
-    rows = [
-        (f"  {_clean(fault.pointer) or '/'}", _clean(fault.code), _clean(fault.message)) for fault in document.errors
-    ]
-    yield from _aligned(rows)
+        yield f"  {clean(document.detail)}"
+    rows = [(f"  {clean(fault.pointer) or '/'}", clean(fault.code), clean(fault.message)) for fault in document.errors]
+    yield from aligned(rows)
 
 
 def accounts(found: Sequence[Account]) -> Iterator[str]:
@@ -67,16 +65,16 @@ def accounts(found: Sequence[Account]) -> Iterator[str]:
     rows = [("ID", "ORGANISATION", "STATE", "FROM", "NAME", "SUSPENDED")]
     rows += [
         (
-            _clean(one.id),
-            _clean(one.organisation),
-            _clean(one.state),
-            _clean(one.default_sender),
-            _clean(one.name),
-            _clean(_parts(one.suspended)),
+            clean(one.id),
+            clean(one.organisation),
+            clean(one.state),
+            clean(one.default_sender),
+            clean(one.name),
+            clean(_parts(one.suspended)),
         )
         for one in found
     ]
-    yield from _aligned(rows)
+    yield from aligned(rows)
 
 
 def _parts(suspended: Suspended) -> str | None:
@@ -89,36 +87,36 @@ def keys(found: Sequence[Key]) -> Iterator[str]:
     rows = [("ID", "NAME", "FOR", "CREATED", "ENDS", "REVOKED", "LAST USED")]
     rows += [
         (
-            _clean(one.id),
-            _clean(one.name),
-            _clean(",".join(one.scopes)),
-            _clean(one.created_at),
-            _clean(one.expires_at),
-            _clean(one.revoked_at),
-            _clean(one.last_used_on),
+            clean(one.id),
+            clean(one.name),
+            clean(",".join(one.scopes)),
+            clean(one.created_at),
+            clean(one.expires_at),
+            clean(one.revoked_at),
+            clean(one.last_used_on),
         )
         for one in found
     ]
-    yield from _aligned(rows)
+    yield from aligned(rows)
 
 
 def staff(found: Sequence[Person]) -> Iterator[str]:
     """One line per personal key, under a heading; never the key itself."""
     rows = [("ID", "NAME", "ROLE", "CREATED", "REVOKED")]
     rows += [
-        (_clean(one.id), _clean(one.name), _clean(one.role), _clean(one.created_at), _clean(one.revoked_at))
-        for one in found
+        (clean(one.id), clean(one.name), clean(one.role), clean(one.created_at), clean(one.revoked_at)) for one in found
     ]
-    yield from _aligned(rows)
+    yield from aligned(rows)
 
 
-def _aligned(rows: Sequence[tuple[str, ...]]) -> Iterator[str]:
+def aligned(rows: Sequence[tuple[str, ...]]) -> Iterator[str]:
+    """Rows as lines, each column as wide as its widest cell."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
         yield "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
 
 
-def _clean(value: str | int | None) -> str:
+def clean(value: str | int | None) -> str:
     """The value as one line of printable characters."""
     if value is None:
         return _NONE
@@ -126,7 +124,7 @@ def _clean(value: str | int | None) -> str:
 
 
 def _reason(reason: str | None) -> str:
-    return f" ({_clean(reason)})" if reason else ""
+    return f" ({clean(reason)})" if reason else ""
 
 
 def _paint(line: str, state: str, colour: bool) -> str:

@@ -19,13 +19,14 @@ class UsageSettings(KafkaRoleSettings):
     )
 
 
+_TERMS = "TOML file of who keeps what of a premium charge; absent: the example beside the code"
+
+
 class PremiumSettings(KafkaRoleSettings):
     """Role `premium`."""
 
     mongodb: SecretStr = Field(description="MongoDB URI of the replica set")
-    premium_terms: Path | None = Field(
-        None, description="TOML file of who keeps what of a premium charge; absent: the example beside the code"
-    )
+    premium_terms: Path | None = Field(None, description=_TERMS)
 
 
 _PRICES = "TOML file of price plans and VAT; absent: the example beside the code"
@@ -48,6 +49,12 @@ class ApiSettings(RoleSettings):
     """Role `api`: internal reads and finance commands, for the front door alone."""
 
     mongodb: SecretStr = Field(description="MongoDB URI of the replica set")
+    key_store: Path = Field(description="directory of the file key store, for pseudonyms")
     prices: Path | None = Field(None, description=_PRICES)
+    premium_terms: Path | None = Field(None, description=_TERMS)
+    premium_export: str | None = Field(
+        None, pattern=r"^https?://.*\{date\}", description="address of Strex's daily file, with {date} for the day"
+    )
+    premium_export_key: SecretStr | None = Field(None, description="API key for that address")
     billing_api_port: int = Field(ge=0, le=65535, description="port of the internal HTTP API; 0 takes a free one")
     internal_secret: Path = Field(description="file with the secret that signs internal tokens, 32 octets or more")

@@ -11,6 +11,7 @@ from services.billing.api.guard import Guard
 from services.billing.database import DATABASE
 from services.billing.invoicing.commands import Commands
 from services.billing.invoicing.store import Books
+from services.billing.premium.api.building import premium_part
 from services.billing.pricing.book import EXAMPLE, read_prices
 from services.billing.settings import ApiSettings
 from services.billing.usage.store import UsageStore
@@ -27,13 +28,16 @@ def build_api(context: Context) -> Sequence[Component]:
     mongo = MongoStore(settings.mongodb.get_secret_value(), DATABASE)
     books, ledger = Books(mongo), UsageStore(mongo)
     commands = Commands(books, ledger, read_prices(settings.prices or EXAMPLE), context.clock)
-    guard = Guard(read_secret(settings.internal_secret), context.clock, STATUSES)
+    secret = read_secret(settings.internal_secret)
+    guard = Guard(secret, context.clock, STATUSES)
+    premium = premium_part(settings, mongo, secret, context.clock)
     server = HttpServer(
         "internal http",
         application(
             [
                 *AccountReads(ledger, books, context.clock).routes(guard),
                 *FinanceRoutes(commands, books).routes(guard),
+                *premium.routes,
             ]
         ),
         settings.host,
@@ -44,5 +48,6 @@ def build_api(context: Context) -> Sequence[Component]:
         mongo,
         Prepare("books indexes", books.prepare),
         Prepare("usage ledger indexes", ledger.prepare),
+        *premium.components,
         server,
     ]

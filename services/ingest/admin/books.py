@@ -14,7 +14,7 @@ from shared.errors import TryLater
 from shared.ids import GATEWAY
 from shared.internal import Scope
 
-_TAIL: Final = re.compile(r"[A-Za-z0-9_-]{1,128}(?:/[A-Za-z0-9_:.-]{1,200}){0,4}")
+_TAIL: Final = re.compile(r"[A-Za-z0-9_-]{1,128}(?:/[A-Za-z0-9_-][A-Za-z0-9_:.-]{0,199}){0,4}")
 _PATIENCE: Final = 60.0
 """Seconds: closing a month reads all of its entries."""
 _OWN_FAULTS: Final = frozenset({401, 403})

@@ -1,0 +1,164 @@
+"""The commands `premium`: books of charges on phone bills. For finance, but a refund: the seller asks for it."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+import typer
+
+from cli import books_output as output
+from cli.administering import KeyFile as StaffKeyFile
+from cli.books import PremiumBooks
+from cli.exits import HELP, Exit, Failure
+from cli.gateway import SECONDS, Gateway
+from cli.running import Api, Json, KeyFile, Timeout, failures, print_json, print_lines
+from cli.settings import ACCOUNT, STAFF, KeyNames, find_access
+
+_CROWNS: Final = re.compile(r"(-?)([0-9]{1,9})(?:\.([0-9]{2}))?")
+
+premium = typer.Typer(
+    help="Charges on phone bills: transactions, refunds, months, and the daily file of Strex.\n\nWith a staff key of "
+    "finance, but `refund`: only the company that sold the service asks for one, with its own key of scope admin."
+    "\n\n\b\nExamples:\n"
+    "  budstikke premium transactions --account demo --standing open\n"
+    "  budstikke premium show 4f0c7d9e-52ab-8d31-9c6e-7b1f0a2e6004\n"
+    "  budstikke premium refund 4f0c7d9e-52ab-8d31-9c6e-7b1f0a2e6004 --reason upheld_complaint\n"
+    "  budstikke premium refund --to +4790000001 --short-number 2002 --day 2026-10-12\n"
+    "  budstikke premium settle 2026-10\n"
+    "  budstikke premium settle 2026-10 --received 2026-11-20 --amount 25200.00\n"
+    "  budstikke premium statement 2026-10\n"
+    "  budstikke premium reconcile 2026-11-21\n",
+    epilog=HELP,
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+
+Month = Annotated[str, typer.Argument(metavar="MONTH", help="As 2026-10.")]
+
+
+@contextmanager
+def _books(
+    json: bool, api: str | None, key_file: Path | None, timeout: float, names: KeyNames
+) -> Iterator[PremiumBooks]:
+    with failures(json), Gateway(find_access(api, key_file, os.environ, names=names), seconds=timeout) as gateway:
+        yield PremiumBooks(gateway)
+
+
+def _show(json: bool, octets: bytes, lines: Callable[[], Iterable[str]]) -> None:
+    if json:
+        print_json(octets)
+    else:
+        print_lines(lines())
+
+
+@premium.command("transactions", epilog=HELP)
+def transactions(
+    account: Annotated[str | None, typer.Option("--account", metavar="ID", help="Of this account alone.")] = None,
+    standings: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--standing", help="open, not_billed, billed, reversing, reversed or disputed; may be given many times."
+        ),
+    ] = None,
+    json: Json = False,
+    api: Api = None,
+    key_file: StaffKeyFile = None,
+    timeout: Timeout = SECONDS,
+) -> None:
+    """List transactions, newest first."""
+    with _books(json, api, key_file, timeout, STAFF) as books:
+        for page, octets in books.transactions(account, standings or ()):
+            _show(json, octets, lambda page=page: output.transactions(page))  # type: ignore[misc]
+
+
+@premium.command("show", epilog=HELP)
+def show(
+    transaction: Annotated[str, typer.Argument(metavar="ID", help="Id of a transaction.")],
+    json: Json = False,
+    api: Api = None,
+    key_file: StaffKeyFile = None,
+    timeout: Timeout = SECONDS,
+) -> None:
+    """Show a transaction and what is booked of it, line by line."""
+    with _books(json, api, key_file, timeout, STAFF) as books:
+        answer, octets = books.transaction(transaction)
+        _show(json, octets, lambda: output.booked(answer))
+
+
+@premium.command("refund", epilog=HELP)
+def refund(
+    transaction: Annotated[str | None, typer.Argument(metavar="ID", help="Id of a transaction.")] = None,
+    to: Annotated[str | None, typer.Option("--to", metavar="NUMBER", help="Whose purchase, +47….")] = None,
+    short_number: Annotated[str | None, typer.Option("--short-number", help="By which short number.")] = None,
+    day: Annotated[str | None, typer.Option("--day", help="On which day, as 2026-10-12.")] = None,
+    reason: Annotated[str | None, typer.Option("--reason", help="A word, such as upheld_complaint.")] = None,
+    json: Json = False,
+    api: Api = None,
+    key_file: KeyFile = None,
+    timeout: Timeout = SECONDS,
+) -> None:
+    """Give a user the whole price back: of one transaction, or of all by a short number on a day. Once, always."""
+    given = {"transaction_id": transaction, "to": to, "short_number": short_number, "day": day, "reason": reason}
+    body: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
+    with _books(json, api, key_file, timeout, ACCOUNT) as books:
+        answer, octets = books.refund(body)
+        _show(json, octets, lambda: output.refunds(answer))
+
+
+@premium.command("settle", epilog=HELP)
+def settle(
+    month: Month,
+    received: Annotated[str | None, typer.Option("--received", metavar="DAY", help="When Strex paid for it.")] = None,
+    amount: Annotated[str | None, typer.Option("--amount", metavar="CROWNS", help="How much, as 25200.00.")] = None,
+    json: Json = False,
+    api: Api = None,
+    key_file: StaffKeyFile = None,
+    timeout: Timeout = SECONDS,
+) -> None:
+    """Close a month and state it; once Strex has paid, book that and decide the payouts. A repeat changes nothing."""
+    if (received is None) != (amount is None):
+        raise typer.BadParameter("give both, or neither", param_hint="--received and --amount")
+    with _books(json, api, key_file, timeout, STAFF) as books:
+        answer, octets = books.close(month)
+        if received is not None and amount is not None:
+            answer, octets = books.receive(month, received, _ore(amount))
+        _show(json, octets, lambda: output.month(answer))
+
+
+@premium.command("statement", epilog=HELP)
+def statement(
+    month: Month, json: Json = False, api: Api = None, key_file: StaffKeyFile = None, timeout: Timeout = SECONDS
+) -> None:
+    """Show a closed month: statements, settlement, payouts."""
+    with _books(json, api, key_file, timeout, STAFF) as books:
+        answer, octets = books.month(month)
+        _show(json, octets, lambda: output.month(answer))
+
+
+@premium.command("reconcile", epilog=HELP)
+def reconcile(
+    day: Annotated[str, typer.Argument(metavar="DAY", help="As 2026-11-21.")],
+    json: Json = False,
+    api: Api = None,
+    key_file: StaffKeyFile = None,
+    timeout: Timeout = SECONDS,
+) -> None:
+    """Compare the books of a day with the daily file of Strex. It names what differs and changes nothing."""
+    with _books(json, api, key_file, timeout, STAFF) as books:
+        answer, octets = books.reconcile(day)
+        _show(json, octets, lambda: output.report(answer))
+        if answer.report.findings or answer.report.unreadable:
+            raise Failure(Exit.DIFFERENCES)
+
+
+def _ore(text: str) -> int:
+    match = _CROWNS.fullmatch(text)
+    if match is None:
+        raise typer.BadParameter("must be crowns, as 25200.00", param_hint="--amount")
+    sign, whole, part = match.groups()
+    return (int(whole) * 100 + int(part or 0)) * (-1 if sign else 1)
