@@ -1,6 +1,7 @@
 """The roles as the services name them, and what each one's manifest has to hold.
 
-`python -m deploy.k8s.roles` makes the folders of roles that have none yet; their sizes are then to be thought of.
+`python -m deploy.k8s.roles` makes the folders of roles that have none yet, whose sizes are then to be thought of, and
+renews the list of components of those whose settings have changed.
 """
 
 from __future__ import annotations
@@ -8,7 +9,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -31,11 +32,13 @@ COMPONENTS: Final[Mapping[str, str]] = {
     "prices": "finance",
     "seller": "finance",
     "premium_terms": "finance",
+    "premium_agreements": "finance",
     "strex_key": "strex",
 }
 """By which component a role gets what a setting of it names. With a port beside that of its probes it is a server."""
 
 _ORDER: Final = ("role", "server", *dict.fromkeys(COMPONENTS.values()))
+_COMPONENTS: Final = re.compile(r"^components:\n(?:  - .+\n)+", re.MULTILINE)
 _SECONDS: Final = 60.0
 _KUSTOMIZATION: Final = """\
 apiVersion: kustomize.config.k8s.io/v1beta1
@@ -132,22 +135,37 @@ def components_of(kind: type[RoleSettings]) -> list[str]:
 
 def make(role: Role) -> None:
     """Write the folder of a role that has none, and name it in its service."""
-    components = "\n".join(f"  - ../../../components/{name}" for name in components_of(settings_of(role)))
     role.folder.mkdir(parents=True)
     for name, text in (("kustomization.yaml", _KUSTOMIZATION), ("deployment.yaml", _DEPLOYMENT)):
-        filled = text.format(service=role.service, role=role.name, components=components)
+        filled = text.format(service=role.service, role=role.name, components=_listed(role))
         (role.folder / name).write_text(filled, encoding="utf-8")
     names = "\n".join(f"  - {one.name}" for one in folders() if one.service == role.service)
     (role.folder.parent / "kustomization.yaml").write_text(_OF_SERVICE.format(roles=names), encoding="utf-8")
 
 
-def missing() -> Iterator[Role]:
-    """The roles that have no folder."""
+def renew(role: Role) -> bool:
+    """Bring the components of a role's folder in line with its settings; whether they were not."""
+    path = role.folder / "kustomization.yaml"
+    before = path.read_text(encoding="utf-8")
+    after = _COMPONENTS.sub(f"components:\n{_listed(role)}\n", before, count=1)
+    path.write_text(after, encoding="utf-8")
+    return after != before
+
+
+def _listed(role: Role) -> str:
+    return "\n".join(f"  - ../../../components/{name}" for name in components_of(settings_of(role)))
+
+
+def main() -> None:
+    """Make and renew, and say what."""
     there = set(folders())
-    return (role for role in roles() if role not in there)
+    for role in roles():
+        if role not in there:
+            make(role)
+            sys.stdout.write(f"made {role.folder.relative_to(ROOT)}\n")
+        elif renew(role):
+            sys.stdout.write(f"renewed {role.folder.relative_to(ROOT)}\n")
 
 
 if __name__ == "__main__":
-    for new in missing():
-        make(new)
-        sys.stdout.write(f"made {new.folder.relative_to(ROOT)}\n")
+    main()

@@ -86,7 +86,7 @@ def test_a_role_runs_its_services_image_under_its_own_name(role: Role) -> None:
 
 @EVERY_ROLE
 def test_a_role_reaches_what_its_settings_name_and_nothing_else(role: Role) -> None:
-    assert components(role) == components_of(settings_of(role)), f"the components of {role.folder.relative_to(ROOT)}"
+    assert components(role) == components_of(settings_of(role)), "run `python -m deploy.k8s.roles`"
 
 
 @EVERY_ROLE
@@ -122,3 +122,16 @@ def test_a_new_role_gets_a_folder_of_what_its_settings_ask_for(tmp_path: Path, m
         **read(BASE / "dlr/kustomization.yaml"),
         "resources": ["api", "relay"],
     }
+
+
+def test_a_role_whose_settings_have_changed_gets_the_components_of_the_new_ones(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(roles, "BASE", tmp_path)
+    role = Role("dispatch", "sender")
+    role.folder.mkdir(parents=True)
+    good = (BASE / "dispatch/sender/kustomization.yaml").read_text()
+    (role.folder / "kustomization.yaml").write_text(good.replace("/mongodb\n", "/valkey\n"))
+    assert roles.renew(role)
+    assert (role.folder / "kustomization.yaml").read_text() == good
+    assert not roles.renew(role)
