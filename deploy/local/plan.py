@@ -27,7 +27,7 @@ class Entry(msgspec.Struct, frozen=True):
 
 # Readers before writers: stopping goes the other way, from the door on.
 SERVICES = (
-    Entry("dlr", ("services.dlr", "status", "webhooks", "relay", "api"), Port.DLR_HEALTH, (Port.DLR_API,)),
+    Entry("dlr", ("services.dlr", "status", "webhooks", "relay", "inbound", "api"), Port.DLR_HEALTH, (Port.DLR_API,)),
     Entry("dispatch", ("services.dispatch", "router", "sender"), Port.DISPATCH_HEALTH),
     Entry("ingest.screening", ("services.ingest", "screening", "clients", "desk"), Port.SCREENING_HEALTH),
     Entry("ingest.api", ("services.ingest", "api"), Port.API_HEALTH, (Port.API,)),

@@ -1,4 +1,4 @@
-"""`python -m services.dlr <role>…`: roles `status`, `webhooks`, `relay` and `api`."""
+"""`python -m services.dlr <role>…`: roles `status`, `webhooks`, `relay`, `inbound` and `api`."""
 
 from __future__ import annotations
 
@@ -6,10 +6,17 @@ import sys
 
 from services.dlr.api.role import build_api
 from services.dlr.clients.role import build_relay
+from services.dlr.inbound.role import build_inbound
 from services.dlr.status.role import build_status
 from services.dlr.webhooks.role import build_webhooks
 from shared.service import serve
 
 if __name__ == "__main__":
-    roles = {"status": build_status, "webhooks": build_webhooks, "relay": build_relay, "api": build_api}
+    roles = {
+        "status": build_status,
+        "webhooks": build_webhooks,
+        "relay": build_relay,
+        "inbound": build_inbound,
+        "api": build_api,
+    }
     sys.exit(serve("dlr", roles, sys.argv[1:]))

@@ -43,6 +43,10 @@ class WebhookSettings(StoreRoleSettings):
     )
 
 
+class InboundSettings(StoreRoleSettings):
+    """Role `inbound`."""
+
+
 class RelaySettings(KafkaRoleSettings):
     """Role `relay`."""
 

@@ -1,0 +1,82 @@
+"""The role `inbound`: its parts put together."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from services.dlr.inbound.accounts import Accounts, read_account
+from services.dlr.inbound.inbound import Inbound, read_received
+from services.dlr.inbound.metrics import InboundMetrics
+from services.dlr.inbound.outputs import Outputs
+from services.dlr.inbound.refusing import Refusing
+from services.dlr.inbound.store import InboundStore
+from services.dlr.settings import InboundSettings
+from services.dlr.status.store import DATABASE
+from shared.contracts import topics
+from shared.contracts.words import LANE_OF, Category
+from shared.kafka.at_least_once import AtLeastOnceRunner
+from shared.kafka.sending import Sender
+from shared.kafka.settings import KafkaSettings
+from shared.kafka.whole import WholeTopics
+from shared.lifecycle import Component, Prepare
+from shared.privacy.keys import FileKeyStore
+from shared.privacy.pseudonyms import Pseudonyms
+from shared.privacy.sealing import Sealer
+from shared.service import Context
+from shared.settings import load
+from shared.stores.mongodb import MongoStore
+
+GROUP: Final = "dlr.inbound"
+
+
+def build_inbound(context: Context) -> Sequence[Component]:
+    """Components of the role, in the order of their start: nobody is answered before every account is known."""
+    settings = load(InboundSettings)
+    clock, partitions = context.clock, settings.message_partitions
+    connection = KafkaSettings(bootstrap=settings.kafka, client_id=GROUP)
+    mongo = MongoStore(settings.mongodb.get_secret_value(), DATABASE)
+    store = InboundStore(mongo)
+    keys = FileKeyStore(settings.key_store)
+    sealer, pseudonyms = Sealer(keys, clock), Pseudonyms(keys)
+    sender = Sender(connection=connection, clock=clock, metrics=context.kafka_metrics)
+    accounts = Accounts()
+    known = WholeTopics(
+        connection=connection,
+        name="accounts that answer",
+        topics=[topics.ACCOUNTS],
+        decode=read_account,
+        apply=accounts.apply,
+        clock=clock,
+        metrics=context.kafka_metrics,
+    )
+    inbound = Inbound(
+        store=store,
+        send=sender.send,
+        accounts=accounts,
+        refusing=Refusing(store, sealer, pseudonyms),
+        outputs=Outputs(sealer, partitions),
+        sealer=sealer,
+        pseudonyms=pseudonyms,
+        clock=clock,
+        metrics=InboundMetrics(context.registry),
+    )
+    runner = AtLeastOnceRunner(
+        connection=connection,
+        group=GROUP,
+        topics=[topics.INBOUND],
+        decode=read_received,
+        handle=inbound,
+        dead_letter_topic=topics.dead_letters,
+        requires={
+            **dict.fromkeys(
+                (topics.INBOUND_EVENTS, topics.PREMIUM_ORDERS, topics.requests(LANE_OF[Category.TRANSACTIONAL])),
+                partitions,
+            ),
+            topics.OPT_OUTS: 1,
+        },
+        clock=clock,
+        metrics=context.kafka_metrics,
+        random=context.random,
+    )
+    return [mongo, Prepare("indexes of incoming messages", store.prepare), known, sender, runner]
