@@ -41,6 +41,9 @@ class ApiSettings(LimitedSettings):
     billing_api: str = Field(
         "http://127.0.0.1:9", description="base URL of the role api of the service billing, which owns the books"
     )
+    premium_agreements: Path | None = Field(
+        None, description="file of the agreements by which accounts may charge; without it nobody may"
+    )
     trusted_proxies: str = Field(
         "", description="proxies whose X-Forwarded-For is believed: addresses or networks, with commas"
     )

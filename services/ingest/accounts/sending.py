@@ -17,8 +17,8 @@ class Stopped(StrEnum):
     PREMIUM = "premium_suspended"
 
 
-def stopped(account: Account, lane: Lane, sender: str, *, premium: bool = False) -> Stopped | None:
-    """The first thing that stands in the way, or None. Senders compare without regard to case."""
+def stopped(account: Account, lane: Lane | None, sender: str, *, premium: bool = False) -> Stopped | None:
+    """The first thing that stands in the way, or None; a charge has no lane. Senders compare without regard to case."""
     if account.state is not AccountState.ACTIVE:
         return Stopped.ACCOUNT
     stops = account.stops

@@ -24,6 +24,7 @@ from services.ingest.api.forwarding import Forwarding
 from services.ingest.api.messages import Quote
 from services.ingest.api.metrics import ApiMetrics
 from services.ingest.api.pages import POLICY, page
+from services.ingest.api.premium import PremiumDoor
 from services.ingest.api.problems import Code, Rejected
 from services.ingest.api.reading import MessageReader
 from services.ingest.api.submitting import PATH, Submit
@@ -43,6 +44,7 @@ def front_door(
     submit: Submit,
     reader: MessageReader,
     forwarding: Forwarding,
+    premium: PremiumDoor,
     metrics: ApiMetrics,
     admin: ASGIApp | None = None,
 ) -> ASGIApp:
@@ -80,6 +82,7 @@ def front_door(
             Route(PATH, submit, methods=["POST"]),
             Route(f"{PATH}/{{id}}", read, methods=["GET"]),
             Route("/v1/quotes", quote, methods=["POST"]),
+            *premium.routes(),
             *forwarding.routes(),
             Route("/openapi.json", openapi, methods=["GET"]),
             Route("/docs", docs, methods=["GET"]),

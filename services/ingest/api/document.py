@@ -11,6 +11,9 @@ from typing import Any, Final
 from services.ingest.accounts.keys import Scope
 from services.ingest.api import examples
 from services.ingest.api.messages import MessageNow, Messages, Quote, QuoteBody, SendBody
+from services.ingest.api.premium_document import REFUSALS as PREMIUM_REFUSALS
+from services.ingest.api.premium_document import SCHEMAS as PREMIUM_SCHEMAS
+from services.ingest.api.premium_document import premium_paths
 from services.ingest.api.problems import KINDS, RETRY_SECONDS, Code
 from services.ingest.idempotency.key import LONGEST as LONGEST_KEY
 from shared.contracts.openapi.parts import added, parts
@@ -41,6 +44,14 @@ _REPLAYED: Final = {
         "schema": {"type": "string", "enum": ["true"]},
     }
 }
+_IDEMPOTENCY_KEY: Final = parameter(
+    "Idempotency-Key",
+    "header",
+    "Your name for this request, best a random one; not a number or a name of somebody. For 72 hours a repeat with the "
+    "same body, however its JSON is written, gets the same ids.",
+    {"type": "string", "minLength": 1, "maxLength": LONGEST_KEY, "pattern": "^[!-~]+$"},
+    example="5f0c1e7a-7d0b-4c39-9f38-1a2b3c4d5e6f",
+)
 _HEADERS: Final[dict[str, Json]] = {
     "401": {"WWW-Authenticate": {"description": "The ways in.", "schema": {"type": "string"}}},
     "429": {**_RETRY_AFTER, **_LIMITS},
@@ -58,6 +69,7 @@ def document(title: str, version: str) -> Json:
         "paths": {
             "/v1/messages": {"post": _submit()},
             "/v1/quotes": {"post": _quote()},
+            **premium_paths(_ordering),
         },
         "components": {
             "securitySchemes": {
@@ -97,14 +109,7 @@ def _submit() -> Json:
                 "If true: the same answer, without ids, and nothing is sent.",
                 {"type": "boolean", "default": False},
             ),
-            parameter(
-                "Idempotency-Key",
-                "header",
-                "Your name for this request, best a random one; not a number or a name of somebody. For 72 hours a "
-                "repeat with the same body, however its JSON is written, gets the same ids.",
-                {"type": "string", "minLength": 1, "maxLength": LONGEST_KEY, "pattern": "^[!-~]+$"},
-                example="5f0c1e7a-7d0b-4c39-9f38-1a2b3c4d5e6f",
-            ),
+            _IDEMPOTENCY_KEY,
         ],
         "requestBody": taken(SendBody, examples.SEND),
         "responses": {
@@ -138,6 +143,24 @@ def _quote() -> Json:
         "responses": {
             "200": given("Parts, coding, and the characters that force Unicode.", Quote, examples.QUOTED),
             **_refused(*_OF_BODIES, *_OF_KEYS),
+        },
+    }
+
+
+def _ordering(operation_id: str, summary: str, body: Json, answer: Json) -> Json:
+    """A call that orders a premium transaction."""
+    return {
+        "operationId": operation_id,
+        "summary": summary,
+        "description": "202 means that the order is stored safely. After 503, or without an answer, it may have been "
+        "taken: the same request with the same `Idempotency-Key` is the same transaction, and nobody pays twice.",
+        "tags": ["premium"],
+        "security": _needs(Scope.SEND),
+        "parameters": [_IDEMPOTENCY_KEY],
+        "requestBody": body,
+        "responses": {
+            "202": {**answer, "headers": {**_REPLAYED, **_LIMITS}},
+            **_refused(*PREMIUM_REFUSALS, *_OF_BODIES, *_OF_KEYS),
         },
     }
 
@@ -190,7 +213,7 @@ def _with_headers(responses: Json) -> Json:
 
 
 def _schemas() -> dict[str, Any]:
-    described = schemas([SendBody, Messages, MessageNow, QuoteBody, Quote])
+    described = schemas([SendBody, Messages, MessageNow, QuoteBody, Quote, *PREMIUM_SCHEMAS])
     for name in _NOT_YET:
         del described["SendBody"]["properties"][name]
     return described

@@ -36,6 +36,14 @@ FIELDS: Final[Mapping[FieldCode, Explanation]] = {
         "Give one key of 1 to 128 visible ASCII characters, best a random one.",
     ),
     FieldCode.SUSPENDED: Explanation("The lane or the sender is suspended.", "Use another, or ask us."),
+    FieldCode.CONSENT_MISSING: Explanation(
+        "The charge does not show how the user agreed, or shows it in two ways.",
+        "Give either `id` and `one_time_password`, or `consent_ref`.",
+    ),
+    FieldCode.NOT_AGREED: Explanation(
+        "No agreement of the account covers the service on that short number.",
+        "Take a service that is agreed, or ask us.",
+    ),
     FieldCode.NOT_AVAILABLE: Explanation("The field is not available yet.", "Leave it out."),
     FieldCode.INVALID_CURSOR: Explanation(
         "The cursor is none that a list gave out.", "Use the cursor of the page before as it is, or begin anew."

@@ -22,6 +22,8 @@ class Code(StrEnum):
     ACCOUNT_SUSPENDED = "account_suspended"
     LANE_SUSPENDED = "lane_suspended"
     SENDER_SUSPENDED = "sender_suspended"
+    PREMIUM_SUSPENDED = "premium_suspended"
+    PREMIUM_NOT_AGREED = "premium_not_agreed"
     NOT_FOUND = "not_found"
     METHOD_NOT_ALLOWED = "method_not_allowed"
     IDEMPOTENCY_KEY_REUSED = "idempotency_key_reused"
@@ -54,6 +56,15 @@ KINDS: Final[Mapping[Code, Kind]] = {
     ),
     Code.SENDER_SUSPENDED: Kind(
         403, "Sender suspended", "The account may not send as this sender for now.", "Use another sender, or ask us."
+    ),
+    Code.PREMIUM_SUSPENDED: Kind(
+        403, "Premium suspended", "The account may not charge for now; it may still read.", "Ask us to resume it."
+    ),
+    Code.PREMIUM_NOT_AGREED: Kind(
+        403,
+        "No premium agreement",
+        "The account has no agreement to charge for this service on this short number.",
+        "Check `service_code` and `short_number`, or ask us for an agreement.",
     ),
     Code.NOT_FOUND: Kind(
         404,
@@ -135,6 +146,8 @@ class FieldCode(StrEnum):
     INVALID_URL = "invalid_url"
     INVALID_IDEMPOTENCY_KEY = "invalid_idempotency_key"
     SUSPENDED = "suspended"
+    CONSENT_MISSING = "consent_missing"
+    NOT_AGREED = "not_agreed"
     NOT_AVAILABLE = "not_available"
     INVALID_CURSOR = "invalid_cursor"
 

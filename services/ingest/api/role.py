@@ -22,18 +22,20 @@ from services.ingest.api.forwarding import BOOKS, WEBHOOKS, Forwarding, Target
 from services.ingest.api.gathering import Gathering
 from services.ingest.api.metrics import ApiMetrics
 from services.ingest.api.owner import Owner
+from services.ingest.api.premium import PremiumDoor
 from services.ingest.api.proxies import Proxied, networks
 from services.ingest.api.reading import MessageReader
 from services.ingest.api.recent import Recent
 from services.ingest.api.submitting import Submit
-from services.ingest.idempotency.claims import Claims
 from services.ingest.desk.decisions import Decisions
 from services.ingest.desk.listing import HoldListing
+from services.ingest.idempotency.claims import Claims
 from services.ingest.idempotency.metrics import IdempotencyMetrics
 from services.ingest.idempotency.store import ClaimStore
 from services.ingest.limits.limiter import Limiter
 from services.ingest.limits.metrics import LimitMetrics
 from services.ingest.limits.shared import SharedBuckets
+from services.ingest.premium import agreements
 from services.ingest.settings import ApiSettings
 from shared.contracts.codec import Writer
 from shared.contracts.words import Lane
@@ -43,9 +45,9 @@ from shared.kafka.sending import Sender
 from shared.kafka.settings import KafkaSettings
 from shared.lifecycle import Component, Prepare
 from shared.privacy.keys import FileKeyStore
+from shared.privacy.pseudonyms import Pseudonyms
 from shared.privacy.sealing import Sealer
 from shared.service import Context
-from shared.privacy.pseudonyms import Pseudonyms
 from shared.settings import load, read_secret
 from shared.stores.mongodb import MongoStore
 from shared.stores.valkey import ValkeyStore
@@ -84,16 +86,16 @@ def build_api(context: Context) -> Sequence[Component]:
     relay = AccountRelay(store, senders[Lane.STANDARD].send, Writer(SOURCE), context.clock)
     secret = read_secret(settings.internal_secret)
     books = Owner(settings.billing_api, secret, context.clock, service="billing")
-    office = Office(
-        actors=Actors(accounts.staff, view, failures, context.clock),
     sealer = Sealer(FileKeyStore(settings.key_store), context.clock)
     book = AccountBook(store, context.clock, relay.wake)
+    office = Office(
+        actors=Actors(accounts.staff, view, failures, context.clock),
         book=book,
         listing=AccountListing(store),
-        clock=context.clock,
-        random=secrets.token_bytes,
         holds=HoldListing(store, sealer),
         decisions=Decisions(store, book, context.clock),
+        clock=context.clock,
+        random=secrets.token_bytes,
         books=books,
     )
     rows = ClaimStore(store.database)
@@ -113,6 +115,17 @@ def build_api(context: Context) -> Sequence[Component]:
         Writer(SOURCE),
         context.clock,
     )
+    premium = PremiumDoor(
+        view=view,
+        agreements=agreements.load(settings.premium_agreements),
+        limiter=limiter,
+        claims=claims,
+        send=senders[Lane.EXPRESS].send,
+        sealer=sealer,
+        pseudonyms=Pseudonyms(FileKeyStore(settings.key_store)),
+        clock=context.clock,
+        partitions=settings.message_partitions,
+    )
     owner = Owner(settings.dlr_api, secret, context.clock)
     door = Proxied(
         front_door(
@@ -126,6 +139,7 @@ def build_api(context: Context) -> Sequence[Component]:
                     *(Target(prefix, books, "books_unavailable") for prefix in BOOKS),
                 ],
             ),
+            premium,
             metrics,
             admin_app(office, VERSION),
         ),

@@ -90,12 +90,14 @@ async def open_door(
 
 
 @asynccontextmanager
-async def calling(url: str, mongodb: str, folder: Path, scopes: frozenset[Scope] = ALL_SCOPES) -> AsyncIterator[Caller]:
+async def calling(
+    url: str, mongodb: str, folder: Path, scopes: frozenset[Scope] = ALL_SCOPES, account_id: AccountId | None = None
+) -> AsyncIterator[Caller]:
     """A new account with a key."""
     store = MongoStore(mongodb, DATABASE)
     await store.start()
     accounts = AccountStore(store)
-    account = Account(AccountId(f"a{secrets.token_hex(6)}"), "Test", default_sender="Test")
+    account = Account(account_id or AccountId(f"a{secrets.token_hex(6)}"), "Test", default_sender="Test")
     key = make(secrets.token_bytes)
     await accounts.add_account(account)
     await accounts.add_key(Key(key.key_id, account.account_id, key.digest, scopes, CLOCK.now()))

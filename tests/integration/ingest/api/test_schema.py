@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+import secrets
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
 import msgspec
@@ -17,6 +18,7 @@ from schemathesis.schemas import BaseSchema
 from services.ingest.accounts.keys import ALL_SCOPES, Scope
 from services.ingest.api.app import TITLE, VERSION
 from services.ingest.api.document import document
+from shared.ids import AccountId
 from tests.integration.ingest.api.behind import Behind, open_owner
 from tests.integration.ingest.api.conformity import ask, calls_of, named, with_input
 from tests.integration.ingest.api.conftest import Caller, calling, open_door
@@ -26,6 +28,8 @@ CALLS = calls_of(DOCUMENT)
 WITH_INPUT = with_input(DOCUMENT)
 KNOWN = "99999999"
 REAL = {"to": KNOWN, "from": None, "url": "https://example.no/sms"}
+CHARGED = {"price": 4200, "service_code": "06002", "invoice_text": "Buss"}
+UNPAID = ("short_number", "id", "one_time_password", "text")
 GOOD = {200, 201, 202, 204}
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -50,6 +54,9 @@ class Known(msgspec.Struct, frozen=True):
             case.query.pop("cursor", None)
         if isinstance(case.body, dict):
             case.body |= {name: value for name, value in REAL.items() if name in case.body}
+            if "/premium/" in case.path:
+                case.body |= CHARGED | ({"consent_ref": "avtale"} if case.path.endswith("/charges") else {})
+                case.body = {name: value for name, value in case.body.items() if name not in UNPAID}
         return case
 
     async def ask(self, method: str, path: str, mode: GenerationMode, change: Callable[[Case], Case]) -> set[int]:
@@ -66,6 +73,8 @@ class Place(msgspec.Struct, frozen=True):
     owner: Behind
     mongodb: str
     folder: Path
+    accounts: Iterator[AccountId]
+    """Ids of accounts to come, who may charge."""
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -73,19 +82,25 @@ async def place(
     kafka: str, mongodb: str, valkey: str, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[Place]:
     folder = tmp_path_factory.mktemp("schema")
+    accounts = [AccountId(f"a{secrets.token_hex(6)}") for _ in range(3 * len(CALLS))]
+    agreement = {"merchant_id": "mer_test", "short_numbers": ["2002"], "service_codes": ["06002"]}
+    agreements = [{**agreement, "account": account} for account in accounts]
+    (folder / "agreements.yaml").write_bytes(msgspec.json.encode({"agreements": agreements}))
     with pytest.MonkeyPatch.context() as monkeypatch:
+        monkeypatch.setenv("BUDSTIKKE_PREMIUM_AGREEMENTS", str(folder / "agreements.yaml"))
         async with (
             open_owner(mongodb, valkey, folder, monkeypatch) as owner,
             open_door(kafka, mongodb, folder, monkeypatch, owner.url, valkey) as url,
         ):
             served = await asyncio.to_thread(requests.get, f"{url}/openapi.json", timeout=10)
-            yield Place(url, from_dict(served.json()), owner, mongodb, folder)
+            yield Place(url, from_dict(served.json()), owner, mongodb, folder, iter(accounts))
 
 
 @pytest_asyncio.fixture(loop_scope="module")
 async def known(place: Place) -> AsyncIterator[Known]:
     """A new customer with a message, an endpoint and a parked delivery."""
-    async with calling(place.url, place.mongodb, place.folder, ALL_SCOPES | {Scope.ADMIN}) as caller:
+    scopes, account_id = ALL_SCOPES | {Scope.ADMIN}, next(place.accounts)
+    async with calling(place.url, place.mongodb, place.folder, scopes, account_id) as caller:
         sent = await caller.http.post("/v1/messages", json={"to": KNOWN, "text": "Hei"})
         made = await caller.http.post("/v1/webhooks", json={"url": place.owner.receiver})
         endpoint = made.json()["id"]

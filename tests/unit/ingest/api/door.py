@@ -23,6 +23,7 @@ from services.ingest.api.forwarding import WEBHOOKS, Forwarding, Target
 from services.ingest.api.gathering import Gathering
 from services.ingest.api.metrics import ApiMetrics
 from services.ingest.api.owner import Owner
+from services.ingest.api.premium import PremiumDoor
 from services.ingest.api.reading import MessageReader
 from services.ingest.api.recent import Recent
 from services.ingest.api.submitting import Submit
@@ -31,6 +32,7 @@ from services.ingest.idempotency.metrics import IdempotencyMetrics
 from services.ingest.limits.bucket import Amount, Rates
 from services.ingest.limits.limiter import Limiter
 from services.ingest.limits.metrics import LimitMetrics
+from services.ingest.premium.agreements import Agreement, Agreements
 from shared.clock import ManualClock
 from shared.contracts.codec import Writer
 from shared.contracts.words import Lane
@@ -39,6 +41,7 @@ from shared.ids import AccountId, TimeOrderedIds
 from shared.kafka.record import Output
 from shared.lifecycle import Component
 from shared.privacy.keys import FileKeyStore
+from shared.privacy.pseudonyms import Pseudonyms
 from shared.privacy.sealing import Sealer
 from tests.unit.ingest.idempotency.rows import MemoryRows
 from tests.unit.ingest.limits.buckets import MemoryBuckets
@@ -46,6 +49,14 @@ from tests.unit.ingest.limits.buckets import MemoryBuckets
 START = datetime(2026, 11, 23, 8, tzinfo=UTC)
 PARTITIONS = 4
 SECRET = b"s" * 32
+AGREEMENT = Agreement(
+    account=AccountId("acme"),
+    merchant_id="mer_test",
+    short_numbers=("2002", "2003"),
+    service_codes=("06002", "04002"),
+    business_model="STREX-PAYMENT",
+    most=60_000,
+)
 RATES = Rates(Amount(1_000, 3_000), Amount(10_000, 30_000))
 
 
@@ -73,6 +84,9 @@ class Broker:
         await self._open.wait()
         if self.failing:
             raise TryLater("producer_lost", "told to fail")
+
+    async def send_at_once(self, outputs: Sequence[Output]) -> None:
+        await self.send(outputs, deadline=10.0)
 
 
 class Dlr:
@@ -127,6 +141,17 @@ class Door:
             Submit(view, self.limiter, claims, acceptance, recent, metrics),
             MessageReader(self.dlr, recent),
             Forwarding(view, [Target(WEBHOOKS, self.dlr, "webhooks_unavailable")]),
+            PremiumDoor(
+                view=view,
+                agreements=Agreements([AGREEMENT]),
+                limiter=self.limiter,
+                claims=claims,
+                send=self.broker.send_at_once,
+                sealer=self.sealer,
+                pseudonyms=Pseudonyms(FileKeyStore(keys)),
+                clock=self.clock,
+                partitions=PARTITIONS,
+            ),
             metrics,
         )
         self.client = self.client_with(self.key)

@@ -1,0 +1,1 @@
+"""What accounts may charge for, and through whose agreement."""

@@ -1,0 +1,72 @@
+"""Who may charge what: a file of agreements, as YAML with a closed schema. A bad file is refused whole (R-72, R-78).
+
+An account charges through a merchant's agreement with Strex, on short numbers that the gateway lets it use (R-79), for
+the kinds of services that were approved.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+
+from shared.contracts.events import Account
+from shared.contracts.premium import ServiceCode, price_range
+from shared.errors import BadSettings
+from shared.ids import AccountId
+
+Digits = Annotated[str, msgspec.Meta(pattern=r"\A[0-9]{4,8}\Z")]
+
+
+class Agreement(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What one account may charge for. `most` is øre a charge; the service's own bound holds as well."""
+
+    account: Account
+    merchant_id: Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
+    short_numbers: Annotated[tuple[Digits, ...], msgspec.Meta(min_length=1)]
+    service_codes: Annotated[tuple[ServiceCode, ...], msgspec.Meta(min_length=1)]
+    business_model: Annotated[str, msgspec.Meta(min_length=1, max_length=64)] | None = None
+    most: Annotated[int, msgspec.Meta(ge=100, le=100_000)] = 100_000
+
+    def prices(self, service_code: str) -> tuple[int, int]:
+        """Least and most of one charge for a service, in øre."""
+        least, most = price_range(service_code)
+        return least, min(most, self.most)
+
+
+class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    agreements: tuple[Agreement, ...]
+
+
+class Agreements:
+    """All of them, by account."""
+
+    def __init__(self, agreements: Sequence[Agreement] = ()) -> None:
+        self._by_account: dict[AccountId, list[Agreement]] = defaultdict(list)
+        for agreement in agreements:
+            self._by_account[agreement.account].append(agreement)
+
+    def find(self, account_id: AccountId, service_code: str, short_number: str | None) -> Agreement | None:
+        """The first that covers the service on that short number, or on any when none is named."""
+        for agreement in self._by_account.get(account_id, ()):
+            if service_code in agreement.service_codes and short_number in {None, *agreement.short_numbers}:
+                return agreement
+        return None
+
+
+def load(path: Path | None) -> Agreements:
+    """The agreements of a file; none without a file. Raises `BadSettings`, which names the place."""
+    if path is None:
+        return Agreements()
+    try:
+        file = msgspec.yaml.decode(path.read_bytes(), type=_File)
+    except OSError as error:
+        raise BadSettings("bad_settings", f"BUDSTIKKE_PREMIUM_AGREEMENTS: cannot be read ({error.strerror})") from None
+    except msgspec.ValidationError as error:
+        raise BadSettings("bad_settings", f"BUDSTIKKE_PREMIUM_AGREEMENTS: {error}") from None
+    except msgspec.DecodeError:
+        raise BadSettings("bad_settings", "BUDSTIKKE_PREMIUM_AGREEMENTS: is not YAML") from None
+    return Agreements(file.agreements)

@@ -1,0 +1,197 @@
+"""Premium orders at the door: what is ordered, what is refused, and that a repeat orders the same."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import httpx
+import msgspec
+import pytest
+
+from services.ingest.accounts.account import Account, Stops
+from services.ingest.accounts.keys import ALL_SCOPES, Scope
+from shared.contracts.codec import only
+from shared.contracts.premium import ConsentKind, PremiumKind, PremiumOrdered
+from shared.contracts.topics import PREMIUM_ORDERS
+from shared.contracts.words import AccountState
+from shared.ids import AccountId, partition_of
+from shared.kafka.record import Output, Record
+from tests.unit.ingest.api.door import PARTITIONS, START, Door
+
+PASSWORDS, CHARGES = "/v1/premium/one-time-passwords", "/v1/premium/charges"
+TERMS = {"to": "99999999", "price": 4200, "service_code": "06002", "invoice_text": "Bussbillett"}
+CODED = {**TERMS, "id": "4f0c7d9e-52ab-8d31-9c6e-7b1f0a2e6004", "one_time_password": "1234"}
+CONSENTED = {**TERMS, "consent_ref": "avtale 7781"}
+
+
+def order_of(output: Output) -> PremiumOrdered:
+    return only(PremiumOrdered, Record(output.topic, output.partition, 0, 0, output.key, output.value, output.headers))
+
+
+async def ordered(door: Door, path: str, body: object, **options: Any) -> tuple[dict[str, Any], PremiumOrdered]:
+    answer = await door.post(body, path, **options)
+    assert answer.status_code == 202, answer.text
+    return answer.json(), order_of(door.broker.records[-1])
+
+
+def fault(answer: httpx.Response) -> tuple[int, str, list[tuple[str, str]]]:
+    told = answer.json()
+    return answer.status_code, told["code"], [(each["pointer"], each["code"]) for each in told.get("errors", ())]
+
+
+async def test_a_code_is_ordered_with_the_terms_of_the_charge_to_come(door: Door) -> None:
+    answer, order = await ordered(door, PASSWORDS, {**TERMS, "text": "Koden:", "reference": "r-1", "age": 18})
+    assert answer == {
+        "id": order.transaction_id,
+        "to": "+4799999999",
+        "kind": "one_time_password",
+        "price": 4200,
+        "state": "accepted",
+    }
+    assert (order.kind, order.account_id, order.ordered_at) == (PremiumKind.ONE_TIME_PASSWORD, "acme", START)
+    terms = order.terms
+    assert (terms.merchant_id, terms.short_number, terms.price, terms.age) == ("mer_test", "2002", 4200, 18)
+    assert terms.business_model == "STREX-PAYMENT"
+    assert order.consent is None
+    assert order.reference == "r-1"
+
+
+async def test_the_number_is_sealed_under_its_transaction_and_the_record_lies_in_its_partition(door: Door) -> None:
+    _, order = await ordered(door, CHARGES, {**CODED, "text": "Kvittering"})
+    record = door.broker.records[-1]
+    assert (record.topic, record.partition) == (PREMIUM_ORDERS, partition_of(order.transaction_id, PARTITIONS))
+    assert record.key == order.transaction_id.encode()
+    assert dict(record.headers)["ce_id"].decode() == f"{order.transaction_id}:charge"
+    assert record.value is not None
+    for secret in (b"99999999", b'1234"', b"Kvittering"):
+        assert secret not in record.value
+    opened = {
+        name: door.sealer.open(order.account_id, order.transaction_id, name, getattr(order, name))
+        for name in ("to", "content", "one_time_password")
+    }
+    assert opened == {"to": "+4799999999", "content": "Kvittering", "one_time_password": "1234"}
+    assert order.pseudonym is not None
+    assert order.pseudonym.startswith("2026:")
+
+
+async def test_a_charge_keeps_how_the_user_agreed(door: Door) -> None:
+    answer, coded = await ordered(door, CHARGES, CODED)
+    assert answer["id"] == coded.transaction_id == CODED["id"]
+    assert coded.consent is not None
+    assert (coded.consent.kind, coded.consent.reference) == (ConsentKind.ONE_TIME_PASSWORD, CODED["id"])
+    _, declared = await ordered(door, CHARGES, {**CONSENTED, "short_number": "2003"})
+    assert declared.consent is not None
+    assert (declared.consent.kind, declared.consent.reference) == (ConsentKind.DECLARED, "avtale 7781")
+    assert (declared.terms.short_number, declared.consent.at) == ("2003", START)
+    assert declared.actor is not None
+
+
+@pytest.mark.parametrize(
+    ("change", "errors"),
+    [
+        ({"consent_ref": None}, [("", "consent_missing")]),
+        ({"id": CODED["id"]}, [("", "consent_missing")]),
+        ({"id": CODED["id"], "one_time_password": "1234"}, [("", "consent_missing")]),
+        ({"consent_ref": None, "one_time_password": "1234"}, [("", "consent_missing")]),
+        ({"consent_ref": None, "id": "-" + str(CODED["id"]), "one_time_password": "1234"}, [("/id", "unknown_value")]),
+        ({"consent_ref": None, "id": "x", "one_time_password": "1234"}, [("/id", "unknown_value")]),
+        ({"price": 99}, [("/price", "out_of_range")]),
+        ({"price": 60_001}, [("/price", "out_of_range")]),
+        ({"price": 50_001, "service_code": "04002"}, [("/price", "out_of_range")]),
+        ({"price": 0}, [("/price", "out_of_range")]),
+        ({"price": 42.5}, [("/price", "wrong_type")]),
+        ({"to": "+46701234567"}, [("/to", "not_a_mobile")]),
+        ({"to": "22225555"}, [("/to", "not_a_mobile")]),
+        ({"to": "1"}, [("/to", "invalid_number")]),
+        ({"age": 17}, [("/age", "unknown_value")]),
+        ({"invoice_text": ""}, [("/invoice_text", "too_short")]),
+        ({"text": "a\0b"}, [("/text", "nul_in_text")]),
+        ({"merchant_id": "mer_other"}, [("/merchant_id", "unknown_field")]),
+    ],
+)
+async def test_a_charge_that_is_wrong_is_refused_by_the_field(
+    door: Door, change: dict[str, Any], errors: list[tuple[str, str]]
+) -> None:
+    body = {name: value for name, value in {**CONSENTED, **change}.items() if value is not None}
+    answer = await door.post(body, CHARGES)
+    assert fault(answer) == (422, "invalid_request", errors)
+    assert door.broker.records == []
+
+
+@pytest.mark.parametrize("change", [{"service_code": "14002"}, {"short_number": "2099"}])
+async def test_what_is_not_agreed_is_refused(door: Door, change: dict[str, str]) -> None:
+    answer = await door.post({**CONSENTED, **change}, CHARGES)
+    assert fault(answer) == (403, "premium_not_agreed", [("/service_code", "not_agreed")])
+
+
+async def test_an_account_without_agreement_charges_nobody(door: Door) -> None:
+    async with door.client_with(door.add(Account(AccountId("other"), "Other"))) as client:
+        answer = await client.post(CHARGES, json=CONSENTED)
+    assert (answer.status_code, answer.json()["code"]) == (403, "premium_not_agreed")
+
+
+@pytest.mark.parametrize(
+    ("account", "code"),
+    [
+        ({"state": AccountState.SUSPENDED}, "account_suspended"),
+        ({"stops": Stops(premium=True)}, "premium_suspended"),
+        ({"stops": Stops(senders=("2002",))}, "sender_suspended"),
+    ],
+)
+@pytest.mark.parametrize(("path", "body"), [(PASSWORDS, TERMS), (CHARGES, CONSENTED)])
+async def test_whoever_is_suspended_charges_nobody(
+    door: Door, account: dict[str, Any], code: str, path: str, body: object
+) -> None:
+    async with door.client_with(door.add(Account(AccountId("acme"), "Acme", **account))) as client:
+        answer = await client.post(path, json=body)
+    assert (answer.status_code, answer.json()["code"]) == (403, code)
+    assert door.broker.records == []
+
+
+@pytest.mark.parametrize("scopes", [ALL_SCOPES | {Scope.TEST}, frozenset({Scope.READ})])
+async def test_money_is_never_a_test_and_needs_the_scope_to_send(door: Door, scopes: frozenset[Scope]) -> None:
+    key = door.add(Account(AccountId("acme"), "Acme"), scopes=scopes)
+    async with door.client_with(key) as client:
+        answer = await client.post(CHARGES, json=CONSENTED)
+    assert (answer.status_code, answer.json()["code"]) == (403, "scope_missing")
+
+
+async def test_a_repeat_gets_the_same_answer_and_orders_nothing(door: Door) -> None:
+    headers = {"idempotency-key": "k-1"}
+    first = await door.post(CONSENTED, CHARGES, headers=headers)
+    again = await door.post(CONSENTED, CHARGES, headers=headers)
+    assert (first.status_code, again.status_code, again.content) == (202, 202, first.content)
+    assert again.headers["idempotency-replayed"] == "true"
+    assert len(door.broker.records) == 1
+    other = await door.post({**CONSENTED, "price": 4300}, CHARGES, headers=headers)
+    assert (other.status_code, other.json()["code"]) == (409, "idempotency_key_reused")
+
+
+async def test_a_repeat_after_a_broken_write_orders_the_same_transaction(door: Door) -> None:
+    headers = {"idempotency-key": "k-1"}
+    door.broker.failing = True
+    failed = await door.post(CONSENTED, CHARGES, headers=headers)
+    assert (failed.status_code, failed.json()["detail"]) == (503, "broker_unavailable")
+    door.broker.failing = False
+    door.clock.advance(60)
+    again = await door.post(CONSENTED, CHARGES, headers=headers)
+    assert again.status_code == 202
+    first, second = map(order_of, door.broker.records)
+    assert first.transaction_id == second.transaction_id == again.json()["id"]
+    assert first.ordered_at == second.ordered_at == START
+
+
+async def test_without_a_key_each_request_is_a_charge_of_its_own(door: Door) -> None:
+    ids = {(await door.post(CONSENTED, CHARGES)).json()["id"] for _ in range(3)}
+    assert len(ids) == 3
+
+
+async def test_charges_count_against_the_limits_of_the_account(door: Door) -> None:
+    answer = await door.post(CONSENTED, CHARGES)
+    assert answer.headers["ratelimit-remaining"] == "9999"
+
+
+async def test_nobody_charges_without_a_key(door: Door) -> None:
+    for path in (PASSWORDS, CHARGES):
+        answer = await door.client_with("none").post(path, content=msgspec.json.encode(CONSENTED))
+        assert answer.status_code == 401

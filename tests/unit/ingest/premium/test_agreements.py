@@ -1,0 +1,75 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from services.ingest.premium.agreements import load
+from shared.errors import BadSettings
+from shared.ids import AccountId
+
+GOOD = """
+agreements:
+  - account: acme
+    merchant_id: mer_bus
+    short_numbers: ["2002", "2003"]
+    service_codes: ["06002"]
+    most: 20000
+  - account: acme
+    merchant_id: mer_gifts
+    short_numbers: ["2090"]
+    service_codes: ["14002"]
+"""
+ACME, OTHER = AccountId("acme"), AccountId("other")
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "agreements.yaml"
+
+
+def test_an_agreement_is_found_by_service_and_short_number(file: Path) -> None:
+    file.write_text(GOOD)
+    agreements = load(file)
+    found = agreements.find(ACME, "06002", None)
+    assert found is not None
+    assert (found.merchant_id, found.short_numbers[0], found.prices("06002")) == ("mer_bus", "2002", (100, 20_000))
+    gifts = agreements.find(ACME, "14002", "2090")
+    assert gifts is not None
+    assert gifts.prices("14002") == (100, 100_000)
+
+
+@pytest.mark.parametrize(
+    ("account", "service", "number"),
+    [(OTHER, "06002", None), (ACME, "04002", None), (ACME, "06002", "2090"), (ACME, "14002", "2002")],
+)
+def test_what_is_not_agreed_is_not_found(file: Path, account: AccountId, service: str, number: str | None) -> None:
+    file.write_text(GOOD)
+    assert load(file).find(account, service, number) is None
+
+
+def test_without_a_file_nobody_may_charge() -> None:
+    assert load(None).find(ACME, "06002", None) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("agreements: [", "is not YAML"),
+        ("{}", "agreements"),
+        (GOOD.replace("06002", "6002"), "service_codes"),
+        (GOOD.replace('"2002", "2003"', ""), "short_numbers"),
+        (GOOD.replace("most: 20000", "most: 200000"), "most"),
+        (GOOD.replace("merchant_id: mer_bus", "merchant: mer_bus"), "merchant"),
+    ],
+)
+def test_a_bad_file_is_refused_whole_and_the_place_is_named(file: Path, text: str, says: str) -> None:
+    file.write_text(text)
+    with pytest.raises(BadSettings, match="BUDSTIKKE_PREMIUM_AGREEMENTS") as raised:
+        load(file)
+    assert says in str(raised.value)
+
+
+def test_a_file_that_is_not_there_is_a_bad_setting(file: Path) -> None:
+    with pytest.raises(BadSettings, match="cannot be read"):
+        load(file)
