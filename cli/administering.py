@@ -61,7 +61,8 @@ Premium = Annotated[bool, typer.Option("--premium", help="Only premium messages.
 Reason = Annotated[str | None, typer.Option("--reason", help="Why; kept on the audit record.")]
 
 
-def _commands(what: str, *examples: str) -> typer.Typer:
+def commands(what: str, *examples: str) -> typer.Typer:
+    """A group of commands for staff, with examples of its use."""
     listed = "\n".join(f"  budstikke {example}" for example in examples)
     return typer.Typer(
         help=f"{what}\n\n{_ACCESS}\n\n\b\nExamples:\n{listed}\n",
@@ -71,7 +72,7 @@ def _commands(what: str, *examples: str) -> typer.Typer:
     )
 
 
-accounts = _commands(
+accounts = commands(
     "Accounts: who may send. For staff.",
     "accounts list",
     "accounts create skole --organisation nordvik --new-organisation 'Nordvik kommune' --name 'Nordvik skole'",
@@ -79,14 +80,14 @@ accounts = _commands(
     "accounts resume skole",
     "accounts close skole --yes",
 )
-keys = _commands(
+keys = commands(
     "Keys of accounts. For staff. A new key is shown once.",
     "keys create skole --name web",
     "keys create skole --name trial --for send --for read --for test",
     "keys rotate skole 0123456789abcdef --overlap 86400",
     "keys revoke skole 0123456789abcdef",
 )
-staff = _commands(
+staff = commands(
     "Personal keys of the people on our side. A new key is shown once.",
     "staff list",
     "staff create --name 'Kari Nordmann' --role desk",
@@ -103,7 +104,8 @@ def _administration(json: bool, api: str | None, key_file: Path | None, timeout:
         yield Administration(gateway)
 
 
-def _show(json: bool, octets: bytes, lines: Callable[[], Iterable[str]]) -> None:
+def show(json: bool, octets: bytes, lines: Callable[[], Iterable[str]]) -> None:
+    """The gateway's own octets, or the same for people."""
     if json:
         print_json(octets)
     else:
@@ -115,7 +117,7 @@ def list_accounts(json: Json = False, api: Api = None, key_file: KeyFile = None,
     """List all accounts."""
     with _administration(json, api, key_file, timeout) as administration:
         for page, octets in administration.accounts():
-            _show(json, octets, lambda page=page: output.accounts(page.accounts))  # type: ignore[misc]
+            show(json, octets, lambda page=page: output.accounts(page.accounts))  # type: ignore[misc]
 
 
 @accounts.command("show", epilog=HELP)
@@ -125,7 +127,7 @@ def show_account(
     """Show one account."""
     with _administration(json, api, key_file, timeout) as administration:
         found, octets = administration.account(account)
-        _show(json, octets, lambda: output.accounts([found]))
+        show(json, octets, lambda: output.accounts([found]))
 
 
 @accounts.command("create", epilog=HELP)
@@ -151,7 +153,7 @@ def create_account(
         if new_organisation is not None:
             administration.create_organisation(organisation, new_organisation)
         made, octets = administration.create_account(body)
-        _show(json, octets, lambda: output.accounts([made]))
+        show(json, octets, lambda: output.accounts([made]))
 
 
 @accounts.command("suspend", epilog=HELP)
@@ -169,7 +171,7 @@ def suspend_account(
     """Stop an account from sending, wholly or in part. It may still read."""
     with _administration(json, api, key_file, timeout) as administration:
         changed, octets = administration.act(account, "suspend", _part(lanes, senders, premium, reason))
-        _show(json, octets, lambda: output.accounts([changed]))
+        show(json, octets, lambda: output.accounts([changed]))
 
 
 @accounts.command("resume", epilog=HELP)
@@ -187,7 +189,7 @@ def resume_account(
     """Let an account send again: what is named, or everything."""
     with _administration(json, api, key_file, timeout) as administration:
         changed, octets = administration.act(account, "resume", _part(lanes, senders, premium, reason))
-        _show(json, octets, lambda: output.accounts([changed]))
+        show(json, octets, lambda: output.accounts([changed]))
 
 
 @accounts.command("close", epilog=HELP)
@@ -205,7 +207,7 @@ def close_account(
         raise typer.BadParameter("closing is for ever; say that you mean it", param_hint="--yes")
     with _administration(json, api, key_file, timeout) as administration:
         changed, octets = administration.act(account, "close", {"reason": reason} if reason else {})
-        _show(json, octets, lambda: output.accounts([changed]))
+        show(json, octets, lambda: output.accounts([changed]))
 
 
 @keys.command("list", epilog=HELP)
@@ -215,7 +217,7 @@ def list_keys(
     """List the keys of an account, revoked ones too."""
     with _administration(json, api, key_file, timeout) as administration:
         for page, octets in administration.keys(account):
-            _show(json, octets, lambda page=page: output.keys(page.keys))  # type: ignore[misc]
+            show(json, octets, lambda page=page: output.keys(page.keys))  # type: ignore[misc]
 
 
 @keys.command("create", epilog=HELP)
@@ -231,7 +233,7 @@ def create_key(
     """Make a key. It is shown once: on standard output, alone on the last line."""
     with _administration(json, api, key_file, timeout) as administration:
         made, octets = administration.create_key(account, name, [_SCOPES[use] for use in uses or ()])
-        _show(json, octets, lambda: [*output.keys([made]), made.key or ""])
+        show(json, octets, lambda: [*output.keys([made]), made.key or ""])
 
 
 @keys.command("rotate", epilog=HELP)
@@ -249,7 +251,7 @@ def rotate_key(
     """Make a new key in place of one. It is shown once: on standard output, alone on the last line."""
     with _administration(json, api, key_file, timeout) as administration:
         made, octets = administration.rotate_key(account, key, overlap)
-        _show(json, octets, lambda: [*output.keys([made]), made.key or ""])
+        show(json, octets, lambda: [*output.keys([made]), made.key or ""])
 
 
 @keys.command("revoke", epilog=HELP)
@@ -271,7 +273,7 @@ def list_staff(json: Json = False, api: Api = None, key_file: KeyFile = None, ti
     """List personal keys, revoked ones too."""
     with _administration(json, api, key_file, timeout) as administration:
         for page, octets in administration.staff():
-            _show(json, octets, lambda page=page: output.staff(page.staff))  # type: ignore[misc]
+            show(json, octets, lambda page=page: output.staff(page.staff))  # type: ignore[misc]
 
 
 @staff.command("create", epilog=HELP)
@@ -286,7 +288,7 @@ def create_staff(
     """Make a personal key. It is shown once: on standard output, alone on the last line."""
     with _administration(json, api, key_file, timeout) as administration:
         made, octets = administration.create_staff(name, role)
-        _show(json, octets, lambda: [*output.staff([made]), made.key or ""])
+        show(json, octets, lambda: [*output.staff([made]), made.key or ""])
 
 
 @staff.command("revoke", epilog=HELP)

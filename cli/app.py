@@ -14,6 +14,7 @@ from cli.administering import accounts, keys, staff
 from cli.answers import Message
 from cli.exits import HELP, Exit, Failure
 from cli.gateway import SECONDS, Gateway
+from cli.holds import holds
 from cli.premium import premium
 from cli.running import Api, Json, KeyFile, Timeout, failures, print_json, print_lines
 from cli.running import colour as in_colour
@@ -44,7 +45,13 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
-for _name, _commands in (("accounts", accounts), ("keys", keys), ("staff", staff), ("premium", premium)):
+for _name, _commands in (
+    ("accounts", accounts),
+    ("keys", keys),
+    ("staff", staff),
+    ("holds", holds),
+    ("premium", premium),
+):
     app.add_typer(_commands, name=_name)
 
 Patience = Annotated[float, typer.Option("--for", min=0.1, max=86_400.0, help="Longest time to watch, seconds.")]
