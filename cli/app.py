@@ -12,6 +12,7 @@ import typer
 from cli import output
 from cli.administering import accounts, keys, staff
 from cli.answers import Message
+from cli.billing import billing
 from cli.exits import HELP, Exit, Failure
 from cli.gateway import SECONDS, Gateway
 from cli.holds import holds
@@ -50,6 +51,7 @@ for _name, _commands in (
     ("keys", keys),
     ("staff", staff),
     ("holds", holds),
+    ("billing", billing),
     ("premium", premium),
 ):
     app.add_typer(_commands, name=_name)

@@ -99,6 +99,10 @@ class Gateway:
             lost=lost,
         )
 
+    def octets(self, path: str, *, unsent: str, lost: str) -> bytes:
+        """Any read that answers with a document as it is. Raises `Refusal`, `Unreachable`."""
+        return self._call(lambda: self._client.get(path), bytes, unsent=unsent, lost=lost)[1]
+
     def _call(self, request: Callable[[], httpx.Response], kind: type[A], *, unsent: str, lost: str) -> tuple[A, bytes]:
         """`unsent` says what to do when no connection was made, `lost` when the request may have arrived."""
         try:
@@ -113,6 +117,8 @@ class Gateway:
         try:
             if response.status_code == _NO_CONTENT:
                 return msgspec.convert({}, kind), body
+            if response.is_success and kind is bytes:
+                return msgspec.convert(body, kind), body
             if response.is_success:
                 return msgspec.json.decode(body, type=kind), body
             if response.is_client_error:

@@ -1,0 +1,71 @@
+"""What people see of customers, months and invoices: aligned columns, crowns with two decimals."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from cli.books_output import crowns
+from cli.invoices import Customer, Invoice, Period
+from cli.output import aligned, clean
+
+
+def periods(found: Sequence[Period]) -> Iterator[str]:
+    """One line per month, under a heading, and below it why it was refused."""
+    rows = [("MONTH", "STATE", "MESSAGES", "PARTS", "INVOICES", "NET", "VAT", "TOTAL")]
+    for one in found:
+        figures = one.figures
+        cells: tuple[str, ...] = ("-",) * 6
+        if figures is not None:
+            counts = (str(count) for count in (figures.messages, figures.parts, figures.invoices))
+            cells = (*counts, *map(crowns, (figures.net, figures.vat, figures.total)))
+        rows.append((clean(one.period), clean(one.state), *cells))  # type: ignore[arg-type]
+    yield from aligned(rows)
+    for one in found:
+        yield from (f"{clean(one.period)}: {clean(fault)}" for fault in one.faults)
+
+
+def customers(found: Sequence[Customer]) -> Iterator[str]:
+    """One line per customer, under a heading."""
+    rows = [("ID", "NAME", "ORGANISATION", "PLAN", "ACCOUNTS")]
+    rows += [
+        (
+            clean(one.customer_id),
+            clean(one.name),
+            clean(one.organisation_number),
+            clean(one.plan),
+            clean(", ".join(one.accounts)),
+        )
+        for one in found
+    ]
+    yield from aligned(rows)
+
+
+def invoices(found: Sequence[Invoice]) -> Iterator[str]:
+    """One line per invoice, under a heading."""
+    rows = [("NUMBER", "CUSTOMER", "MONTH", "ISSUED", "DUE", "NET", "VAT", "TOTAL", "KID")]
+    rows += [
+        (
+            str(one.number),
+            clean(one.customer),
+            clean(one.period),
+            clean(one.issued_on),
+            clean(one.due_on),
+            crowns(one.net),
+            crowns(one.vat),
+            crowns(one.total),
+            clean(one.kid),
+        )
+        for one in found
+    ]
+    yield from aligned(rows)
+
+
+def invoice(one: Invoice) -> Iterator[str]:
+    """An invoice with its lines."""
+    yield from invoices([one])
+    rows = [("  LINE", "TEXT", "QUANTITY", "PRICE", "NET")]
+    rows += [
+        (f"  {line.line}", clean(line.text), str(line.quantity), clean(line.unit_price), crowns(line.net))
+        for line in one.lines
+    ]
+    yield from aligned(rows)
