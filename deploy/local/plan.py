@@ -9,7 +9,7 @@ from pathlib import Path
 
 import msgspec
 
-from deploy.local import operators
+from deploy.local import operators, strex
 from deploy.local.ports import HOST
 from deploy.local.private_files import keep
 from deploy.local.service import Service
@@ -17,18 +17,28 @@ from deploy.local.settings import LocalSettings, Port
 
 
 class Entry(msgspec.Struct, frozen=True):
-    """One process of a service: its arguments to `python -m`, its probes' port, and the ports it serves on."""
+    """One process of a service: its arguments to `python -m`, its probes' port, and the ports it serves on.
+
+    `simulated`: roles of it that run beside simulators only.
+    """
 
     name: str
     arguments: tuple[str, ...]
     health: Port
     serves: tuple[Port, ...] = ()
+    simulated: tuple[str, ...] = ()
 
 
 # Readers before writers: stopping goes the other way, from the door on.
 SERVICES = (
     Entry("dlr", ("services.dlr", "status", "webhooks", "relay", "inbound", "api"), Port.DLR_HEALTH, (Port.DLR_API,)),
-    Entry("dispatch", ("services.dispatch", "router", "sender"), Port.DISPATCH_HEALTH),
+    Entry(
+        "dispatch",
+        ("services.dispatch", "router", "sender"),
+        Port.DISPATCH_HEALTH,
+        (Port.STREX_REPORTS,),
+        simulated=("strex",),
+    ),
     Entry("ingest.screening", ("services.ingest", "screening", "clients", "desk"), Port.SCREENING_HEALTH),
     Entry("ingest.api", ("services.ingest", "api"), Port.API_HEALTH, (Port.API,)),
 )
@@ -71,6 +81,7 @@ def environment(settings: LocalSettings, *, kafka: str, mongodb: str, valkey: st
     }
     if settings.own_operators is None:
         told["BUDSTIKKE_SMSC_PASSWORD"] = _smsc_password(settings)
+        told |= strex.environment(settings)
     return told
 
 
@@ -86,6 +97,7 @@ def public(settings: LocalSettings, told: Mapping[str, str], key: str, staff_key
         "BUDSTIKKE_KEY": key,
         "BUDSTIKKE_STAFF_KEY": staff_key,
         **{operator.told_as: settings.url(operator.control) for operator in simulated(settings)},
+        **({"BUDSTIKKE_STREX_CONTROL": settings.url(Port.STREX_CONTROL)} if simulated(settings) else {}),
         "BUDSTIKKE_KAFKA": told["BUDSTIKKE_KAFKA"],
         "BUDSTIKKE_KAFKA_CLIENTS": f"{HOST}:{settings.port(Port.KAFKA_CLIENTS)}",
         "BUDSTIKKE_MONGODB": told["BUDSTIKKE_MONGODB"],
@@ -99,7 +111,7 @@ def services(settings: LocalSettings, told: Mapping[str, str]) -> list[Service]:
     return [
         Service(
             entry.name,
-            entry.arguments,
+            (*entry.arguments, *(entry.simulated if simulated(settings) else ())),
             ports={port.name.lower(): settings.port(port) for port in (entry.health, *entry.serves)},
             probe=settings.url(entry.health),
             environment=with_health_port(told, settings.port(entry.health)),
@@ -111,19 +123,33 @@ def services(settings: LocalSettings, told: Mapping[str, str]) -> list[Service]:
 
 
 def simulators(settings: LocalSettings) -> list[Service]:
-    """One SMSC per simulated operator."""
+    """One SMSC per simulated operator, and Strex."""
+    if not simulated(settings):
+        return []
     return [
         Service(
-            f"smsc.{operator.name}",
-            ("simulators.smsc", *_smsc_options(settings, operator)),
-            ports={port.name.lower(): settings.port(port) for port in (operator.smpp, operator.control)},
-            probe=settings.url(operator.control),
+            "strex",
+            ("simulators.strex", *strex.options(settings)),
+            ports={port.name.lower(): settings.port(port) for port in (Port.STREX, Port.STREX_CONTROL)},
+            probe=settings.url(Port.STREX_CONTROL),
             environment=with_health_port({}, 0),
             logs=settings.logs,
             processes=settings.processes,
-        )
-        for operator in simulated(settings)
+        ),
+        *(_smsc(settings, operator) for operator in OPERATORS),
     ]
+
+
+def _smsc(settings: LocalSettings, operator: Operator) -> Service:
+    return Service(
+        f"smsc.{operator.name}",
+        ("simulators.smsc", *_smsc_options(settings, operator)),
+        ports={port.name.lower(): settings.port(port) for port in (operator.smpp, operator.control)},
+        probe=settings.url(operator.control),
+        environment=with_health_port({}, 0),
+        logs=settings.logs,
+        processes=settings.processes,
+    )
 
 
 def simulated(settings: LocalSettings) -> tuple[Operator, ...]:
@@ -134,6 +160,7 @@ def simulated(settings: LocalSettings) -> tuple[Operator, ...]:
 def ports(settings: LocalSettings) -> list[Port]:
     """Every port that a run takes."""
     of_simulators = {port for operator in OPERATORS for port in (operator.smpp, operator.control)}
+    of_simulators |= {Port.STREX, Port.STREX_CONTROL, Port.STREX_REPORTS}
     return [port for port in Port if simulated(settings) or port not in of_simulators]
 
 

@@ -21,6 +21,7 @@ class Port(IntEnum):
 
     API = 0
     DLR_API = 1
+    STREX_REPORTS = 3
     KAFKA = 20
     KAFKA_CONTROLLER = 21
     KAFKA_CLIENTS = 22
@@ -34,6 +35,8 @@ class Port(IntEnum):
     FJORD_CONTROL = 72
     TINDE_SMPP = 81
     TINDE_CONTROL = 82
+    STREX = 91
+    STREX_CONTROL = 92
 
 
 class LocalSettings(msgspec.Struct, frozen=True):

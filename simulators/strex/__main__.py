@@ -65,6 +65,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument(
         "--key", action="append", default=[], metavar="NAME=FILE", help="a private key (PEM) whose owner may sign"
     )
+    parser.add_argument("--reports", metavar="URL", help="where direct charges and reversals are told of")
     parser.add_argument("--settle", type=float, default=0.3, metavar="SECONDS", help="from a charge to its end")
     parser.add_argument("--seed", type=int, help="the same chances each time")
     parser.add_argument("--log-level", default="warning")
@@ -85,7 +86,7 @@ def _keys(given: Sequence[str]) -> dict[str, PublicKey]:
 
 async def _run(arguments: argparse.Namespace, keys: dict[str, PublicKey]) -> int:
     clock, random = SystemClock(), Random(arguments.seed)
-    strex = Strex(Behaviour(settle_ms=round(arguments.settle * 1000)), clock, random)
+    strex = Strex(Behaviour(settle_ms=round(arguments.settle * 1000), master_url=arguments.reports), clock, random)
     authentication = Authentication(clock, frozenset(arguments.api_key))
     authentication.keys.update(keys)
     own = ec.generate_private_key(ec.SECP256R1())

@@ -6,6 +6,7 @@ PUT  /control                       change some settings (see `Behaviour`); 422 
 GET  /profiles, PUT /profiles/{n}   what single subscribers are like (see `Profile`)
 PUT  /keys/{name}                   a public key that may sign requests: base64 of DER, as JSON text
 GET  /transactions                  every charge, reversal and text, with how often each was posted
+GET  /export/{YYYY-MM-DD}.csv       the daily export, as the API gives it
 PUT  /transactions/{id}             put one into another state by hand (`status`, `detailed`, `billed`, `delivered`)
 """
 
@@ -23,6 +24,7 @@ from shared.strex.signatures import read_public_key
 from simulators.strex.authentication import Authentication
 from simulators.strex.behaviour import change
 from simulators.strex.callbacks import Callbacks
+from simulators.strex.export import export
 from simulators.strex.misbehaving import Misbehaving
 from simulators.strex.profile import Profile
 from simulators.strex.strex import NotFound, Strex
@@ -73,6 +75,10 @@ def control(strex: Strex, authentication: Authentication, callbacks: Callbacks, 
     async def transactions(_: Request) -> Response:
         return _json({"transactions": [_view(each) for each in strex.ledger.transactions.values()]})
 
+    async def daily(request: Request) -> Response:
+        text = export(strex.ledger.created_on(request.path_params["day"]))
+        return Response(text, media_type="text/csv; charset=utf-8")
+
     async def turn(request: Request) -> Response:
         try:
             state = msgspec.json.decode(await request.body(), type=State)
@@ -89,6 +95,7 @@ def control(strex: Strex, authentication: Authentication, callbacks: Callbacks, 
             Route("/profiles/{number}", profile, methods=["PUT"]),
             Route("/keys/{name}", key, methods=["PUT"]),
             Route("/transactions", transactions, methods=["GET"]),
+            Route("/export/{day}.csv", daily, methods=["GET"]),
             Route("/transactions/{id}", turn, methods=["PUT"]),
         ],
         exception_handlers={Refused: _refused},

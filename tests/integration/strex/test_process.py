@@ -33,6 +33,7 @@ def test_it_announces_its_ports_serves_and_stops(tmp_path: Path) -> None:
             assert httpx.get(f"{control}/profiles").json()["+4798079008"]["scenario"] == "late"
             assert httpx.get(f"{control}/control").json()["totals"]["charges"] == 0
             assert httpx.get(f"{control}/transactions").json() == {"transactions": []}
+            assert httpx.get(f"{control}/export/2026-11-23.csv").text.startswith("TransactionId,Created,")
             process.terminate()
             output, _ = process.communicate(timeout=10)
         finally:

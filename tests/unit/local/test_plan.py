@@ -28,6 +28,7 @@ def settings(tmp_path: Path) -> LocalSettings:
 
 def test_no_port_is_given_twice() -> None:
     used = [port for entry in plan.SERVICES for port in (entry.health, *entry.serves)]
+    used += [Port.STREX, Port.STREX_CONTROL]
     used += [port for operator in plan.OPERATORS for port in (operator.smpp, operator.control)]
     assert len(used) == len(set(used))
 
@@ -59,6 +60,9 @@ def test_an_own_operators_file_is_copied_and_no_simulator_starts(own: LocalSetti
         "FJORD_CONTROL",
         "TINDE_SMPP",
         "TINDE_CONTROL",
+        "STREX",
+        "STREX_CONTROL",
+        "STREX_REPORTS",
     }
 
 
@@ -81,9 +85,18 @@ def test_a_bad_operators_file_leaves_the_one_that_is_there(own: LocalSettings) -
 
 def test_with_own_operators_nothing_is_told_of_simulators(own: LocalSettings, settings: LocalSettings) -> None:
     told, told_with = (plan.environment(each, kafka="k", mongodb="m", valkey="v") for each in (own, settings))
-    assert told_with.keys() - told.keys() == {"BUDSTIKKE_SMSC_PASSWORD"}
+    strex = {"URL", "KEY", "KEY_NAME", "PORT", "REPORTS"}
+    assert told_with.keys() - told.keys() == {
+        "BUDSTIKKE_SMSC_PASSWORD",
+        "BUDSTIKKE_PREMIUM_AGREEMENTS",
+        *(f"BUDSTIKKE_STREX_{name}" for name in strex),
+    }
     public, public_with = plan.public(own, told, "key", "staff"), plan.public(settings, told_with, "key", "staff")
-    assert public_with.keys() - public.keys() == {"BUDSTIKKE_SMSC_CONTROL", "BUDSTIKKE_SMSC_CONTROL_2"}
+    assert public_with.keys() - public.keys() == {
+        "BUDSTIKKE_SMSC_CONTROL",
+        "BUDSTIKKE_SMSC_CONTROL_2",
+        "BUDSTIKKE_STREX_CONTROL",
+    }
 
 
 def test_secrets_are_the_same_in_every_process_and_every_start(settings: LocalSettings) -> None:
