@@ -31,6 +31,7 @@ class Entry(msgspec.Struct, frozen=True):
 
 # Readers before writers: stopping goes the other way, from the door on.
 SERVICES = (
+    Entry("billing", ("services.billing", "usage", "invoicing", "api"), Port.BILLING_HEALTH, (Port.BILLING_API,)),
     Entry("dlr", ("services.dlr", "status", "webhooks", "relay", "inbound", "api"), Port.DLR_HEALTH, (Port.DLR_API,)),
     Entry(
         "dispatch",
@@ -76,6 +77,9 @@ def environment(settings: LocalSettings, *, kafka: str, mongodb: str, valkey: st
         "BUDSTIKKE_API_PORT": str(settings.port(Port.API)),
         "BUDSTIKKE_DLR_API_PORT": str(settings.port(Port.DLR_API)),
         "BUDSTIKKE_DLR_API": settings.url(Port.DLR_API),
+        "BUDSTIKKE_BILLING_API_PORT": str(settings.port(Port.BILLING_API)),
+        "BUDSTIKKE_BILLING_API": settings.url(Port.BILLING_API),
+        "BUDSTIKKE_USAGE_DAILY_SECONDS": "2",
         "BUDSTIKKE_WEBHOOK_PRIVATE": "true",
         "BUDSTIKKE_INTERNAL_SECRET": str(_internal_secret(settings)),
     }

@@ -21,6 +21,7 @@ class Port(IntEnum):
 
     API = 0
     DLR_API = 1
+    BILLING_API = 2
     STREX_REPORTS = 3
     KAFKA = 20
     KAFKA_CONTROLLER = 21
@@ -31,6 +32,7 @@ class Port(IntEnum):
     SCREENING_HEALTH = 51
     DISPATCH_HEALTH = 52
     DLR_HEALTH = 53
+    BILLING_HEALTH = 54
     FJORD_SMPP = 71
     FJORD_CONTROL = 72
     TINDE_SMPP = 81
