@@ -10,7 +10,9 @@ from services.dispatch.sender.submitting import Submitter
 from services.dispatch.sender.work import Attempt, Finish, Parcel
 from shared.contracts.codec import only
 from shared.contracts.events import DispatchOrdered
+from shared.contracts.words import Door
 from shared.kafka.record import Received
+from shared.privacy.opt_outs import OptOuts
 from shared.privacy.sealing import Erased, Sealer
 
 read_order = partial(only, DispatchOrdered)
@@ -21,11 +23,15 @@ class LaneSender:
 
     Returns when every part of the batch is written to the operator: the window is the back-pressure. A batch is
     planned whole before anything of it has an effect, so a record that cannot be planned harms no other.
+
+    Whether the recipient has opted out is asked once more until the message is submitted; not of an answer to
+    somebody, who has just asked for it.
     """
 
-    def __init__(self, submitter: Submitter, sealer: Sealer) -> None:
+    def __init__(self, submitter: Submitter, sealer: Sealer, opt_outs: OptOuts) -> None:
         self._submitter = submitter
         self._sealer = sealer
+        self._opt_outs = opt_outs
 
     async def __call__(self, batch: Sequence[Received[DispatchOrdered]], finish: Finish) -> None:
         """Plan, then submit. `finish` is called for a record when each of its parts is settled and told."""
@@ -36,8 +42,13 @@ class LaneSender:
             text = self._sealer.open(message.account_id, message.message_id, "content", message.content)
             if isinstance(number, Erased) or isinstance(text, Erased):
                 parts = erased(order)
+                parcel = Parcel(received, len(parts), finish)
+            elif message.door is Door.INBOUND:
+                parts = plan(order, number, text)
+                parcel = Parcel(received, len(parts), finish)
             else:
                 parts = plan(order, number, text)
-            parcel = Parcel(received, len(parts), finish)
+                opted_out = partial(self._opt_outs.covers, message.account_id, number, message.sender)
+                parcel = Parcel(received, len(parts), finish, opted_out)
             attempts.extend(Attempt(parcel, part, order.attempt) for part in parts)
         await self._submitter.submit(attempts)

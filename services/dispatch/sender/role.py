@@ -27,8 +27,10 @@ from shared.errors import BadSettings
 from shared.kafka.at_least_once import AtLeastOnceRunner
 from shared.kafka.sending import Sender
 from shared.kafka.settings import KafkaSettings
+from shared.kafka.whole import WholeTopics
 from shared.lifecycle import Component, Prepare
 from shared.privacy.keys import FileKeyStore
+from shared.privacy.opt_outs import OptOuts, read_opt_out
 from shared.privacy.pseudonyms import Pseudonyms
 from shared.privacy.sealing import Sealer
 from shared.service import Context
@@ -55,6 +57,7 @@ def build_sender(context: Context) -> Sequence[Component]:
         store,
         build.ledger_indexes(),
         sender,
+        build.opt_outs(),
         *(
             component
             for operator in _served(settings.sender_operators, operators)
@@ -81,6 +84,7 @@ class _Build:
         self._sender = sender
         keys = FileKeyStore(settings.key_store)
         self._sealer, self._pseudonyms = Sealer(keys, context.clock), Pseudonyms(keys)
+        self._opt_outs = OptOuts(self._pseudonyms)
         self._ledger = Ledger(store.database)
         owner = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
         self._leases = LeaseStore(store.database, owner, context.clock)
@@ -89,6 +93,18 @@ class _Build:
     def ledger_indexes(self) -> Component:
         """Makes the indexes before anything is written."""
         return Prepare("ledger indexes", self._ledger.prepare)
+
+    def opt_outs(self) -> Component:
+        """Reads who wants no more, before anything is submitted."""
+        return WholeTopics(
+            connection=KafkaSettings(bootstrap=self._settings.kafka, client_id=f"{GROUP}.opt-outs"),
+            name="opt-outs before submit",
+            topics=[topics.OPT_OUTS],
+            decode=read_opt_out,
+            apply=self._opt_outs.apply,
+            clock=self._context.clock,
+            metrics=self._context.kafka_metrics,
+        )
 
     def operator(self, operator: str, operators: Operators) -> Iterator[Component]:
         """The components of one operator."""
@@ -134,10 +150,11 @@ class _Build:
             context.clock,
             most_unresolved=int(link_config.window * link_config.binds * settings.sender_unresolved),
             busy=link_config.busy_statuses,
+            opt_outs=lambda: self._opt_outs.changes,
         )
         self._metrics.leases_missing.labels(operator).set_function(lambda: leases.missing)
         yield OperatorLink(operator, link, submitter, settler, relay, leases)
-        handler = LaneSender(submitter, self._sealer)
+        handler = LaneSender(submitter, self._sealer, self._opt_outs)
         for lane in Lane:
             group = f"{GROUP}.{operator}.{lane}"
             yield AtLeastOnceRunner(

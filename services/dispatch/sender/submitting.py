@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Collection, Coroutine, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Coroutine, Iterable, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
@@ -62,7 +62,9 @@ class Submitter:
         *,
         most_unresolved: int,
         busy: Collection[int],
+        opt_outs: Callable[[], int] = lambda: 0,
     ) -> None:
+        """`opt_outs` counts what became known of recipients who want no more: a look at what waits follows."""
         self._link_name = link_name
         self._link = link
         self._ledger = ledger
@@ -72,6 +74,7 @@ class Submitter:
         self._clock = clock
         self._most_unresolved = most_unresolved
         self._busy = frozenset(busy)
+        self._opt_outs = opt_outs
         self._latest = datetime.min.replace(tzinfo=UTC)
         self._patience = 0.0
         self._busy_until = 0.0
@@ -99,26 +102,26 @@ class Submitter:
         """Take attempts up to the written PDU; return when all are written (or need no PDU any more).
 
         The outcomes follow on their own. While the link is down this waits; what outlives its validity here ends as
-        expired without an intent. What belongs to a partition that is closing is left to its next owner; what belongs
-        to one that was given up meanwhile is dropped: its record is not finished. Cancelled, it begins nothing more;
-        what it has begun is taken to its end.
+        expired without an intent, and what its recipient wants no more as rejected. What belongs to a partition that
+        is closing is left to its next owner; what belongs to one that was given up meanwhile is dropped: its record is
+        not finished. Cancelled, it begins nothing more; what it has begun is taken to its end.
         """
         waiting = deque(attempts)
-        ends_at = min((attempt.ends_at for attempt in waiting), default=None)
+        look = _Look(waiting, self._opt_outs)
         stalled = False
         while waiting:
-            chunk = await self._next_chunk(waiting, ends_at, stalled)
+            chunk = await self._next_chunk(waiting, look, stalled)
             if chunk:
                 again = await self._to_its_end(self._submit_chunk(chunk))
                 waiting.extendleft(reversed(again))
                 stalled = bool(again)
 
-    async def _next_chunk(self, waiting: deque[Attempt], ends_at: datetime | None, stalled: bool) -> Sequence[Attempt]:
+    async def _next_chunk(self, waiting: deque[Attempt], look: _Look, stalled: bool) -> Sequence[Attempt]:
         """As many attempts as may become unresolved now, counted as such, all of partitions whose lease is held.
 
         A message that came twice waits until the first copy is settled, and then finds what the ledger has of it.
         """
-        room = await self._wait_for_room(waiting, ends_at, stalled)
+        room = await self._wait_for_room(waiting, look, stalled)
         now = self._next_time()
         chunk: list[Attempt] = []
         while waiting and len(chunk) < room and not self._settler.is_open(waiting[0]):
@@ -141,7 +144,7 @@ class Submitter:
                 return await self._leases.wait_for(lease_id) is None
         return False
 
-    async def _wait_for_room(self, waiting: deque[Attempt], ends_at: datetime | None, stalled: bool) -> int:
+    async def _wait_for_room(self, waiting: deque[Attempt], look: _Look, stalled: bool) -> int:
         """Wait until the link is up and enough attempts may be unresolved; end what waits too long meanwhile.
 
         Enough is what waits, or a fourth of all, so that a crowd is not written row by row. After a stall (an attempt
@@ -149,8 +152,8 @@ class Submitter:
         """
         while True:
             _leave(waiting)
-            if ends_at is not None and ends_at <= self._clock.now():
-                await self._end_unsent(waiting)
+            if look.is_due(self._clock.now()) and not await self._end_unsent(waiting):
+                look.repeat()
             if not waiting:
                 return 0
             enough = min(len(waiting), max(self._most_unresolved // 4, 1))
@@ -164,21 +167,25 @@ class Submitter:
                     async with asyncio.timeout(min(patience, _LONGEST_WAIT) if patience > 0 else _LONGEST_WAIT):
                         await self._settler.changed.wait()
 
-    async def _end_unsent(self, waiting: deque[Attempt]) -> None:
-        """End what is overdue or erased, unless the ledger knows that it was begun earlier: then go on from there."""
+    async def _end_unsent(self, waiting: deque[Attempt]) -> bool:
+        """End what is overdue, erased or not wanted any more, unless the ledger knows that it was begun earlier: then
+        go on from there. False when something that should end cannot do so yet.
+        """
         now, at = self._clock.now(), self._next_time()
         ending: list[tuple[Attempt, tuple[FactKind, Reason]]] = []
         left: list[Attempt] = []
+        whole = True
         for attempt in waiting:
             end = attempt.ending(now)
             epoch = self._leases.epoch_of(attempt.parcel.lease_id)
             if end is None or epoch is None or self._settler.is_open(attempt):
                 left.append(attempt)
+                whole = whole and end is None
             else:
                 attempt.intend(epoch, self._link_name, at)
                 ending.append((attempt, end))
         if not ending:
-            return
+            return whole
         begun = await self._known([attempt for attempt, _ in ending])
         _keep(waiting, left)
         for attempt, (kind, code) in ending:
@@ -186,6 +193,7 @@ class Submitter:
                 waiting.extend(self._take_up(attempt, begun[attempt.key]))
             else:
                 self._settler.end(attempt, kind, code)
+        return whole
 
     def _next_time(self) -> datetime:
         """Now, but later than any other answer: the time of an intent tells it from the others of its epoch."""
@@ -339,6 +347,26 @@ class Submitter:
             self._came_back.clear()
             deferred, self._deferred = self._deferred, []
             await self.submit(attempt for attempt in deferred if self._leases.wants(attempt.parcel.lease_id))
+
+
+class _Look:
+    """When a look at what waits may find something that has to end: at the first end of a validity, and whenever
+    opt-outs have become known since the last look.
+    """
+
+    def __init__(self, waiting: Iterable[Attempt], opt_outs: Callable[[], int]) -> None:
+        self._first_end = min((attempt.ends_at for attempt in waiting), default=None)
+        self._opt_outs = opt_outs
+        self._seen = -1
+
+    def is_due(self, now: datetime) -> bool:
+        """Whether to look now."""
+        seen, self._seen = self._seen, self._opt_outs()
+        return seen != self._seen or (self._first_end is not None and self._first_end <= now)
+
+    def repeat(self) -> None:
+        """What was found could not end yet."""
+        self._seen = -1
 
 
 def _leave(waiting: deque[Attempt]) -> None:

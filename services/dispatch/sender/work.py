@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 from services.dispatch.sender.ledger import AttemptKey, Intent, Outcome, attempt_key
@@ -20,10 +21,18 @@ Finish = Finishing[DispatchOrdered]
 class Parcel:
     """A record and how many of its parts are still open."""
 
-    __slots__ = ("_finish", "_open", "_whole", "lease_id", "received")
+    __slots__ = ("_finish", "_open", "_opted_out", "_whole", "lease_id", "received")
 
-    def __init__(self, received: Received[DispatchOrdered], parts: int, finish: Finish) -> None:
+    def __init__(
+        self,
+        received: Received[DispatchOrdered],
+        parts: int,
+        finish: Finish,
+        opted_out: Callable[[], bool] = lambda: False,
+    ) -> None:
+        """`opted_out` tells whether the recipient wants it no more, asked until the last moment."""
         self.received = received
+        self._opted_out = opted_out
         self.lease_id = f"{received.record.topic}:{received.record.partition}"
         self._open = parts
         self._whole = True
@@ -39,6 +48,11 @@ class Parcel:
         self._open -= 1
         if self._open == 0:
             (self._finish if self._whole else self._finish.give_back)(self.received)
+
+    @property
+    def opted_out(self) -> bool:
+        """Whether its recipient wants no more of the account or the sender, as far as is known now."""
+        return self._opted_out()
 
     @property
     def closing(self) -> bool:
@@ -75,6 +89,8 @@ class Attempt:
             return FactKind.REJECTED, Reason.ERASED
         if self.ends_at <= now:
             return FactKind.EXPIRED, Reason.VALIDITY_OVER
+        if self.parcel.opted_out:
+            return FactKind.REJECTED, Reason.OPTED_OUT
         return None
 
     def intend(self, epoch: int, link: str, at: datetime) -> Intent:

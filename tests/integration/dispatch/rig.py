@@ -33,6 +33,7 @@ from shared.kafka.at_least_once import Finishing
 from shared.kafka.record import Output, Received, TopicPartition
 from shared.kafka.sending import Sender
 from shared.privacy.keys import KeyStore
+from shared.privacy.opt_outs import OptOuts
 from shared.privacy.pseudonyms import Pseudonyms
 from shared.privacy.sealing import Sealer
 from shared.smpp.constants import ESME_ROK
@@ -244,6 +245,7 @@ class Life:
         )
         self.ledger = WatchedLedger(database, self.steps)
         self.leases = HeldLeases(LeaseStore(database, owner, self.clock), self.clock)
+        self.opt_outs = OptOuts(Pseudonyms(keys))
         self.memory = SentMemory(1000)
         sender = cast("Sender", self.broker)
         self.relay = ReceiptRelay(
@@ -270,8 +272,9 @@ class Life:
             self.clock,
             most_unresolved=2 * window * binds if most_unresolved is None else most_unresolved,
             busy=config.busy_statuses,
+            opt_outs=lambda: self.opt_outs.changes,
         )
-        self.lane = LaneSender(self.submitter, sealer)
+        self.lane = LaneSender(self.submitter, sealer, self.opt_outs)
         self.component = OperatorLink(OPERATOR, self.link, self.submitter, self.settler, self.relay, self.leases)
         self.alive = False
 

@@ -19,7 +19,7 @@ from services.ingest.screening.verdict import PASSED, Delay, Held, Hold, Reject,
 from shared.contracts.codes import Reason
 from shared.contracts.events import HoldRelease
 from shared.contracts.holds import DelayRule, HoldRule
-from shared.contracts.words import AccountState, Category, Lane
+from shared.contracts.words import AccountState, Category, Door, Lane
 from tests.unit.dispatch.building import Letters
 from tests.unit.ingest.screening.building import case, facts
 
@@ -54,6 +54,7 @@ def test_what_is_suspended_is_refused(
 
 def test_who_opted_out_gets_nothing_not_even_a_one_time_code(letters: Letters) -> None:
     assert opted_out(case(letters, opted_out=True, category=Category.OTP)) == Reject(Reason.OPTED_OUT, "opted_out")
+    assert opted_out(case(letters, opted_out=True, door=Door.INBOUND)) is PASSED
     assert opted_out(case(letters)) is PASSED
 
 
