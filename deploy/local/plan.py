@@ -31,7 +31,12 @@ class Entry(msgspec.Struct, frozen=True):
 
 # Readers before writers: stopping goes the other way, from the door on.
 SERVICES = (
-    Entry("billing", ("services.billing", "usage", "invoicing", "api"), Port.BILLING_HEALTH, (Port.BILLING_API,)),
+    Entry(
+        "billing",
+        ("services.billing", "usage", "invoicing", "premium", "api"),
+        Port.BILLING_HEALTH,
+        (Port.BILLING_API,),
+    ),
     Entry("dlr", ("services.dlr", "status", "webhooks", "relay", "inbound", "api"), Port.DLR_HEALTH, (Port.DLR_API,)),
     Entry(
         "dispatch",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -24,6 +25,8 @@ def environment(settings: LocalSettings) -> dict[str, str]:
         "BUDSTIKKE_STREX_PORT": str(settings.port(Port.STREX_REPORTS)),
         "BUDSTIKKE_STREX_REPORTS": settings.url(Port.STREX_REPORTS),
         "BUDSTIKKE_PREMIUM_AGREEMENTS": str(_AGREEMENTS),
+        "BUDSTIKKE_PREMIUM_EXPORT": settings.url(Port.STREX) + "/api/export/transactions/{date}.csv",
+        "BUDSTIKKE_PREMIUM_EXPORT_KEY": _api_key(settings),
     }
 
 
@@ -34,6 +37,7 @@ def options(settings: LocalSettings) -> list[str]:
         "control-port": str(settings.port(Port.STREX_CONTROL)),
         "key": f"{KEY_NAME}={_key(settings)}",
         "reports": settings.url(Port.STREX_REPORTS) + _REPORTS,
+        "api-key": _api_key(settings),
     }
     return [word for name, value in told.items() for word in (f"--{name}", value)]
 
@@ -42,6 +46,10 @@ def _key(settings: LocalSettings) -> Path:
     path = settings.keys / "strex.pem"
     keep(path, _new_key)
     return path
+
+
+def _api_key(settings: LocalSettings) -> str:
+    return keep(settings.keys / "strex-api-key", lambda: secrets.token_hex(16))
 
 
 def _new_key() -> str:

@@ -89,6 +89,8 @@ def test_with_own_operators_nothing_is_told_of_simulators(own: LocalSettings, se
     assert told_with.keys() - told.keys() == {
         "BUDSTIKKE_SMSC_PASSWORD",
         "BUDSTIKKE_PREMIUM_AGREEMENTS",
+        "BUDSTIKKE_PREMIUM_EXPORT",
+        "BUDSTIKKE_PREMIUM_EXPORT_KEY",
         *(f"BUDSTIKKE_STREX_{name}" for name in strex),
     }
     public, public_with = plan.public(own, told, "key", "staff"), plan.public(settings, told_with, "key", "staff")
