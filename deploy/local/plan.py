@@ -45,7 +45,7 @@ SERVICES = (
         (Port.STREX_REPORTS,),
         simulated=("strex",),
     ),
-    Entry("ingest.screening", ("services.ingest", "screening", "clients", "desk"), Port.SCREENING_HEALTH),
+    Entry("ingest.screening", ("services.ingest", "screening", "clients", "desk", "signals"), Port.SCREENING_HEALTH),
     Entry("ingest.api", ("services.ingest", "api"), Port.API_HEALTH, (Port.API,)),
 )
 

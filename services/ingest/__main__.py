@@ -10,6 +10,7 @@ from services.ingest.clients import command as clients
 from services.ingest.clients.role import build_clients
 from services.ingest.desk.role import build_desk
 from services.ingest.screening.role import build_screening
+from services.ingest.signals.role import build_signals
 from shared.service import serve
 
 if __name__ == "__main__":
@@ -20,5 +21,11 @@ if __name__ == "__main__":
     }
     if sys.argv[1:] and sys.argv[1] in commands:
         sys.exit(commands[sys.argv[1]](sys.argv[2:]))
-    roles = {"api": build_api, "clients": build_clients, "screening": build_screening, "desk": build_desk}
+    roles = {
+        "api": build_api,
+        "clients": build_clients,
+        "screening": build_screening,
+        "desk": build_desk,
+        "signals": build_signals,
+    }
     sys.exit(serve("ingest", roles, sys.argv[1:]))

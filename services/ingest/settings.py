@@ -97,3 +97,18 @@ class DeskSettings(KafkaRoleSettings):
     desk_seconds: float = Field(
         0.25, ge=0.01, le=60, description="seconds between two looks for what was decided, is due or has expired"
     )
+    desk_claim: float = Field(
+        30.0, ge=1, le=600, description="seconds after which another process takes over what one was letting go"
+    )
+
+
+class SignalsSettings(KafkaRoleSettings):
+    """Role `signals`: what is unusual about an account's traffic."""
+
+    mongodb: SecretStr = Field(description="MongoDB URI of the replica set")
+    signals_window: int = Field(60, ge=1, le=3600, description="seconds in which traffic is counted")
+    signals_volume: int = Field(100_000, ge=1, description="requests in a window above which an account's are held")
+    signals_failures: int = Field(
+        50, ge=1, le=100, description="per cent of an account's requests refused from which the signal is on"
+    )
+    signals_least: int = Field(200, ge=1, description="requests in a window below which no share of them is unusual")

@@ -29,7 +29,7 @@ def build_desk(context: Context) -> Sequence[Component]:
     settings = load(DeskSettings)
     connection = KafkaSettings(bootstrap=settings.kafka, client_id=GROUP)
     mongo = MongoStore(settings.mongodb.get_secret_value(), DATABASE)
-    store = DeskStore(mongo)
+    store = DeskStore(mongo, claim=settings.desk_claim)
     sender = Sender(connection=connection, clock=context.clock, metrics=context.kafka_metrics)
     written = (topics.FACTS, topics.HOLDS, *(topics.requests(lane) for lane in Lane))
     runner = AtLeastOnceRunner(

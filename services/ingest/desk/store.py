@@ -23,8 +23,8 @@ from shared.errors import TryLater
 from shared.stores.mongodb import Document, MongoStore
 
 KEPT: Final = timedelta(days=30)
-CLAIM: Final = timedelta(seconds=30)
-"""For how long a message is somebody's who lets it go; then the next one may."""
+CLAIM: Final = 30.0
+"""Seconds for which a message is somebody's who lets it go; then the next one may."""
 
 _HOLD_INDEXES: Final = (
     IndexModel([("state", ASCENDING), ("opened_at", ASCENDING), ("_id", ASCENDING)], name="by_state"),
@@ -47,8 +47,9 @@ _DUPLICATE: Final = 11000
 class DeskStore:
     """Every call raises `TryLater` (`desk_unavailable`) without a database."""
 
-    def __init__(self, store: MongoStore) -> None:
-        self.mongo = store
+    def __init__(self, store: MongoStore, *, claim: float = CLAIM) -> None:
+        """`claim` is in seconds: longer than a batch takes to be written."""
+        self._claim_lasts = timedelta(seconds=claim)
         self._holds = store.database.get_collection("holds")
         self._held = store.database.get_collection("held")
 
@@ -136,7 +137,7 @@ class DeskStore:
                 return ()
             await self._held.update_many(
                 {"_id": {"$in": wanted}, **free},
-                {"$set": {"state": Waiting.CLAIMED, "claim": claim, "claimed_until": now + CLAIM}},
+                {"$set": {"state": Waiting.CLAIMED, "claim": claim, "claimed_until": now + self._claim_lasts}},
             )
             rows = await self._held.find({"claim": claim}).to_list()
         return [msgspec.convert(row, Held) for row in rows]

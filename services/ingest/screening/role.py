@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Final
 
 from services.ingest.accounts.store import DATABASE, AccountStore
@@ -15,10 +16,13 @@ from services.ingest.screening.outputs import Outputs
 from services.ingest.screening.screening import Screening, read_request
 from services.ingest.screening.snapshots import SnapshotStore
 from services.ingest.screening.snapshotting import Snapshots
+from services.ingest.screening.telling import CountsRelay
 from services.ingest.settings import ScreeningSettings
 from shared.contracts import topics
 from shared.contracts.words import Lane
+from shared.kafka.sending import Sender
 from shared.kafka.settings import KafkaSettings
+from shared.kafka.topics import partitions as partitions_of
 from shared.kafka.transactional import TransactionalRunner
 from shared.kafka.whole import WholeTopics
 from shared.lifecycle import Component
@@ -42,6 +46,9 @@ def build_screening(context: Context) -> Sequence[Component]:
     keys = FileKeyStore(settings.key_store)
     sealer, pseudonyms = Sealer(keys, clock), Pseudonyms(keys)
     connection = KafkaSettings(bootstrap=settings.kafka, client_id=GROUP)
+    sender = Sender(connection=connection, clock=clock, metrics=context.kafka_metrics)
+    tallies = Tallies()
+    relay = CountsRelay(tallies, sender.send, partial(partitions_of, connection), clock)
     known = Known(AccountStore(mongo).account, pseudonyms)
     reader = AcceptedReader(connection, partitions)
     kept = SnapshotStore(mongo)
@@ -52,7 +59,7 @@ def build_screening(context: Context) -> Sequence[Component]:
         Outputs(sealer, pseudonyms, partitions),
         sealer,
         clock,
-        Tallies(),
+        tallies,
         context.registry,
         messages_per_month=settings.messages_per_month,
     )
@@ -82,4 +89,5 @@ def build_screening(context: Context) -> Sequence[Component]:
         clock=clock,
         metrics=context.kafka_metrics,
     )
-    return [mongo, valkey, whole, Snapshots(valkey, kept, reader, clock, every=settings.snapshot_seconds), *runners]
+    snapshots = Snapshots(valkey, kept, reader, clock, every=settings.snapshot_seconds)
+    return [mongo, valkey, whole, snapshots, sender, relay, *runners]

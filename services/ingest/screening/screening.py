@@ -101,8 +101,9 @@ class Screening:
                 verdict = Held((monthly_cap(one.case),))
             outputs += self._written(one, verdict, now)
             sums[_labels(verdict)] += 1
-            if standing in _FIRST:
-                self._tallies.add(one.received.event.account_id, _KINDS[type(verdict)])
+            request = one.received.event
+            if standing in _FIRST and request.hold_release is None:
+                self._tallies.add(request.account_id, _KINDS[type(verdict)])
         for labels, number in sums.items():
             self._verdicts.labels(*labels).inc(number)
         return outputs

@@ -1,0 +1,1 @@
+"""Makes signals of counts: what is unusual about an account's traffic."""
