@@ -35,6 +35,7 @@ PAGES: Final[Mapping[str, Mapping[str, Callable[[], str]]]] = {
         "admin fields": codes.admin_fields,
         "reasons": codes.reasons,
         "webhooks": codes.webhooks,
+        "books": codes.books,
         "exits": codes.exits,
     },
     "concepts.md": {"states": states.states},

@@ -8,6 +8,8 @@ from typing import Any
 
 from cli.exits import EXITS
 from docs.sections.tables import code, sentence, table
+from services.billing.api.problems import FIELDS as BOOK_FIELDS
+from services.billing.api.problems import KINDS as BOOK_KINDS
 from services.dlr.webhooks.api.explained import ENDS, FAILURES, OFFS
 from services.dlr.webhooks.api.problems import KINDS as WEBHOOK_KINDS
 from services.ingest.admin.explained import ADMIN_FIELDS
@@ -64,6 +66,12 @@ def webhooks() -> str:
     )
     told = (f"{title}\n\n{_explained(explained)}" for title, explained in parts)
     return "\n\n".join([f"Problem documents:\n\n{_kinds(own)}", *told])
+
+
+def books() -> str:
+    """What usage, invoices and finance's commands answer with."""
+    own = {key: kind for key, kind in BOOK_KINDS.items() if key not in KINDS}
+    return f"Problem documents:\n\n{_kinds(own)}\n\nCodes of fields:\n\n{_explained(BOOK_FIELDS)}"
 
 
 def exits() -> str:

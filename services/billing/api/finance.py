@@ -24,6 +24,7 @@ from starlette.routing import Route
 from services.billing.api import views
 from services.billing.api.accounts import document, one_invoice
 from services.billing.api.guard import Guard, actor_of, body_of, json
+from services.billing.api.problems import KINDS
 from services.billing.invoicing.closing import ClosingState
 from services.billing.invoicing.commands import Commands
 from services.billing.invoicing.parties import Address, Customer, CustomerId, OrganisationNumber, Subscribed, Text
@@ -34,16 +35,8 @@ from shared.ids import AccountId
 from shared.internal import Scope
 from shared.money.periods import parse_month
 
-STATUSES: Final = {
-    "not_found": (404, "Not found"),
-    "body_too_large": (413, "Body too large"),
-    "account_taken": (409, "Account taken"),
-    "account_without_customer": (409, "Account without customer"),
-    "period_not_over": (409, "Period not over"),
-    "period_not_begun": (409, "Period not begun"),
-    "earlier_period_open": (409, "Earlier period open"),
-}
-"""Status and title of what is refused; anything else is 422."""
+STATUSES: Final = {code: (kind.status, kind.title) for code, kind in KINDS.items()}
+"""Status and title of what is refused."""
 
 Accounts = Annotated[tuple[Account, ...], msgspec.Meta(max_length=1000)]
 

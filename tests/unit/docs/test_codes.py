@@ -13,6 +13,8 @@ import pytest
 
 from cli.exits import EXITS, Exit
 from docs.generate import FOLDER
+from services.billing.api.problems import FIELDS as BOOK_FIELDS
+from services.billing.api.problems import KINDS as BOOK_KINDS
 from services.dlr.webhooks.api.explained import ENDS, FAILURES, OFFS
 from services.dlr.webhooks.api.problems import KINDS as WEBHOOK_KINDS
 from services.dlr.webhooks.client.outcome import Failure
@@ -44,7 +46,10 @@ SETS: list[tuple[Mapping[Any, Any], list[type[Enum]]]] = [
     (OFFS, [Off]),
     (EXITS, [Exit]),
 ]
-DOORS = ["ingest/api", "ingest/admin", "ingest/accounts", "ingest/idempotency", "ingest/limits", "dlr/webhooks/api"]
+DOORS = [
+    *("ingest/api", "ingest/admin", "ingest/accounts", "ingest/idempotency", "ingest/limits"),
+    *("dlr/webhooks/api", "billing/api", "billing/invoicing"),
+]
 PLACES = {"Refused": 0, "Rejected": 0, "PydanticCustomError": 0, "FieldError": 1, "invalid": 1}
 """Which argument of a refusal is its code."""
 ABSORBED = {"valkey_unavailable"}
@@ -61,12 +66,15 @@ def test_every_code_has_a_cause_and_a_remedy(explained: Mapping[Any, Any], kinds
 def test_every_code_is_on_the_page() -> None:
     page = (FOLDER / "errors.md").read_text()
     codes = [code for explained, _ in SETS if explained is not EXITS for code in explained]
-    assert [code for code in (*codes, *AWAY, *WEBHOOK_KINDS) if f"| `{code}` |" not in page] == []
+    assert [
+        code for code in (*codes, *AWAY, *WEBHOOK_KINDS, *BOOK_KINDS, *BOOK_FIELDS) if f"| `{code}` |" not in page
+    ] == []
 
 
 @pytest.mark.parametrize("door", DOORS)
 def test_no_door_refuses_with_a_code_that_is_not_explained(door: str) -> None:
-    known = {str(code) for explained, _ in SETS for code in explained} | set(WEBHOOK_KINDS)
+    known = {str(code) for explained, _ in SETS for code in explained}
+    known |= {*WEBHOOK_KINDS, *BOOK_KINDS, *BOOK_FIELDS}
     assert {code for name, code in raised(door) if name != "TryLater"} - known == set(), REMEDY
 
 
