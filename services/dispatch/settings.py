@@ -51,7 +51,12 @@ class StrexSettings(StoreRoleSettings):
     strex_order_seconds: float = Field(
         3600.0, gt=0, le=259_200, description="age of an order to charge that is not carried out any more"
     )
-    strex_at_once: int = Field(32, ge=1, le=500, description="most calls, and most looks, under way at a time")
+    strex_at_once: int = Field(
+        32,
+        ge=1,
+        le=500,
+        description="most calls under way at a time; of looks, which Strex may hold back, 4 times that",
+    )
 
     @field_validator("strex_url", "strex_reports")
     @classmethod

@@ -22,6 +22,7 @@ from shared.strex.signatures import PrivateKey, PublicKey, read_public_key, sign
 _CONNECT: Final = 5.0
 _LONG_POLL: Final = 30.0
 """Seconds for an answer to a look, which Strex may hold back for 20."""
+LOOKS_PER_CALL: Final = 4
 _KEEP: Final = 4.0
 """Seconds for which an idle connection is used again: less than any server keeps it."""
 _NOT_TAKEN: Final = frozenset({401, 403, 429})
@@ -74,7 +75,9 @@ class StrexClient:
         seconds: float,
         connections: int,
     ) -> None:
-        """`seconds` is the longest wait for the answer to what is asked."""
+        """`seconds` is the longest wait for the answer to what is asked; of looks there may be `LOOKS_PER_CALL` times
+        as many connections.
+        """
         self.name = "strex client"
         self._base = base_url.rstrip("/")
         self._key = key
@@ -84,9 +87,7 @@ class StrexClient:
         self._asking = httpx.Timeout(seconds, connect=_CONNECT, pool=seconds)
         self._looking = httpx.Timeout(_LONG_POLL, connect=_CONNECT, pool=seconds)
         # A look may be held back: what is asked has connections of its own.
-        self._limits = httpx.Limits(
-            max_connections=connections, max_keepalive_connections=connections, keepalive_expiry=_KEEP
-        )
+        self._limits = (_limits(connections), _limits(LOOKS_PER_CALL * connections))
         self._clients: tuple[httpx.AsyncClient, httpx.AsyncClient] | None = None
 
     async def ask(self, request: Request) -> Answer:
@@ -134,8 +135,8 @@ class StrexClient:
     async def start(self) -> None:
         """Make the clients; they connect with the first call."""
         self._clients = (
-            httpx.AsyncClient(timeout=self._asking, limits=self._limits, trust_env=False),
-            httpx.AsyncClient(timeout=self._looking, limits=self._limits, trust_env=False),
+            httpx.AsyncClient(timeout=self._asking, limits=self._limits[0], trust_env=False),
+            httpx.AsyncClient(timeout=self._looking, limits=self._limits[1], trust_env=False),
         )
 
     async def stop(self, deadline: float) -> None:
@@ -181,6 +182,10 @@ class StrexClient:
         if self._clients is None:
             raise RuntimeError("Strex is called before the start")
         return self._clients
+
+
+def _limits(connections: int) -> httpx.Limits:
+    return httpx.Limits(max_connections=connections, max_keepalive_connections=connections, keepalive_expiry=_KEEP)
 
 
 def _is_problem(body: bytes) -> bool:

@@ -13,7 +13,7 @@ from uuid import uuid4
 
 from services.dispatch.settings import StrexSettings
 from services.dispatch.strex.callbacks import PATH, Callbacks
-from services.dispatch.strex.client import StrexClient
+from services.dispatch.strex.client import LOOKS_PER_CALL, StrexClient
 from services.dispatch.strex.metrics import StrexMetrics
 from services.dispatch.strex.ordering import Ordering, Patience, read_order
 from services.dispatch.strex.server_keys import ServerKeys
@@ -67,7 +67,7 @@ def build_strex(context: Context) -> Sequence[Component]:
         metrics=metrics,
         clock=clock,
         gone=gone,
-        at_once=settings.strex_at_once,
+        at_once=LOOKS_PER_CALL * settings.strex_at_once,
     )
     report_url = f"{settings.strex_reports}{PATH}" if settings.strex_reports else None
     callbacks = Callbacks(

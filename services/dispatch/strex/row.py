@@ -31,6 +31,7 @@ NOT_TAKEN: Final = "not_taken"
 
 _LOOKS: Final = (0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 300.0, 900.0, 3600.0)
 """Seconds between two looks at what does not change; the last stays."""
+_BACK: Final = timedelta(minutes=1)
 _DAY: Final = timedelta(days=1)
 _REBILLED_WITHIN: Final = timedelta(days=35)
 _OPEN_WITHIN: Final = timedelta(days=90)
@@ -173,6 +174,12 @@ def found(row: Row, finding: Finding, now: datetime) -> Row:
         return _moved(changed, step=Step.CLOSED, due_at=_after_failure(changed, finding, now), looks=0)
     looks = row.looks if same else 0
     return later(msgspec.structs.replace(changed, step=Step.TAKEN, looks=looks), now)
+
+
+def unseen(row: Row, now: datetime) -> Row:
+    """A look that did not come about says nothing of the transaction: Strex may be back soon."""
+    after = later(row, now)
+    return after if after.due_at is None else msgspec.structs.replace(after, due_at=min(after.due_at, now + _BACK))
 
 
 def later(row: Row, now: datetime) -> Row:

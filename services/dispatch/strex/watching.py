@@ -24,6 +24,7 @@ from shared.telemetry.logs import get_log
 _log = get_log()
 
 _MOST: Final = 500
+_AFTER_FAILURE: Final = 10.0
 
 
 class Watcher:
@@ -127,6 +128,11 @@ class Watcher:
             _log.warning("premium_look_waits", transaction_id=row.id, code=error.code)
             await asyncio.sleep(self._every)
             return
+        except Exception as error:
+            # One row that cannot be looked at must not keep the others from it, nor be tried again at once.
+            _log.error("premium_look_failed", transaction_id=row.id, exc_info=error)
+            await asyncio.sleep(_AFTER_FAILURE)
+            return
         if after.event.sequence > row.event.sequence:
             await self._teller.tell([after])
         if after.step is Step.CLOSED and row.step is not Step.CLOSED:
@@ -139,7 +145,7 @@ class Watcher:
         match sight:
             case NoAnswer():
                 self._metrics.looks.labels("none").inc()
-                return moves.later(row, now)
+                return moves.unseen(row, now)
             case Missing():
                 self._metrics.looks.labels("missing").inc()
                 return moves.missing(row, now, self._gone)

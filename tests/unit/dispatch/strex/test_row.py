@@ -109,6 +109,13 @@ def test_looks_grow_rarer_and_end(draft: Row) -> None:
     assert len(waits) < 200
 
 
+def test_while_strex_is_away_looks_stay_a_minute_apart(draft: Row) -> None:
+    row = moves.taken(draft, NOW)
+    for _ in range(30):
+        row = moves.unseen(row, NOW)
+    assert row.due_at == NOW + timedelta(minutes=1)
+
+
 def test_a_failed_charge_is_looked_at_for_a_month_and_a_refused_one_is_not(draft: Row) -> None:
     failed = moves.found(moves.taken(draft, NOW), finding("failed", "false", "MnoError"), NOW)
     assert failed.due_at == NOW + timedelta(days=1)
