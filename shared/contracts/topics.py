@@ -195,6 +195,8 @@ INVOICES = "billing.invoices"
 SETTLEMENTS = "billing.settlements"
 PAYOUTS = "billing.payouts"
 REFUNDS = "billing.refunds"
+PRIVACY_ORDERS = "privacy.orders"
+PRIVACY_RECEIPTS = "privacy.receipts"
 
 
 def client_requests(account_id: AccountId) -> str:
@@ -341,7 +343,7 @@ def _incoming() -> Iterator[Topic]:
         kept=Kept.FLOW,
         personal=Personal.SEALED,
         producers=("dlr.inbound",),
-        consumers=("dlr.webhooks",),
+        consumers=("dlr.webhooks", "dlr.relay"),
     )
 
 
@@ -371,7 +373,7 @@ def _config() -> Iterator[Topic]:
         kept=Kept.COMPACTED,
         personal=Personal.NONE,
         producers=("ingest.api",),
-        consumers=("ingest.clients", "ingest.screening", "dlr.inbound"),
+        consumers=("ingest.clients", "ingest.screening", "dlr.inbound", "retention.orders"),
     )
     yield Topic(
         name=OPT_OUTS,
@@ -421,12 +423,41 @@ def _finance() -> Iterator[Topic]:
         )
 
 
+def _privacy() -> Iterator[Topic]:
+    owners = ("ingest.privacy", "dispatch.privacy", "dlr.privacy", "billing.privacy")
+    yield Topic(
+        name=PRIVACY_ORDERS,
+        keyed_by=KeyedBy.DOCUMENT,
+        kept=Kept.MONTH,
+        personal=Personal.PSEUDONYM,
+        producers=("retention.orders",),
+        consumers=owners,
+    )
+    yield Topic(
+        name=PRIVACY_RECEIPTS,
+        keyed_by=KeyedBy.DOCUMENT,
+        kept=Kept.MONTH,
+        personal=Personal.NONE,
+        producers=owners,
+        consumers=("retention.proof",),
+    )
+
+
 def catalogue(operators: Sequence[str]) -> tuple[Topic, ...]:
     """Every topic of a system with these operators, dead-letter topics included.
 
     Whoever reads a compacted topic whole skips what it cannot read: there is no dead letter of that.
     """
-    topics = (*_message_path(operators), *_waiting(), *_incoming(), *_abuse(), *_config(), *_premium(), *_finance())
+    topics = (
+        *_message_path(operators),
+        *_waiting(),
+        *_incoming(),
+        *_abuse(),
+        *_config(),
+        *_premium(),
+        *_finance(),
+        *_privacy(),
+    )
     dead = tuple(
         Topic(
             name=dead_letters(topic.name),

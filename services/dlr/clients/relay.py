@@ -1,4 +1,4 @@
-"""The role `relay`: statuses in, each account's own systems told on its own topic."""
+"""The role `relay`: statuses and incoming messages in, each account's own systems told on its own topic."""
 
 from __future__ import annotations
 
@@ -31,7 +31,8 @@ class Send(Protocol):
 
 
 class Relay:
-    """Writes each status of an account that has a pair of topics to its `.events`, with the body of a webhook.
+    """Writes each status and incoming message of an account that has a pair of topics to its `.events`, with the body
+    of a webhook.
 
     All states are told, in the order of each message; an event that comes twice has the same `ce_id` twice. When a
     topic goes while it is written to, the batch comes again, and finds it gone.
@@ -60,14 +61,14 @@ class Relay:
         event = told.event
         return Output(
             topic=client_events(event.account_id),
-            partition=partition_of(event.message_id, partitions[event.account_id]),
-            key=event.message_id.encode(),
+            partition=partition_of(told.subject, partitions[event.account_id]),
+            key=told.subject.encode(),
             value=render(told.id, event, self._sealer),
             headers=(
                 *_FIXED,
                 (ID, told.id.encode()),
                 (TYPE, type_of(event).encode()),
-                (TIME, event.at.isoformat().encode()),
-                (SUBJECT, event.message_id.encode()),
+                (TIME, told.at.isoformat().encode()),
+                (SUBJECT, told.subject.encode()),
             ),
         )

@@ -37,7 +37,7 @@ def build_relay(context: Context) -> Sequence[Component]:
     runner = AtLeastOnceRunner(
         connection=connection,
         group=GROUP,
-        topics=[topics.EVENTS],
+        topics=[topics.EVENTS, topics.INBOUND_EVENTS],
         decode=hear,
         handle=relay,
         dead_letter_topic=topics.dead_letters,

@@ -89,7 +89,7 @@ def build_webhooks(context: Context) -> Sequence[Component]:
     runner = AtLeastOnceRunner(
         connection=KafkaSettings(bootstrap=settings.kafka, client_id=GROUP),
         group=GROUP,
-        topics=[topics.EVENTS],
+        topics=[topics.EVENTS, topics.INBOUND_EVENTS],
         decode=hear,
         handle=webhooks,
         dead_letter_topic=topics.dead_letters,

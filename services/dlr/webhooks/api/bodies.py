@@ -8,7 +8,7 @@ from typing import Annotated, Final, TypeVar
 import msgspec
 
 from services.dlr.webhooks.client.targets import MOST_CHARACTERS
-from shared.contracts.states import State
+from services.dlr.webhooks.endpoints.occasion import Occasion
 from shared.errors import FieldError, Refused
 
 B = TypeVar("B", bound=msgspec.Struct)
@@ -26,7 +26,12 @@ Url = Annotated[
     ),
 ]
 States = Annotated[
-    list[State], msgspec.Meta(min_length=1, max_length=len(State), description="The states that are told there.")
+    list[Occasion],
+    msgspec.Meta(
+        min_length=1,
+        max_length=len(Occasion),
+        description="The states of messages that are told there; `received`: incoming messages, too.",
+    ),
 ]
 
 _UNKNOWN: Final = re.compile(r"Object contains unknown field `(?P<field>[A-Za-z_][A-Za-z_-]{0,39})`")

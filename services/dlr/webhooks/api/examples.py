@@ -17,8 +17,10 @@ from services.dlr.webhooks.api.views import (
     NoticeView,
     ProbeView,
 )
-from services.dlr.webhooks.delivery.payload import TEST, MessageData, PartData, Payload, ProbeData
+from services.dlr.webhooks.delivery.payload import TEST, InboundData, MessageData, PartData, Payload, ProbeData
 from services.dlr.webhooks.endpoints.endpoint import DEFAULT_STATES, EndpointId, Off
+from services.dlr.webhooks.endpoints.occasion import Occasion
+from shared.contracts.inbound import InboundAction, InboundCoding, InboundId
 from shared.contracts.states import State
 from shared.ids import MessageId
 
@@ -29,6 +31,7 @@ _LATER: Final = datetime(2026, 11, 24, 8, tzinfo=UTC)
 _ID: Final = EndpointId("whe_5f0c1e7a7d0b4c399f381a2b")
 _MESSAGE: Final = MessageId("019a8f3c-5d7e-7c1a-9b2d-3e4f5a6b0002")
 _EVENT: Final = f"{_MESSAGE}:4"
+_INBOUND: Final = InboundId("2f7be1c04d9a4e63a85b90d3c6e1f274")
 _PROBE: Final = "test_5f0c1e7a7d0b4c399f381a2b"
 _URL: Final = "https://example.no/sms"
 _SECRET: Final = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"  # noqa: S105 - an example
@@ -36,6 +39,7 @@ _SECRET: Final = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"  # noqa: S105 - an exa
 NEW: Final[Json] = {
     "final": {"summary": "All final states", "value": {"url": _URL}},
     "some": {"summary": "Some states", "value": {"url": _URL, "states": ["submitted", "delivered", "undelivered"]}},
+    "incoming": {"summary": "Incoming messages", "value": {"url": _URL, "states": ["received"]}},
 }
 CHANGES: Final[Json] = {
     "on": {"summary": "Switch it on again", "value": {"enabled": True}},
@@ -54,7 +58,7 @@ HISTORY: Final = Deliveries(
             id="whd_0f1e2d3c4b5a69788796a5b4c3d2e1f0",
             event_id=_EVENT,
             message_id=_MESSAGE,
-            message_state=State.DELIVERED,
+            message_state=Occasion.DELIVERED,
             state=DeliveryState.PARKED,
             attempts=3,
             at=_AT,
@@ -88,6 +92,24 @@ TOLD: Final = Payload(
         price=None,
         at=_AT,
         test=False,
+    ),
+)
+HEARD: Final = Payload(
+    _INBOUND,
+    "message.received",
+    _AT,
+    InboundData(
+        id=_INBOUND,
+        to="2012",
+        from_="+4799999999",
+        text="BLOMST",
+        coding=InboundCoding.GSM7,
+        received_at=_AT,
+        keyword="blomst",
+        action=InboundAction.REPLY,
+        reply_id=_MESSAGE,
+        transaction_id=None,
+        part_of=None,
     ),
 )
 PROBED: Final = Payload(_PROBE, TEST, _AT, ProbeData(_ID))

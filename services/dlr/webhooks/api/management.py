@@ -22,10 +22,10 @@ from services.dlr.webhooks.endpoints.endpoint import (
     Off,
     callbacks_of,
 )
+from services.dlr.webhooks.endpoints.occasion import Occasion
 from services.dlr.webhooks.endpoints.secrets import Secrets, replaced, valid
 from services.dlr.webhooks.endpoints.store import EndpointStore
 from shared.clock import Clock
-from shared.contracts.states import State
 from shared.errors import FieldError, Refused, TryLater
 from shared.ids import AccountId
 
@@ -171,5 +171,5 @@ class Management:
             raise invalid(FieldError("/url", refusal.code, refusal.detail)) from None
 
 
-def _states(wanted: list[State] | None) -> tuple[State, ...]:
+def _states(wanted: list[Occasion] | None) -> tuple[Occasion, ...]:
     return DEFAULT_STATES if wanted is None else tuple(sorted(set(wanted)))

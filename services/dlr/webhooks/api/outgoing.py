@@ -7,11 +7,11 @@ from typing import Final
 import msgspec
 
 from services.dlr.webhooks.api import examples
-from services.dlr.webhooks.delivery.payload import TEST, MessageData, Payload, ProbeData
+from services.dlr.webhooks.delivery.payload import TEST, InboundData, MessageData, Payload, ProbeData
 from shared.contracts.openapi.pieces import JSON, Json, parameter, schema
 from shared.contracts.states import State
 
-STRUCTS: Final = (MessageData, ProbeData)
+STRUCTS: Final = (MessageData, InboundData, ProbeData)
 
 _HEADERS: Final = {
     "webhook-id": "`id` of the body.",
@@ -37,6 +37,13 @@ def webhooks() -> Json:
             MessageData,
             [f"message.{state}" for state in State],
             examples.TOLD,
+        ),
+        "messageReceived": _sent(
+            "Somebody wrote to a number or a keyword of yours",
+            "To an endpoint whose `states` name `received`. It may come again under the same `webhook-id`.",
+            InboundData,
+            ["message.received"],
+            examples.HEARD,
         ),
         "test": _sent(
             "A test that you asked for", "From `POST /v1/webhooks/{id}/test`.", ProbeData, [TEST], examples.PROBED

@@ -12,7 +12,7 @@ from services.dlr.webhooks.delivery.delivery import Delivery
 from services.dlr.webhooks.delivery.history import Success
 from services.dlr.webhooks.delivery.schedule import End
 from services.dlr.webhooks.endpoints.endpoint import Endpoint, EndpointId, Notice, Off, is_callbacks
-from shared.contracts.states import State
+from services.dlr.webhooks.endpoints.occasion import Occasion
 from shared.ids import MessageId
 
 CALLBACKS = EndpointId("callbacks")
@@ -24,7 +24,7 @@ class EndpointView(msgspec.Struct, frozen=True):
 
     id: EndpointId
     url: str | None
-    states: tuple[State, ...]
+    states: tuple[Occasion, ...]
     enabled: bool
     off: Off | None
     off_since: datetime | None
@@ -79,7 +79,7 @@ class DeliveryView(msgspec.Struct, frozen=True):
     id: str
     event_id: str
     message_id: MessageId
-    message_state: State
+    message_state: Occasion
     state: DeliveryState
     attempts: int
     at: datetime

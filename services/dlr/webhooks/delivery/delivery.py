@@ -12,7 +12,7 @@ import msgspec
 from services.dlr.webhooks.client.outcome import Failure
 from services.dlr.webhooks.delivery.schedule import End
 from services.dlr.webhooks.endpoints.endpoint import EndpointId
-from shared.contracts.states import State
+from services.dlr.webhooks.endpoints.occasion import Occasion
 from shared.ids import AccountId, MessageId
 
 DeliveryId = NewType("DeliveryId", str)
@@ -34,7 +34,8 @@ class Last(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Delivery(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One event for one endpoint. `payload` is the event as it lay on `sms.events`, its recipient sealed.
+    """One event for one endpoint. `payload` is the event as it lay on its topic, what it holds of people sealed;
+    `message_id` is the id of the message, or of the incoming one.
 
     `due` is when it may be claimed next: whoever claims moves it ahead and leaves a mark in `claim`. `url` is set for
     callbacks only. `first_at` begins the 24 hours, anew with each replay.
@@ -46,7 +47,7 @@ class Delivery(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     channel: str
     event_id: str
     message_id: MessageId
-    state: State
+    state: Occasion
     payload: bytes
     created_at: datetime
     first_at: datetime

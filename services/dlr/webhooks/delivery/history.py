@@ -17,7 +17,7 @@ from redis.exceptions import RedisError
 
 from services.dlr.webhooks.delivery.metrics import WebhookMetrics
 from services.dlr.webhooks.endpoints.endpoint import EndpointId
-from shared.contracts.states import State
+from services.dlr.webhooks.endpoints.occasion import Occasion
 from shared.errors import BadSettings, TryLater
 from shared.ids import MessageId
 from shared.lifecycle import Health
@@ -39,7 +39,7 @@ class Success(msgspec.Struct, frozen=True, array_like=True, gc=False):
     id: str
     event_id: str
     message_id: MessageId
-    state: State
+    state: Occasion
     at: datetime
     status: int
     attempts: int

@@ -7,7 +7,10 @@ from typing import Final
 
 import msgspec
 
+from services.dlr.webhooks.endpoints.occasion import occasion_of
 from shared.contracts.events import MessageStatusChanged
+from shared.contracts.inbound import InboundAction, InboundCoding, InboundId, InboundRouted, PartOf
+from shared.contracts.premium import TransactionId
 from shared.contracts.states import FINAL, State
 from shared.ids import MessageId
 from shared.privacy.sealing import Erased, Sealer
@@ -46,6 +49,26 @@ class MessageData(msgspec.Struct, frozen=True, gc=False):
     test: bool
 
 
+class InboundData(msgspec.Struct, frozen=True, gc=False, rename={"from_": "from"}):
+    """An incoming message. `from` and `text` are null once it was erased; `text` is hex if `coding` is `binary`.
+
+    `to` is the number that was written to. `keyword` is the word that matched, `*` for the number's default.
+    `part_of` tells that this is a part of a long message: each part comes by itself.
+    """
+
+    id: InboundId
+    to: str
+    from_: str | None
+    text: str | None
+    coding: InboundCoding
+    received_at: datetime
+    keyword: str | None
+    action: InboundAction
+    reply_id: MessageId | None
+    transaction_id: TransactionId | None
+    part_of: PartOf | None
+
+
 class ProbeData(msgspec.Struct, frozen=True):
     """What a test event carries."""
 
@@ -58,16 +81,40 @@ class Payload(msgspec.Struct, frozen=True, gc=False):
     id: str
     type: str
     created_at: datetime
-    data: MessageData | ProbeData
+    data: MessageData | InboundData | ProbeData
 
 
 _encode: Final = msgspec.json.Encoder().encode
 
 
-def render(event_id: str, event: MessageStatusChanged, sealer: Sealer) -> bytes:
-    """The body of an event. Raises `BadRecord` (`bad_seal`) when the recipient does not open."""
+def render(event_id: str, event: MessageStatusChanged | InboundRouted, sealer: Sealer) -> bytes:
+    """The body of an event. Raises `BadRecord` (`bad_seal`) when a number or text does not open."""
+    if isinstance(event, InboundRouted):
+        return _encode(Payload(event_id, type_of(event), event.received_at, _incoming(event, sealer)))
+    return _encode(Payload(event_id, type_of(event), event.at, _status(event, sealer)))
+
+
+def _incoming(event: InboundRouted, sealer: Sealer) -> InboundData:
+    sender = sealer.open(event.account_id, event.inbound_id, "from", event.from_)
+    text = sealer.open(event.account_id, event.inbound_id, "content", event.content)
+    return InboundData(
+        id=event.inbound_id,
+        to=event.to,
+        from_=None if isinstance(sender, Erased) else sender,
+        text=None if isinstance(text, Erased) else text,
+        coding=event.coding,
+        received_at=event.received_at,
+        keyword=event.keyword,
+        action=event.action,
+        reply_id=event.reply_id,
+        transaction_id=event.transaction_id,
+        part_of=event.part_of,
+    )
+
+
+def _status(event: MessageStatusChanged, sealer: Sealer) -> MessageData:
     to = sealer.open(event.account_id, event.message_id, "to", event.to)
-    data = MessageData(
+    return MessageData(
         id=event.message_id,
         to=None if isinstance(to, Erased) else to,
         reference=event.reference,
@@ -85,7 +132,6 @@ def render(event_id: str, event: MessageStatusChanged, sealer: Sealer) -> bytes:
         at=event.at,
         test=event.test,
     )
-    return _encode(Payload(event_id, type_of(event), event.at, data))
 
 
 def render_test(event_id: str, endpoint_id: str, at: datetime) -> bytes:
@@ -93,6 +139,6 @@ def render_test(event_id: str, endpoint_id: str, at: datetime) -> bytes:
     return _encode(Payload(event_id, TEST, at, ProbeData(endpoint_id)))
 
 
-def type_of(event: MessageStatusChanged) -> str:
+def type_of(event: MessageStatusChanged | InboundRouted) -> str:
     """The `type` of an event."""
-    return f"message.{event.state}"
+    return f"message.{occasion_of(event)}"

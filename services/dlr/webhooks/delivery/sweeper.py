@@ -29,10 +29,12 @@ from services.dlr.webhooks.delivery.store import (
     tried,
 )
 from services.dlr.webhooks.delivery.switching import Switchboard
+from services.dlr.webhooks.endpoints.occasion import Occasion
 from services.dlr.webhooks.endpoints.policy import Known, Place
 from services.dlr.webhooks.endpoints.view import EndpointView
 from shared.clock import Clock
 from shared.contracts.events import MessageStatusChanged
+from shared.contracts.inbound import InboundRouted
 from shared.errors import BadRecord, TryLater
 from shared.ids import AccountId
 from shared.lifecycle import Health
@@ -101,7 +103,8 @@ class Sweeper:
         self._clock = clock
         self._random = random
         self._every = every
-        self._decode = msgspec.json.Decoder(MessageStatusChanged).decode
+        self._status = msgspec.json.Decoder(MessageStatusChanged).decode
+        self._incoming = msgspec.json.Decoder(InboundRouted).decode
         self._task: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
@@ -168,7 +171,8 @@ class Sweeper:
             self._bury(delivery, None, End.SWITCHED_OFF, now)
             return
         try:
-            body = render(delivery.event_id, self._decode(delivery.payload), self._sealer)
+            decode = self._incoming if delivery.state is Occasion.RECEIVED else self._status
+            body = render(delivery.event_id, decode(delivery.payload), self._sealer)
         except (msgspec.DecodeError, BadRecord) as error:
             _log.error("webhook_delivery_unreadable", delivery_id=delivery.id, exc_info=error)
             self._bury(delivery, None, End.UNREADABLE, now)

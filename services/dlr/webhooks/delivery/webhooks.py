@@ -1,4 +1,4 @@
-"""The role `webhooks`: `sms.events` in, customers told."""
+"""The role `webhooks`: `sms.events` and `dlr.inbound-events` in, customers told."""
 
 from __future__ import annotations
 
@@ -19,29 +19,43 @@ from services.dlr.webhooks.delivery.schedule import FIRST, Again, Dead, Done, En
 from services.dlr.webhooks.delivery.store import parked
 from services.dlr.webhooks.delivery.switching import Switchboard
 from services.dlr.webhooks.endpoints.endpoint import callbacks_of
+from services.dlr.webhooks.endpoints.occasion import occasion_of
 from services.dlr.webhooks.endpoints.policy import Place, places_for, wants_callback
 from services.dlr.webhooks.endpoints.view import EndpointView
 from shared.clock import Clock
 from shared.contracts import envelope
 from shared.contracts.codec import read
 from shared.contracts.events import Event, MessageCorrected, MessageStatusChanged
+from shared.contracts.inbound import InboundRouted
 from shared.errors import BadRecord
+from shared.ids import MessageId
 from shared.kafka.at_least_once import Finish
 from shared.kafka.record import Received, Record
 from shared.privacy.sealing import Sealer
 
 
 class Told(msgspec.Struct, frozen=True, gc=False):
-    """An event of `sms.events` with its id; `payload` is the record's value as it came."""
+    """An event with its id; `payload` is the record's value as it came."""
 
     id: str
-    event: MessageStatusChanged
+    event: MessageStatusChanged | InboundRouted
     payload: bytes
+
+    @property
+    def subject(self) -> MessageId:
+        """The message's id, or the incoming one's: the last 16 bits of both choose a partition."""
+        event = self.event
+        return MessageId(event.inbound_id) if isinstance(event, InboundRouted) else event.message_id
+
+    @property
+    def at(self) -> datetime:
+        """When it came to what is told."""
+        return self.event.received_at if isinstance(self.event, InboundRouted) else self.event.at
 
 
 class Untold(msgspec.Struct, frozen=True, gc=False):
     """An event that customers are not told: a correction leaves the final state that they know as it is, and changes
-    the charge alone.
+    the charge alone; or an incoming message whose keyword says so.
     """
 
     event: Event
@@ -51,11 +65,11 @@ Input = Told | Untold
 
 
 def hear(record: Record) -> Input:
-    """Decode a record of `sms.events`. Raises `BadRecord`."""
+    """Decode a record of one of the topics. Raises `BadRecord`."""
     event = read(record)
-    if type(event) is MessageStatusChanged:
+    if type(event) is MessageStatusChanged or (type(event) is InboundRouted and event.webhook):
         return Told(envelope.event_id(record), event, record.value or b"")
-    if type(event) is MessageCorrected:
+    if type(event) is MessageCorrected or type(event) is InboundRouted:
         return Untold(event)
     raise BadRecord("unexpected_event_type", "this type of event does not belong on this topic")
 
@@ -154,7 +168,7 @@ class Webhooks:
         self._switchboard.heard(place, outcome, now)
         match next_step(outcome, 1, began, now, self._random):
             case Done():
-                self._metrics.age_seconds.observe((now - told.event.at).total_seconds())
+                self._metrics.age_seconds.observe((now - told.at).total_seconds())
                 self._history.add(place.endpoint_id, _success(told, place, outcome, now))
                 work.settle()
             case Again(due):
@@ -181,8 +195,8 @@ class Webhooks:
             endpoint_id=endpoint,
             channel="",
             event_id=told.id,
-            message_id=event.message_id,
-            state=event.state,
+            message_id=told.subject,
+            state=occasion_of(event),
             payload=told.payload,
             created_at=now,
             first_at=now,
@@ -218,8 +232,8 @@ def _delivery(
         endpoint_id=place.endpoint_id,
         channel=place.channel,
         event_id=told.id,
-        message_id=told.event.message_id,
-        state=told.event.state,
+        message_id=told.subject,
+        state=occasion_of(told.event),
         payload=told.payload,
         created_at=first_at,
         first_at=first_at,
@@ -238,8 +252,8 @@ def _success(told: Told, place: Place, outcome: Outcome, now: datetime) -> Succe
     return Success(
         id=delivery_id(told.id, place.endpoint_id, url),
         event_id=told.id,
-        message_id=told.event.message_id,
-        state=told.event.state,
+        message_id=told.subject,
+        state=occasion_of(told.event),
         at=now,
         status=outcome.status,
         attempts=1,

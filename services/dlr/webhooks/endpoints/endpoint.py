@@ -8,13 +8,13 @@ from typing import Final, NewType
 
 import msgspec
 
-from shared.contracts.states import FINAL, State
+from services.dlr.webhooks.endpoints.occasion import FINAL_OCCASIONS, Occasion
 from shared.ids import AccountId
 from shared.privacy.sealing import Sealed
 
 EndpointId = NewType("EndpointId", str)
 
-DEFAULT_STATES: Final = tuple(sorted(FINAL))
+DEFAULT_STATES: Final = tuple(sorted(FINAL_OCCASIONS))
 MOST_ENDPOINTS: Final = 50
 """Of one account: each of its events is matched against all of them."""
 
@@ -47,7 +47,7 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     id: EndpointId = msgspec.field(name="_id")
     account_id: AccountId
     url: str
-    states: tuple[State, ...]
+    states: tuple[Occasion, ...]
     secrets: tuple[Secret, ...]
     version: int
     created_at: datetime

@@ -11,8 +11,10 @@ import msgspec
 
 from services.dlr.webhooks.client.targets import Target
 from services.dlr.webhooks.endpoints.endpoint import EndpointId, callbacks_of
+from services.dlr.webhooks.endpoints.occasion import FINAL_OCCASIONS, Occasion, occasion_of
 from shared.contracts.events import MessageStatusChanged
-from shared.contracts.states import FINAL, State
+from shared.contracts.inbound import InboundRouted
+from shared.contracts.states import FINAL
 from shared.ids import AccountId
 
 
@@ -35,7 +37,7 @@ class Place(msgspec.Struct, frozen=True):
     url: str
     target: Target
     keys: tuple[Key, ...]
-    states: frozenset[State]
+    states: frozenset[Occasion]
     version: int = 0
     failing_since: datetime | None = None
     callback: bool = False
@@ -48,13 +50,16 @@ class Known(msgspec.Struct, frozen=True):
     callback_keys: tuple[Key, ...] = ()
 
 
-def places_for(event: MessageStatusChanged, known: Known) -> list[Place]:
-    """The account's endpoints that want this state."""
-    return [place for place in known.places if event.state in place.states]
+def places_for(event: MessageStatusChanged | InboundRouted, known: Known) -> list[Place]:
+    """The account's endpoints that want to be told of this."""
+    occasion = occasion_of(event)
+    return [place for place in known.places if occasion in place.states]
 
 
-def wants_callback(event: MessageStatusChanged, told: Sequence[Place]) -> str | None:
+def wants_callback(event: MessageStatusChanged | InboundRouted, told: Sequence[Place]) -> str | None:
     """The URL that the message brought along: for final states, unless an endpoint of the same URL is told anyway."""
+    if isinstance(event, InboundRouted):
+        return None
     url = event.callback_url
     if url is None or event.state not in FINAL or any(place.url == url for place in told):
         return None
@@ -71,7 +76,7 @@ def callback(account: AccountId, url: str, target: Target, keys: tuple[Key, ...]
         url=url,
         target=target,
         keys=keys,
-        states=FINAL,
+        states=FINAL_OCCASIONS,
         callback=True,
     )
 

@@ -22,6 +22,7 @@ from services.dlr.webhooks.delivery.sweeper import Sweeper
 from services.dlr.webhooks.delivery.switching import Switchboard
 from services.dlr.webhooks.delivery.webhooks import Input, Webhooks, hear
 from services.dlr.webhooks.endpoints.endpoint import Endpoint
+from services.dlr.webhooks.endpoints.occasion import Occasion
 from services.dlr.webhooks.endpoints.secrets import Secrets
 from services.dlr.webhooks.endpoints.store import EndpointStore
 from services.dlr.webhooks.endpoints.view import EndpointView
@@ -132,7 +133,9 @@ class Telling:
 
     async def endpoint(self, url: str, *, account: AccountId = ACCOUNT, states: list[State] | None = None) -> Endpoint:
         """A new endpoint."""
-        endpoint, _ = await self.management.create(account, NewEndpoint(url, states), None)
+        endpoint, _ = await self.management.create(
+            account, NewEndpoint(url, None if states is None else [*map(Occasion, states)]), None
+        )
         return endpoint
 
     async def kept(self, endpoint: Endpoint) -> list[Delivery]:

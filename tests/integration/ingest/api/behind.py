@@ -15,7 +15,7 @@ from services.dlr.status.store import DATABASE
 from services.dlr.webhooks.delivery.delivery import Delivery, Standing, delivery_id
 from services.dlr.webhooks.delivery.store import DeliveryStore, parked
 from services.dlr.webhooks.endpoints.endpoint import EndpointId
-from shared.contracts.states import State
+from services.dlr.webhooks.endpoints.occasion import Occasion
 from shared.http import HttpServer
 from shared.ids import AccountId, MessageId
 from shared.kafka.metrics import KafkaMetrics
@@ -43,7 +43,7 @@ class Behind:
             channel=endpoint,
             event_id="e:1",
             message_id=MessageId("019a8f3c-5d7e-7c1a-9b2d-3e4f5a6b0002"),
-            state=State.DELIVERED,
+            state=Occasion.DELIVERED,
             payload=b"",
             created_at=now,
             first_at=now,

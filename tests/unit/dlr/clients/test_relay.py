@@ -14,6 +14,7 @@ from services.dlr.clients.relay import Relay
 from services.dlr.webhooks.delivery.webhooks import Input, Told, Untold
 from shared.clock import ManualClock, SystemClock
 from shared.contracts.events import MessageCorrected, MessageStatusChanged
+from shared.contracts.inbound import InboundAction, InboundCoding, InboundId, InboundRouted
 from shared.contracts.states import State
 from shared.contracts.words import ReceiptState
 from shared.errors import TryLater
@@ -94,6 +95,29 @@ async def test_an_account_with_topics_is_told_what_a_webhook_says(relay: Relay, 
     assert (body["id"], body["type"]) == (f"{MESSAGE}:3", "message.delivered")
     assert (body["data"]["to"], body["data"]["reference"], body["data"]["final"]) == ("+4790000001", "r", True)
     assert dict(output.headers)["ce_id"] == f"{MESSAGE}:3".encode()
+
+
+async def test_an_incoming_message_is_told_under_its_own_id(relay: Relay, topics: Topics, sealer: Sealer) -> None:
+    topics.known = {"clients.acme.events": 4}
+    inbound_id = InboundId("2f7be1c04d9a4e63a85b90d3c6e1f275")
+    event = InboundRouted(
+        inbound_id=inbound_id,
+        account_id=ACME,
+        operator="fjord",
+        to="2012",
+        from_=sealer.seal(ACME, inbound_id, "from", "+4790000001", AT),
+        content=sealer.seal(ACME, inbound_id, "content", "PIZZA", AT),
+        coding=InboundCoding.GSM7,
+        pseudonym="2026:00",
+        received_at=AT,
+        action=InboundAction.NONE,
+    )
+    record = Record("dlr.inbound-events", 0, 1, 0, None, b"", ())
+    assert await tell(relay, Received(record, Told(inbound_id, event, b""))) == 1
+    (output,) = topics.sent
+    body = json.loads(output.value or b"")
+    assert (body["type"], body["data"]["from"], body["data"]["text"]) == ("message.received", "+4790000001", "PIZZA")
+    assert (output.key, output.partition) == (inbound_id.encode(), 1)
 
 
 async def test_the_same_event_twice_is_the_same_record_twice(relay: Relay, topics: Topics, sealer: Sealer) -> None:

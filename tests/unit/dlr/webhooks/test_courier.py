@@ -18,9 +18,9 @@ from services.dlr.webhooks.delivery.circuit import FIRST_REST, LONGEST_REST, TOL
 from services.dlr.webhooks.delivery.courier import Courier, Errand
 from services.dlr.webhooks.delivery.metrics import WebhookMetrics
 from services.dlr.webhooks.endpoints.endpoint import EndpointId
+from services.dlr.webhooks.endpoints.occasion import FINAL_OCCASIONS
 from services.dlr.webhooks.endpoints.policy import Key, Place
 from shared.clock import ManualClock
-from shared.contracts.states import FINAL
 from shared.ids import AccountId
 from tests.support import wait_until
 from tests.unit.dlr.building import START
@@ -51,7 +51,7 @@ def place(name: str, *keys: Key) -> Place:
         url="https://example.com/",
         target=parse_target("https://example.com/"),
         keys=keys,
-        states=FINAL,
+        states=FINAL_OCCASIONS,
     )
 
 

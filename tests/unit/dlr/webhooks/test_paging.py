@@ -15,8 +15,8 @@ from services.dlr.webhooks.delivery.delivery import Delivery, DeliveryId, Last, 
 from services.dlr.webhooks.delivery.history import Success
 from services.dlr.webhooks.delivery.store import Place
 from services.dlr.webhooks.endpoints.endpoint import EndpointId
+from services.dlr.webhooks.endpoints.occasion import Occasion
 from shared import cursors
-from shared.contracts.states import State
 from shared.errors import Refused
 from shared.ids import MessageId
 from tests.unit.dlr.building import ACCOUNT, START
@@ -34,7 +34,7 @@ def kept(age: int) -> Delivery:
         channel="c",
         event_id="e",
         message_id=MessageId("m"),
-        state=State.DELIVERED,
+        state=Occasion.DELIVERED,
         payload=b"",
         created_at=at,
         first_at=at,
@@ -47,7 +47,7 @@ def kept(age: int) -> Delivery:
 
 def succeeded(age: int) -> Success:
     at = START - timedelta(microseconds=500 * age)
-    return Success(f"whd_s{age:02}", "e", MessageId("m"), State.DELIVERED, at, 200, 1, 12)
+    return Success(f"whd_s{age:02}", "e", MessageId("m"), Occasion.DELIVERED, at, 200, 1, 12)
 
 
 def stored(deliveries: list[Delivery], limit: int, behind: Place | None) -> list[Delivery]:

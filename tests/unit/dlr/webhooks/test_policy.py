@@ -18,6 +18,7 @@ from services.dlr.webhooks.delivery.store import Candidate
 from services.dlr.webhooks.delivery.sweeper import choose
 from services.dlr.webhooks.delivery.switching import Note, note_of
 from services.dlr.webhooks.endpoints.endpoint import EndpointId, Secret
+from services.dlr.webhooks.endpoints.occasion import Occasion
 from services.dlr.webhooks.endpoints.policy import Known, callback, places_for, wants_callback
 from services.dlr.webhooks.endpoints.secrets import OLD_SECRET, Secrets, replaced, valid
 from shared.clock import ManualClock
@@ -50,7 +51,7 @@ def event(state: State = State.DELIVERED, to: bytes = b"", url: str | None = Non
 
 
 def test_an_endpoint_gets_the_states_it_wants() -> None:
-    every = msgspec.structs.replace(place("a"), states=frozenset(State))
+    every = msgspec.structs.replace(place("a"), states=frozenset(Occasion))
     known = Known((every, place("b")))
     assert [one.channel for one in places_for(event(State.QUEUED), known)] == ["a"]
     assert [one.channel for one in places_for(event(State.DELIVERED), known)] == ["a", "b"]
