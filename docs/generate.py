@@ -36,6 +36,7 @@ PAGES: Final[Mapping[str, Mapping[str, Callable[[], str]]]] = {
         "reasons": codes.reasons,
         "webhooks": codes.webhooks,
         "books": codes.books,
+        "premium books": codes.premium_books,
         "exits": codes.exits,
     },
     "concepts.md": {"states": states.states},

@@ -10,6 +10,7 @@ from cli.exits import EXITS
 from docs.sections.tables import code, sentence, table
 from services.billing.api.problems import FIELDS as BOOK_FIELDS
 from services.billing.api.problems import KINDS as BOOK_KINDS
+from services.billing.premium.api.problems import KINDS as PREMIUM_KINDS
 from services.dlr.webhooks.api.explained import ENDS, FAILURES, OFFS
 from services.dlr.webhooks.api.problems import KINDS as WEBHOOK_KINDS
 from services.ingest.admin.explained import ADMIN_FIELDS
@@ -72,6 +73,11 @@ def books() -> str:
     """What usage, invoices and finance's commands answer with."""
     own = {key: kind for key, kind in BOOK_KINDS.items() if key not in KINDS}
     return f"Problem documents:\n\n{_kinds(own)}\n\nCodes of fields:\n\n{_explained(BOOK_FIELDS)}"
+
+
+def premium_books() -> str:
+    """Problem documents of the premium books."""
+    return _kinds({key: kind for key, kind in PREMIUM_KINDS.items() if key not in KINDS})
 
 
 def exits() -> str:

@@ -20,9 +20,6 @@ GET  /internal/finance/premium/days/{day}                            the latest 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Final
-
 import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
@@ -39,6 +36,7 @@ from services.billing.premium.api.asking import (
     month_in,
     standings_in,
 )
+from services.billing.premium.api.problems import STATUSES
 from services.billing.premium.api.reconciliation import Reconciliation
 from services.billing.premium.api.refunding import RefundDesk
 from services.billing.premium.api.views import (
@@ -60,20 +58,6 @@ from shared.errors import Refused
 from shared.ids import AccountId
 from shared.internal import Scope
 from shared.money.periods import Month
-
-STATUSES: Final[Mapping[str, tuple[int, str]]] = {
-    "not_found": (404, "Not found"),
-    "no_daily_file": (404, "No daily file"),
-    "body_too_large": (413, "Body too large"),
-    "not_billed": (409, "Not billed"),
-    "outcome_open": (409, "Outcome open"),
-    "month_not_over": (409, "Month not over"),
-    "earlier_month_open": (409, "Earlier month open"),
-    "month_not_closed": (409, "Month not closed"),
-    "earlier_settlement_missing": (409, "Earlier settlement missing"),
-    "already_received": (409, "Already received"),
-    "day_not_over": (409, "Day not over"),
-}
 
 
 class Books(msgspec.Struct, frozen=True):
