@@ -76,7 +76,7 @@ def lacking() -> str | None:
 
 
 def ensure(say: Callable[[str], None], cache: Path = CACHE) -> Tools:
-    """Everything in place. Whoever comes second waits for the first.
+    """Everything in place, what was there for other lists taken away. Whoever comes second waits for the first.
 
     Raises Fatal `k8s_tools` when something is lacking, cannot be fetched or is not what was named.
     """
@@ -95,6 +95,8 @@ def ensure(say: Callable[[str], None], cache: Path = CACHE) -> Tools:
                 draft = Tools(Path(folder) / "tools")
                 draft.folder.mkdir()
                 _make(draft, Path(folder), Path(given) if given else None)
+                for old in cache.glob("[0-9a-f]*/"):
+                    shutil.rmtree(old)
                 draft.folder.rename(tools.folder)
     return tools
 

@@ -39,6 +39,7 @@ COMPONENTS = BASE.parent / "components"
 OVERLAY = BASE.parent / "overlays/production-example/services"
 MOUNTS = ("/var/lib/budstikke", "/etc/budstikke", "/run/secrets")
 SERVICES = sorted({role.service for role in folders()})
+pytestmark = pytest.mark.timeout(600)  # the first time, packages are fetched
 READY, ENDED = 60.0, 30.0  # seconds; a quiet machine takes 3 and 1
 
 

@@ -21,6 +21,7 @@ from shared.errors import Refused
 
 README = (FOLDER / "README.md").read_text(encoding="utf-8")
 OVERLAY = FOLDER / "overlays/production-example"
+pytestmark = pytest.mark.timeout(600)  # the first time, tools are fetched and built
 
 
 @pytest.fixture(scope="module")
