@@ -18,6 +18,7 @@ class System(msgspec.Struct, frozen=True):
     key: str
     fjord: str
     tinde: str
+    strex: str
     kafka: str
     mongodb: str
     valkey: str
@@ -35,6 +36,7 @@ class System(msgspec.Struct, frozen=True):
             key=told["BUDSTIKKE_KEY"],
             fjord=told["BUDSTIKKE_SMSC_CONTROL"],
             tinde=told["BUDSTIKKE_SMSC_CONTROL_2"],
+            strex=told["BUDSTIKKE_STREX_CONTROL"],
             kafka=told["BUDSTIKKE_KAFKA"],
             mongodb=told["BUDSTIKKE_MONGODB"],
             valkey=told["BUDSTIKKE_VALKEY"],

@@ -17,6 +17,7 @@ from tests.acceptance.customer import Customer
 from tests.acceptance.partitions import every_partition
 from tests.acceptance.smsc import Smsc
 from tests.acceptance.system import System
+from tests.support import wait_until
 
 CANARY = "+4793748261"
 BAD_CANARY = "+47937482619"
@@ -53,11 +54,19 @@ def betrayed(octets: bytes) -> list[bytes]:
     return [secret for secret in SECRETS if secret in octets]
 
 
+async def _is_billed(api: Customer, transaction_id: str) -> bool:
+    answer = await api.http.get(f"/v1/premium/transactions/{transaction_id}")
+    return answer.status_code == 200 and answer.json()["transaction"]["standing"] == "billed"
+
+
 @pytest.fixture
 async def canary(api: Customer, fjord: Smsc) -> str:
     """A message that went all the way, after others that were refused with the same secrets in them; its id."""
     message_id = await api.send_one(CANARY, TEXT, category="otp")
     await api.delivered(message_id)
+    sold = {"price": 4200, "service_code": "06002", "invoice_text": "Buss", "consent_ref": "avtale", "text": TEXT}
+    charged = await api.http.post("/v1/premium/charges", json=sold | {"to": CANARY})
+    await wait_until(lambda: _is_billed(api, charged.json()["id"]), 45.0)
     await fjord.behave(receipt_state="undeliverable")
     await api.until(await api.send_one(CANARY, TEXT), "undelivered")
     await fjord.behave(refuse_status=0x0B)

@@ -1,0 +1,85 @@
+"""What the simulated Strex makes of a charge, and what it remembers of a subscriber."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+
+from simulators.strex.behaviour import Behaviour
+from simulators.strex.course import Asked, Password, Standing, course, most, refusal
+from simulators.strex.ledger import Ledger
+from simulators.strex.profile import ORDINARY, Profile, Scenario
+from simulators.strex.transaction import WAITING, Kind, Transaction
+
+ASKED = Asked(price=4200, service_code="06002")
+NOVEMBER = datetime(2026, 11, 30, 22, 59, tzinfo=UTC)
+DECEMBER = datetime(2026, 11, 30, 23, 1, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("password", "code"),
+    [
+        (Password(right=True, expired=False, wrong_before=0), None),
+        (Password(right=True, expired=False, wrong_before=2), None),
+        (Password(right=False, expired=False, wrong_before=0), "OneTimePasswordFailed"),
+        (Password(right=True, expired=True, wrong_before=0), "OneTimePasswordExpired"),
+        (Password(right=True, expired=False, wrong_before=3), "MaxPinRetry"),
+    ],
+)
+def test_a_code_is_good_in_time_and_for_three_tries(password: Password, code: str | None) -> None:
+    assert refusal(ORDINARY, ASKED, Standing(password=password)) == code
+
+
+def test_what_was_spent_in_the_month_counts() -> None:
+    profile = Profile(limit_month=10_000)
+    assert refusal(profile, ASKED, Standing(spent=5_800)) is None
+    assert refusal(profile, ASKED, Standing(spent=5_801)) == "SubscriberLimitExceeded"
+
+
+def test_a_month_is_one_of_the_calendar_in_norway() -> None:
+    ledger = Ledger()
+    charge = Transaction(
+        id="t",
+        kind=Kind.TRANSACTION,
+        recipient="+4798079008",
+        created=NOVEMBER,
+        modified=NOVEMBER,
+        state=WAITING,
+        operator="no.telia",
+        price=4200,
+    )
+    ledger.move(charge, NOVEMBER)
+    assert (ledger.spent("+4798079008", NOVEMBER), ledger.spent("+4798079008", DECEMBER)) == (4200, 0)
+
+
+def test_a_prepaid_balance_sinks_with_what_is_charged() -> None:
+    ledger = Ledger()
+    ledger.profiles["+4798079008"] = Profile(prepaid=True, balance=5_000)
+    charge = Transaction(
+        id="t",
+        kind=Kind.TRANSACTION,
+        recipient="+4798079008",
+        created=NOVEMBER,
+        modified=NOVEMBER,
+        state=WAITING,
+        operator="no.telia",
+        price=4200,
+    )
+    ledger.move(charge, NOVEMBER)
+    assert refusal(ledger.profile("+4798079008", None), ASKED, Standing()) == "InsufficientFunds"
+
+
+@pytest.mark.parametrize(
+    ("service_code", "ore"),
+    [("04002", 50_000), ("16008", 50_000), ("16005", 100_000), ("06002", 100_000), ("89001", 0)],
+)
+def test_each_service_has_its_highest_price(service_code: str, ore: int) -> None:
+    assert most(service_code) == ore
+
+
+@pytest.mark.parametrize("scenario", list(Scenario))
+def test_money_moves_at_most_once_in_every_course(scenario: Scenario) -> None:
+    steps = course(Profile(scenario=scenario), ASKED, Standing(), Behaviour())
+    assert [step.after for step in steps] == sorted(step.after for step in steps)
+    assert sum(step.state.billed is True for step in steps) <= 1
