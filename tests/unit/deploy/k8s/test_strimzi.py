@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from deploy.k8s.roles import folders, settings_of
 from deploy.k8s.strimzi.__main__ import EXAMPLE, main
 from deploy.k8s.strimzi.access import Kind, Resource, access_lists
 from deploy.k8s.strimzi.resources import topics, users
@@ -76,6 +77,12 @@ def test_topics_of_client_systems_are_open_to_the_roles_of_the_pair_alone() -> N
 def test_what_one_role_may_read_no_other_does_by_the_beginning_of_its_name() -> None:
     names = access_lists(catalogue(OPERATORS))
     assert [(one, other) for one, other in permutations(names, 2) if other.startswith(one)] == []
+
+
+def test_every_role_on_kafka_is_named_in_the_catalogue() -> None:
+    on_kafka = {f"{role.service}.{role.name}" for role in folders() if "kafka" in settings_of(role).model_fields}
+    named = set(access_lists(catalogue(OPERATORS)))
+    assert on_kafka - named == set(), "no topic of the catalogue names them as producer or consumer"
 
 
 def test_every_user_proves_itself_and_is_named_as_its_deployment() -> None:
