@@ -19,20 +19,18 @@ from shared.contracts.abuse import Signal, SignalChanged
 from shared.contracts.accounts import AccountChanged
 from shared.contracts.codec import Reader
 from shared.contracts.events import Event
-from shared.contracts.inbound import EVERY_SENDER, OptOutRequested, read_opt_out_key
+from shared.contracts.inbound import OptOutRequested
 from shared.contracts.words import AccountState
-from shared.errors import BadRecord
 from shared.ids import AccountId
 from shared.kafka.record import Record
+from shared.privacy.opt_outs import OptOuts
 from shared.privacy.pseudonyms import Pseudonyms
-from shared.telemetry.logs import get_log
 
 TOPICS: Final = (topics.ACCOUNTS, topics.OPT_OUTS, topics.SIGNALS)
 SIGNAL_LASTS: Final = timedelta(minutes=5)
 """A signal that nobody has repeated for this long is over: who gives them may be away."""
 
 _LONG_AGO: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_log = get_log()
 
 FindAccount = Callable[[AccountId], Awaitable[Account | None]]
 """The database's answer: None when there is no such account, or it is closed."""
@@ -45,10 +43,8 @@ class Known:
 
     def __init__(self, find: FindAccount, pseudonyms: Pseudonyms) -> None:
         self._find = find
-        self._pseudonyms = pseudonyms
         self._accounts: dict[AccountId, AccountFacts] = {}
-        self._opt_outs: dict[AccountId, dict[str, set[str]]] = {}
-        self._years: dict[AccountId, set[int]] = {}
+        self._opt_outs = OptOuts(pseudonyms)
         self._volume: dict[AccountId, datetime] = {}
 
     def apply(self, record: Record, event: Event | None) -> None:
@@ -57,14 +53,12 @@ class Known:
             case AccountChanged():
                 self._change(facts_of(event))
             case OptOutRequested():
-                scopes = self._opt_outs.setdefault(event.account_id, {}).setdefault(event.pseudonym, set())
-                scopes.add(event.scope)
-                self._years.setdefault(event.account_id, set()).add(int(event.pseudonym.partition(":")[0]))
+                self._opt_outs.apply(record, event)
             case SignalChanged():
                 self._signal(event)
             case _:
                 if record.topic == topics.OPT_OUTS:
-                    self._opt_in(record)
+                    self._opt_outs.apply(record, None)
 
     async def require(self, account_ids: Iterable[AccountId]) -> None:
         """Look up those that nobody has told of. Raises `TryLater` (`accounts_unavailable`)."""
@@ -81,14 +75,7 @@ class Known:
 
     def opted_out(self, account_id: AccountId, number: str, sender: str) -> bool:
         """Whether the person with this number (E.164) wants nothing of the account, or nothing from this sender."""
-        table = self._opt_outs.get(account_id)
-        if not table:
-            return False
-        for year in self._years[account_id]:
-            scopes = table.get(self._pseudonyms.in_year(account_id, number, year))
-            if scopes and (EVERY_SENDER in scopes or sender.casefold() in scopes):
-                return True
-        return False
+        return self._opt_outs.covers(account_id, number, sender)
 
     def unusual_volume(self, account_id: AccountId, now: datetime) -> bool:
         """Whether the signal `volume` is on."""
@@ -107,16 +94,3 @@ class Known:
             self._volume[event.account_id] = event.at
         else:
             self._volume.pop(event.account_id, None)
-
-    def _opt_in(self, record: Record) -> None:
-        """Somebody who had opted out takes it back."""
-        try:
-            account_id, scope, pseudonym = read_opt_out_key(record.key)
-        except BadRecord as error:
-            _log.error("opt_out_key_unreadable", offset=record.offset, code=error.code)
-            return
-        table = self._opt_outs.get(account_id, {})
-        scopes = table.get(pseudonym, set())
-        scopes.discard(scope)
-        if not scopes:
-            table.pop(pseudonym, None)

@@ -78,6 +78,10 @@ def test_only_registered_senders_pass(letters: Letters, sender: str, account: di
     assert verdict == (PASSED if good else Reject(Reason.SENDER_NOT_REGISTERED, "unregistered_sender"))
 
 
+def test_an_answer_comes_from_the_number_that_was_written_to(letters: Letters) -> None:
+    assert unregistered_sender(case(letters, sender="2401", door=Door.INBOUND)) is PASSED
+
+
 @pytest.mark.parametrize(
     ("text", "unknown"),
     [
