@@ -30,7 +30,7 @@ _NOT_TAKEN: Final = frozenset({401, 403, 429})
 _NOT_FOUND: Final = 404
 _decode_seen: Final = msgspec.json.Decoder(Seen)
 _decode_key: Final = msgspec.json.Decoder(SeenKey)
-_decode_problem: Final = msgspec.json.Decoder(dict[str, str])
+_decode_problem: Final = msgspec.json.Decoder(dict[str, object])
 
 
 class Taken(msgspec.Struct, frozen=True):

@@ -241,6 +241,10 @@ class Life:
         await wait_until(reached, deadline, waiting_for=f"one of {statuses}")
         return self.events(transaction_id)[-1]
 
+    def watched(self, outcome: str) -> float:
+        """How many looks came to this."""
+        return self.metrics.looks.labels(outcome)._value.get()
+
     def _told(self) -> list[object]:
         return [codec.read(record_of(output)) for output in self.broker.outputs]
 

@@ -6,18 +6,22 @@ import asyncio
 from typing import Any
 
 import httpx
+import msgspec
 import pytest
+from starlette.responses import PlainTextResponse
 
 from shared.clock import SystemClock
 from shared.contracts.premium import Billed
 from shared.errors import TryLater
+from shared.http import HttpServer
 from shared.strex.signatures import CALLBACK_HEADER, sign
+from simulators.strex import wire
 from simulators.strex.behaviour import Fault
 from simulators.strex.profile import Profile, Scenario
 from simulators.strex.transaction import State
 from tests.integration.dispatch.strex.conftest import Live
 from tests.integration.dispatch.strex.rig import Killed, Life, asked, story, told_once
-from tests.integration.strex.peers import SERVER_KEY, Simulator
+from tests.integration.strex.peers import SERVER_KEY, Simulator, transaction
 from tests.support import wait_until
 from tests.unit.dispatch.strex.orders import NUMBER, Orders, received, reversal
 
@@ -114,6 +118,32 @@ async def test_what_strex_never_took_is_told_when_it_is_certain(
     assert story(life.events(order.transaction_id)) == ["unknown:unknown", "refused:false"]
     assert last.detail == "not_taken"
     assert simulator.strex.ledger.totals().posts == 0
+
+
+async def test_what_was_given_up_and_is_charged_after_all_is_corrected(
+    life: Life, simulator: Simulator, orders: Orders
+) -> None:
+    simulator.behave(fault=Fault.CUT, fault_methods=("POST",), master_url=life.url)
+    order = orders.charge()
+    await life.handle(received(order))
+    await life.until(order.transaction_id, "refused")
+    body = msgspec.json.encode(transaction(order.transaction_id, recipient=NUMBER, price=42))
+    simulator.strex.charge(wire.read(body, wire.StrexTransaction), body)
+    assert (await life.until(order.transaction_id, "ok")).billed is Billed.TRUE
+
+
+async def test_a_404_that_is_not_of_strex_says_nothing(life: Life, orders: Orders) -> None:
+    async def proxy(scope: Any, receive: Any, send: Any) -> None:
+        await PlainTextResponse("no such page", 404)(scope, receive, send)
+
+    server = HttpServer("proxy", proxy, "127.0.0.1", 0, setting="port")
+    await server.start()
+    life.client._base = f"http://127.0.0.1:{server.port}"
+    order = orders.charge()
+    await life.handle(received(order))
+    await wait_until(lambda: life.watched("none") >= 3)
+    assert [event.status for event in life.events(order.transaction_id)] == ["unknown"]
+    await server.stop(1.0)
 
 
 @pytest.mark.parametrize("fault", [Fault.ERROR_AFTER, Fault.CUT_AFTER])
