@@ -76,7 +76,9 @@ class ChargeBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     ] = None
     one_time_password: Annotated[
         Annotated[str, msgspec.Meta(pattern="^[0-9]{4,8}$")] | None,
-        msgspec.Meta(description="The code that the user gave back."),
+        msgspec.Meta(
+            description="The code that the user gave back. A wrong one ends the transaction: have a new one texted."
+        ),
     ] = None
     consent_ref: Annotated[
         Note | None, msgspec.Meta(description="Where the user's consent is kept; you may be asked for it at any time.")
