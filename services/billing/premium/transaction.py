@@ -119,7 +119,7 @@ def fold(known: Transaction | None, event: PremiumChanged) -> Transaction:
     """What is known after an event.
 
     Raises `BadRecord` (`premium_contradiction`) when it names another account, merchant, short number, service or
-    price than before: nobody can book that, so a person has to look.
+    price than before: nobody can book that, so a person has to look. A pseudonym that was erased does not come back.
     """
     told = _told(event)
     if known is None:
@@ -130,7 +130,7 @@ def fold(known: Transaction | None, event: PremiumChanged) -> Transaction:
         known,
         business_model=known.business_model or told.business_model,
         invoice_text=known.invoice_text or told.invoice_text,
-        pseudonym=known.pseudonym or told.pseudonym,
+        pseudonym=known.pseudonym or (told.pseudonym if known.charge is None else None),
         reference=known.reference or told.reference,
         charge=_joined(known.charge, told.charge),
         reversal=_joined(known.reversal, told.reversal),
