@@ -27,7 +27,6 @@ class Reason(StrEnum):
     ACCOUNT_SUSPENDED = "account_suspended"
     LANE_SUSPENDED = "lane_suspended"
     SENDER_SUSPENDED = "sender_suspended"
-    PREMIUM_SUSPENDED = "premium_suspended"
     INVALID_NUMBER = "invalid_number"
     INVALID_SENDER = "invalid_sender"
     INVALID_TEXT = "invalid_text"
@@ -77,7 +76,6 @@ REASONS: Final[Mapping[Reason, Explanation]] = {
     ),
     Reason.LANE_SUSPENDED: Explanation("The account may not send in this lane for now.", "Ask us why."),
     Reason.SENDER_SUSPENDED: Explanation("The account may not send as this sender for now.", "Ask us why."),
-    Reason.PREMIUM_SUSPENDED: Explanation("The account may not send premium messages for now.", "Ask us why."),
     Reason.INVALID_NUMBER: Explanation(
         "The number cannot be sent to. Most are refused at the door with a code of their own.",
         "Correct the number or remove it.",

@@ -11,7 +11,7 @@ from typing import Final, TypeAlias
 import msgspec
 from prometheus_client import CollectorRegistry, Counter
 
-from services.ingest.screening.counters import NO_CAP, NO_COUNT, Counters, Entry, Standing
+from services.ingest.screening.counters import NO_CAP, NO_COUNT, Counters, Entry, Standing, digest_of
 from services.ingest.screening.counting import Kind, Tallies
 from services.ingest.screening.deciding import decide
 from services.ingest.screening.facts import Case, Form
@@ -136,8 +136,8 @@ class Screening:
         if one.verdict is PASSED and one.case is not None:
             cap = cap_of(one.case, self._cap)
         return Entry(
-            event_id=envelope.event_id(record),
-            place=f"{record.topic}[{record.partition}]@{record.offset}",
+            event=digest_of(envelope.event_id(record)),
+            place=f"{request.lane[0]}{record.partition}@{record.offset}",
             account_id=request.account_id,
             month=month_of(request.requested_at),
             cap=NO_CAP if cap is None else cap,

@@ -8,7 +8,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from services.ingest.screening.accepted_reader import AcceptedReader
-from services.ingest.screening.counters import Entry, SharedCounters, Standing
+from services.ingest.screening.counters import Entry, SharedCounters, Standing, digest_of
 from services.ingest.screening.epochs import SnapshotEpochs
 from services.ingest.screening.snapshots import SnapshotStore
 from services.ingest.screening.snapshotting import Snapshots
@@ -60,7 +60,7 @@ async def test_counters_that_are_lost_come_back_whole(
 
     async def accept(first: int, count: int) -> None:
         """As screening does it: count, then write. The last record lies there twice, as after a repeat."""
-        entries = [Entry(EventId(f"m{first + one}"), "p@1", ACCOUNT, MONTH, 1000) for one in range(count)]
+        entries = [Entry(digest_of(EventId(f"m{first + one}")), "p@1", ACCOUNT, MONTH, 1000) for one in range(count)]
         assert set(await counters.count(entries)) == {Standing.FRESH}
         outputs = [message(letters, number) for number in range(count)]
         await sender.send([*outputs, outputs[-1]])
@@ -80,8 +80,8 @@ async def test_counters_that_are_lost_come_back_whole(
         await accept(20, 7)
         await store.client.flushall()
 
-        full = await counters.count([Entry(EventId("x"), "p@1", ACCOUNT, MONTH, 27)])
-        room = await counters.count([Entry(EventId("y"), "p@1", ACCOUNT, MONTH, 28)])
+        full = await counters.count([Entry(digest_of(EventId("x")), "p@1", ACCOUNT, MONTH, 27)])
+        room = await counters.count([Entry(digest_of(EventId("y")), "p@1", ACCOUNT, MONTH, 28)])
 
         assert (full, room) == ([Standing.FULL], [Standing.FRESH])
     finally:

@@ -36,14 +36,14 @@ class CountersInMemory:
     """`counters.SharedCounters` without the server; a test holds both to the same cases."""
 
     def __init__(self) -> None:
-        self.seen: dict[str, str] = {}
+        self.seen: dict[bytes, str] = {}
         self.used: dict[tuple[str, AccountId], int] = {}
 
     async def count(self, entries: Sequence[Entry]) -> Sequence[Standing]:
         return [self._one(entry) for entry in entries]
 
     def _one(self, entry: Entry) -> Standing:
-        stood = self.seen.setdefault(entry.event_id, entry.place)
+        stood = self.seen.setdefault(entry.event, entry.place)
         first = stood is entry.place
         if not first and stood.rstrip("!") != entry.place:
             return Standing.REPEATED
@@ -52,10 +52,10 @@ class CountersInMemory:
             return Standing.FRESH if first else Standing.REPLAYED
         key = (entry.month, entry.account_id)
         if self.used.get(key, 0) >= entry.cap:
-            self.seen[entry.event_id] = f"{entry.place}!"
+            self.seen[entry.event] = f"{entry.place}!"
             return Standing.FULL if first else Standing.FULL_AGAIN
         self.used[key] = self.used.get(key, 0) + 1
-        self.seen[entry.event_id] = entry.place
+        self.seen[entry.event] = entry.place
         return Standing.FRESH if first else Standing.REPLAYED
 
 
