@@ -33,19 +33,28 @@ class Entry(msgspec.Struct, frozen=True):
 SERVICES = (
     Entry(
         "billing",
-        ("services.billing", "usage", "invoicing", "premium", "api"),
+        ("services.billing", "usage", "invoicing", "premium", "privacy", "api"),
         Port.BILLING_HEALTH,
         (Port.BILLING_API,),
     ),
-    Entry("dlr", ("services.dlr", "status", "webhooks", "relay", "inbound", "api"), Port.DLR_HEALTH, (Port.DLR_API,)),
+    Entry(
+        "dlr",
+        ("services.dlr", "status", "webhooks", "relay", "inbound", "privacy", "api"),
+        Port.DLR_HEALTH,
+        (Port.DLR_API,),
+    ),
     Entry(
         "dispatch",
-        ("services.dispatch", "router", "sender"),
+        ("services.dispatch", "router", "sender", "privacy"),
         Port.DISPATCH_HEALTH,
         (Port.STREX_REPORTS,),
         simulated=("strex",),
     ),
-    Entry("ingest.screening", ("services.ingest", "screening", "clients", "desk", "signals"), Port.SCREENING_HEALTH),
+    Entry(
+        "ingest.screening",
+        ("services.ingest", "screening", "clients", "desk", "signals", "privacy"),
+        Port.SCREENING_HEALTH,
+    ),
     Entry("ingest.api", ("services.ingest", "api"), Port.API_HEALTH, (Port.API,)),
 )
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from pydantic import Field, SecretStr
 
+from shared.privacy.participant import ParticipantSettings
 from shared.settings import KafkaRoleSettings, RoleSettings
 
 
@@ -58,3 +59,7 @@ class ApiSettings(RoleSettings):
     premium_export_key: SecretStr | None = Field(None, description="API key for that address")
     billing_api_port: int = Field(ge=0, le=65535, description="port of the internal HTTP API; 0 takes a free one")
     internal_secret: Path = Field(description="file with the secret that signs internal tokens, 32 octets or more")
+
+
+class PrivacySettings(ParticipantSettings):
+    """Role `privacy`."""

@@ -1,13 +1,15 @@
-"""`python -m services.dispatch <role>…`: roles `router`, `sender` and `strex`."""
+"""`python -m services.dispatch <role>…`: roles `router`, `sender`, `strex` and `privacy`."""
 
 from __future__ import annotations
 
 import sys
 
+from services.dispatch.privacy.role import build_privacy
 from services.dispatch.router.role import build_router
 from services.dispatch.sender.role import build_sender
 from services.dispatch.strex.role import build_strex
 from shared.service import serve
 
 if __name__ == "__main__":
-    sys.exit(serve("dispatch", {"router": build_router, "sender": build_sender, "strex": build_strex}, sys.argv[1:]))
+    roles = {"router": build_router, "sender": build_sender, "strex": build_strex, "privacy": build_privacy}
+    sys.exit(serve("dispatch", roles, sys.argv[1:]))

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator
 
+from shared.privacy.participant import ParticipantSettings
 from shared.settings import KafkaRoleSettings, StoreRoleSettings
 
 
@@ -48,6 +49,9 @@ class StrexSettings(StoreRoleSettings):
     strex_gone_seconds: float = Field(
         600.0, gt=0, le=86_400, description="so long after a call, what Strex knows nothing of was not taken"
     )
+    premium_agreements: Path | None = Field(
+        None, description="file of the agreements by which accounts may charge; without it, orders are believed"
+    )
     strex_order_seconds: float = Field(
         3600.0, gt=0, le=259_200, description="age of an order to charge that is not carried out any more"
     )
@@ -70,6 +74,10 @@ class StrexSettings(StoreRoleSettings):
         if parts.scheme == "http" and parts.hostname not in _OWN:
             raise ValueError("must be https")
         return value.rstrip("/")
+
+
+class PrivacySettings(ParticipantSettings):
+    """Role `privacy`."""
 
 
 _OWN: Final = frozenset({"127.0.0.1", "::1", "localhost"})

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from pydantic import Field, SecretStr
 
+from shared.privacy.participant import ParticipantSettings
 from shared.settings import KafkaRoleSettings, RoleSettings, StoreRoleSettings
 
 
@@ -51,3 +52,7 @@ class RelaySettings(KafkaRoleSettings):
     """Role `relay`."""
 
     key_store: Path = Field(description="directory of the file key store")
+
+
+class PrivacySettings(ParticipantSettings):
+    """Role `privacy`."""

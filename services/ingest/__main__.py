@@ -9,6 +9,7 @@ from services.ingest.api.role import build_api
 from services.ingest.clients import command as clients
 from services.ingest.clients.role import build_clients
 from services.ingest.desk.role import build_desk
+from services.ingest.privacy.role import build_privacy
 from services.ingest.screening.role import build_screening
 from services.ingest.signals.role import build_signals
 from shared.service import serve
@@ -27,5 +28,6 @@ if __name__ == "__main__":
         "screening": build_screening,
         "desk": build_desk,
         "signals": build_signals,
+        "privacy": build_privacy,
     }
     sys.exit(serve("ingest", roles, sys.argv[1:]))

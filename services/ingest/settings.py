@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 from pydantic import Field, SecretStr, field_validator
 
 from services.ingest.limits.bucket import Amount, Rates
+from shared.privacy.participant import ParticipantSettings
 from shared.settings import KafkaRoleSettings, RoleSettings, StoreRoleSettings
 
 
@@ -112,3 +113,7 @@ class SignalsSettings(KafkaRoleSettings):
         50, ge=1, le=100, description="per cent of an account's requests refused from which the signal is on"
     )
     signals_least: int = Field(200, ge=1, description="requests in a window below which no share of them is unusual")
+
+
+class PrivacySettings(ParticipantSettings):
+    """Role `privacy`."""

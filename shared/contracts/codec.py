@@ -10,7 +10,7 @@ from typing import Final, TypeVar
 
 import msgspec
 
-from shared.contracts import abuse, accounts, billing, events, holds, inbound, premium, settlements
+from shared.contracts import abuse, accounts, billing, events, holds, inbound, premium, privacy, settlements
 from shared.contracts.envelope import TYPE, fixed_headers, headers_of
 from shared.contracts.events import Event
 from shared.errors import BadRecord
@@ -46,6 +46,8 @@ TYPES: Final[dict[str, type[Event]]] = {
     "no.budstikke.billing.settlement-received.v1": settlements.SettlementReceived,
     "no.budstikke.billing.payout-decided.v1": settlements.PayoutDecided,
     "no.budstikke.billing.refund-changed.v1": settlements.RefundChanged,
+    "no.budstikke.privacy.privacy-ordered.v1": privacy.PrivacyOrdered,
+    "no.budstikke.privacy.privacy-answered.v1": privacy.PrivacyAnswered,
 }
 """Every event type that may stand in a `ce_type`, with its struct. A released version never changes."""
 

@@ -64,9 +64,11 @@ class Sealer:
     def open(self, account: AccountId, subject: str, field: str, sealed: Sealed) -> str | Erased:
         """Open a sealed field.
 
-        Returns `ERASED` when the key is gone. Raises `BadRecord` (`bad_seal`) when the value was damaged, or was
-        sealed for another account, subject or field.
+        Returns `ERASED` when the key is gone, or the value was taken out and is empty. Raises `BadRecord` (`bad_seal`)
+        when the value was damaged, or was sealed for another account, subject or field.
         """
+        if not sealed:
+            return ERASED
         if sealed[:1] != _VERSION or len(sealed) < _HEAD + _NONCE + _TAG:
             raise BadRecord("bad_seal", f"the field {field} is not a sealed value")
         quarter = Quarter(int.from_bytes(sealed[1:_HEAD], "big"))

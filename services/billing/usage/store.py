@@ -26,8 +26,10 @@ _NATIVE: Final = (bytes, datetime)
 INDEXES: Final = (
     IndexModel([("account_id", ASCENDING), ("day", ASCENDING)], name="account_day"),
     IndexModel([("recorded_at", ASCENDING)], name="recorded_at"),
+    IndexModel([("pseudonym", ASCENDING)], name="person", sparse=True),
 )
-"""`account_day`: sums by day, and an account's rows by age. `recorded_at`: `days_touched`."""
+"""`account_day`: sums by day, and an account's rows by age. `recorded_at`: `days_touched`. `person`: to erase somebody.
+"""
 
 
 class Total(msgspec.Struct, frozen=True):

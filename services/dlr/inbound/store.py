@@ -33,8 +33,9 @@ _MESSAGES: Final = (
     IndexModel([("delivered_as", ASCENDING), ("received_at", ASCENDING)], name="delivered"),
     IndexModel([("account_id", ASCENDING), ("received_at", DESCENDING), ("_id", DESCENDING)], name="newest"),
     IndexModel([("account_id", ASCENDING), ("pseudonym", ASCENDING)], name="person"),
+    IndexModel([("opt_outs.pseudonym", ASCENDING)], name="opted_out", sparse=True),
 )
-"""`delivered`: repeats. `newest`: an account's list. `person`: to erase somebody."""
+"""`delivered`: repeats. `newest`: an account's list. `person` and `opted_out`: to erase somebody."""
 _KEYWORDS: Final = (
     IndexModel([("account_id", ASCENDING), ("number", ASCENDING), ("keyword", ASCENDING)], name="of_account"),
     IndexModel([("number", ASCENDING), ("state", ASCENDING), ("account_id", ASCENDING)], name="tenants"),
@@ -42,13 +43,14 @@ _KEYWORDS: Final = (
 _OPT_OUTS: Final = (
     IndexModel([("account_id", ASCENDING), ("at", DESCENDING), ("_id", DESCENDING)], name="newest"),
     IndexModel([("account_id", ASCENDING), ("year", ASCENDING)], name="years"),
+    IndexModel([("account_id", ASCENDING), ("pseudonym", ASCENDING)], name="person"),
 )
 _NUMBERS: Final = (IndexModel([("account_id", ASCENDING)], name="of_account"),)
 
 
 class OptOutRow(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """An opt-out that holds. `by` is what asked for it: an incoming message's id, or a key's. `number` is sealed under
-    the account's key with the row's id as subject.
+    the account's key with the row's id as subject; empty once the person was erased.
     """
 
     id: OptOutId = msgspec.field(name="_id")

@@ -18,7 +18,10 @@ from shared.privacy.sealing import Sealed
 
 
 class Request(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
-    """What was asked for; never changes. `pseudonym` is of the recipient, None when its key is gone."""
+    """What was asked for; never changes, but when the person is erased: then `to` and `content` are empty, `pseudonym`,
+    `reference` and `callback_url` gone, and `erased` is the order. `pseudonym` is of the recipient, None when its key
+    is gone.
+    """
 
     to: Sealed
     content: Sealed
@@ -31,6 +34,7 @@ class Request(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     reference: str | None = None
     callback_url: str | None = None
     test: bool = False
+    erased: str | None = None
 
 
 class Report(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):

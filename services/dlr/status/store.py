@@ -31,8 +31,12 @@ INDEXES: Final = (
         [("account_id", ASCENDING), ("request.requested_at", DESCENDING), ("_id", ASCENDING)], name="account_newest"
     ),
     IndexModel([("submissions.key", ASCENDING)], name="operator_key", sparse=True),
+    IndexModel([("request.pseudonym", ASCENDING)], name="person", sparse=True),
+    IndexModel([("request.erased", ASCENDING)], name="erased", sparse=True),
 )
-"""`account_newest`: an account's messages, newest first. `operator_key`: `named`, the message of an orphan receipt."""
+"""`account_newest`: an account's messages, newest first. `operator_key`: `named`, the message of an orphan receipt.
+`person` and `erased`: to erase somebody, and what is left of that.
+"""
 
 
 class MessageStore:

@@ -12,14 +12,14 @@ from shared.ids import AccountId
 OPERATORS = ("nordic", "western")
 ALL = catalogue(OPERATORS)
 DAY = 24 * 3_600_000
-FEW = ("config.", "abuse.", "billing.", "sms.counts")
+FEW = ("config.", "abuse.", "billing.", "privacy.", "sms.counts")
 ROLES = {
     f"{service}.{role}"
     for service, roles in {
-        "ingest": "api smpp mail clients screening signals desk scheduler",
-        "dispatch": "router sender sweeper strex",
-        "dlr": "status webhooks relay inbound api",
-        "billing": "usage invoicing premium api",
+        "ingest": "api smpp mail clients screening signals desk scheduler privacy",
+        "dispatch": "router sender sweeper strex privacy",
+        "dlr": "status webhooks relay inbound api privacy",
+        "billing": "usage invoicing premium api privacy",
         "retention": "orders proof api",
     }.items()
     for role in roles.split()
@@ -51,6 +51,8 @@ def test_the_catalogue_names_the_topics_of_the_message_path() -> None:
         "billing.settlements",
         "billing.payouts",
         "billing.refunds",
+        "privacy.orders",
+        "privacy.receipts",
     }
 
 

@@ -31,8 +31,11 @@ INDEXES: Final = (
     ),
     IndexModel([("endpoint_id", ASCENDING), ("created_at", DESCENDING), ("_id", DESCENDING)], name="history"),
     IndexModel([("dead_at", ASCENDING)], name="forgotten", expireAfterSeconds=_DEAD_SECONDS, sparse=True),
+    IndexModel([("message_id", ASCENDING)], name="message"),
 )
-"""`due`: what a sweep looks for. `history`: an endpoint's pages. `forgotten`: dead deliveries are kept for 30 days."""
+"""`due`: what a sweep looks for. `history`: an endpoint's pages. `forgotten`: dead deliveries are kept for 30 days.
+`message`: goes with its message when that is erased.
+"""
 
 Change = InsertOne[Document] | UpdateOne | DeleteOne
 

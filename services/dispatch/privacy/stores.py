@@ -1,0 +1,44 @@
+"""The stores of dispatch with personal data, and how each forgets.
+
+Intents and outcomes of parts hold message ids, and go after 30 days by themselves. A premium transaction that is not
+settled keeps its pseudonym until it is: it is looked at again while the order is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from services.dispatch.strex.row import Step
+from shared.clock import Clock
+from shared.privacy.participant import Matching, Store
+from shared.privacy.participant.selecting import of_person, older
+from shared.stores.mongodb import Database
+
+_ACCOUNT: Final = "event.account_id"
+_PSEUDONYM: Final = "event.pseudonym"
+_FREED: Final = {"$unset": {_PSEUDONYM: "", "event.reference": ""}, "$inc": {"version": 1}}
+_SETTLED: Final = {"step": Step.CLOSED.value}
+
+
+def stores(clock: Clock) -> Callable[[Database], Sequence[Store]]:  # noqa: ARG001 - as every service's are made
+    """The stores in a database, in the order in which they forget."""
+
+    def all_of(database: Database) -> Sequence[Store]:
+        return (
+            Matching(
+                database,
+                "premium",
+                person=lambda order: {**of_person(order, _ACCOUNT, _PSEUDONYM), **_SETTLED},
+                strip=lambda _: _FREED,
+                aged=lambda order: {
+                    **older(order, "event.ordered_at", _ACCOUNT, _PSEUDONYM),
+                    **_SETTLED,
+                    "$and": [{_PSEUDONYM: {"$exists": True}}],
+                },
+                strip_aged=lambda _: _FREED,
+                stays=lambda order: of_person(order, _ACCOUNT, _PSEUDONYM),
+            ),
+        )
+
+    return all_of

@@ -1,0 +1,1 @@
+"""What the service forgets when retention orders it."""

@@ -1,0 +1,66 @@
+"""The stores of ingest with personal data, and how each forgets.
+
+A message that waits for a person or for its time expires at once: the desk lets it go as it does with any other, so
+that the message log and the customer are told, and its row is deleted after that. Idempotency rows are sealed, cannot
+be searched for a person, and go after 73 hours by themselves. Counters in Valkey name accounts and events only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from pymongo.asynchronous.client_session import AsyncClientSession
+
+from services.ingest.desk.rows import Waiting
+from shared.clock import Clock
+from shared.contracts.privacy import OrderKind, PrivacyOrdered
+from shared.privacy.participant import Batch, Matching, Store
+from shared.privacy.participant.selecting import of_person, older
+from shared.stores.mongodb import Database, Document
+
+_OPEN: Final = {"state": {"$in": [Waiting.WAITING.value, Waiting.CLAIMED.value]}}
+_DONE: Final = {"state": {"$in": [Waiting.RELEASED.value, Waiting.REJECTED.value, Waiting.EXPIRED.value]}}
+
+
+def stores(clock: Clock) -> Callable[[Database], Sequence[Store]]:
+    """The stores in a database, in the order in which they forget."""
+
+    def still_valid(order: PrivacyOrdered) -> Document:
+        later = {"$or": [{"expires_at": {"$gt": clock.now()}}, {"due_at": {"$ne": None}}]}
+        return {**of_person(order), "state": Waiting.WAITING.value, **later}
+
+    def all_of(database: Database) -> Sequence[Store]:
+        return (
+            Matching(
+                database,
+                "held",
+                name="held.waiting",
+                person=still_valid,
+                strip=lambda _: {"$set": {"expires_at": clock.now(), "due_at": None}},
+            ),
+            Gone(database),
+            Matching(
+                database,
+                "held",
+                person=lambda order: {**of_person(order), **_DONE},
+                aged=lambda order: {**older(order, "since"), **_DONE},
+            ),
+        )
+
+    return all_of
+
+
+class Gone:
+    """Waits until the desk has let go what expired."""
+
+    def __init__(self, database: Database) -> None:
+        self.name = "held.open"
+        self._rows = database.get_collection("held")
+
+    async def forget(self, order: PrivacyOrdered, session: AsyncClientSession, limit: int) -> Batch:
+        """As the protocol has it; deletes nothing."""
+        if order.kind is not OrderKind.ERASE:
+            return Batch(0)
+        left = await self._rows.count_documents({**of_person(order), **_OPEN}, session=session, limit=limit)
+        return Batch(0, held=left, more=left > 0)

@@ -1,0 +1,191 @@
+"""Carries out orders on a service's own stores, and answers."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import timedelta
+from functools import partial
+from typing import Final
+
+import msgspec
+from pymongo.asynchronous.client_session import AsyncClientSession
+
+from shared.clock import Clock
+from shared.contracts import topics
+from shared.contracts.codec import Writer, only
+from shared.contracts.privacy import OrderKind, PrivacyAnswered, PrivacyOrdered, StoreCount
+from shared.errors import TryLater
+from shared.kafka.at_least_once import Finish
+from shared.kafka.record import Output, Received
+from shared.lifecycle import Health
+from shared.privacy.participant.store import Batch, Store
+from shared.privacy.participant.work import Work, WorkStore
+from shared.tasks import end
+from shared.telemetry.logs import get_log
+
+_log = get_log()
+
+Send = Callable[[Sequence[Output]], Awaitable[None]]
+"""`shared.kafka.sending.Sender.send`: returns once all replicas have everything; raises `TryLater`."""
+
+read_order = partial(only, PrivacyOrdered)
+
+LATE: Final = timedelta(days=9)
+"""For so long what was under way may still come from topics, which keep it for eight days: an erasure is carried out
+again until then, and then its pseudonyms are forgotten too."""
+AGAIN: Final = timedelta(hours=6)
+"""Between two such looks."""
+PATIENCE: Final = timedelta(minutes=15)
+"""After so long an order that is not carried out is answered as partial."""
+_STUCK: Final = timedelta(seconds=1)
+_EVERY: Final = 0.5
+
+
+class Participant:
+    """A handler of orders, and a component that carries them out. Any number of processes may run one.
+
+    An order is kept before its offset passes, and carried out one batch at a time, of one store after the other, with
+    a pause between: orders take turns, and the stores stay quick for everybody else. A repeat of an order is nothing.
+    """
+
+    def __init__(
+        self,
+        service: str,
+        stores: Sequence[Store],
+        work: WorkStore,
+        send: Send,
+        clock: Clock,
+        *,
+        batch: int = 500,
+        pause: float = 0.05,
+        every: float = _EVERY,
+    ) -> None:
+        """`pause` and `every`, between two looks for orders, are in seconds."""
+        self.name = f"{service} privacy"
+        self._service = service
+        self._stores = tuple(stores)
+        self._work = work
+        self._send = send
+        self._clock = clock
+        self._batch = batch
+        self._pause = pause
+        self._every = every
+        self._write = Writer(f"/budstikke/{service}/privacy").output
+        self._task: asyncio.Task[None] | None = None
+
+    async def __call__(self, batch: Sequence[Received[PrivacyOrdered]], finish: Finish[PrivacyOrdered]) -> None:
+        """Keep orders. Raises `TryLater` without a database."""
+        for received in batch:
+            if await self._work.take(received.event, self._clock.now()):
+                _log.info("privacy_order_taken", order_id=received.event.order_id, kind=received.event.kind)
+            finish(received)
+
+    async def start(self) -> None:
+        """Begin."""
+        self._task = asyncio.create_task(self._run(), name=self.name)
+
+    async def stop(self, deadline: float) -> None:  # noqa: ARG002 - what is not done is on record
+        """End; what is left is the next process's."""
+        if self._task is not None:
+            await end(self._task)
+            self._task = None
+
+    async def wait(self) -> None:
+        """Return or raise when the loop ended by itself."""
+        if self._task is not None:
+            await asyncio.shield(self._task)
+
+    def health(self) -> Health:
+        """Ready while it runs."""
+        running = self._task is not None and not self._task.done()
+        return Health(ready=running, reason="" if running else "not running")
+
+    async def work(self) -> int:
+        """One step of an order that is due; 0 when there is none. Raises `TryLater` without database or broker."""
+        claimed = await self._work.claim(self._clock.now())
+        if claimed is None:
+            return 0
+        if claimed.order is None:
+            await self._work.put(msgspec.structs.replace(claimed, next_at=None, claimed_until=None))
+        elif claimed.store < len(self._stores):
+            await self._step(claimed, claimed.order)
+        else:
+            await self._close(claimed, claimed.order)
+        return 1
+
+    async def _run(self) -> None:
+        while True:
+            try:
+                worked = await self.work()
+            except TryLater as error:
+                _log.warning("privacy_order_waits", code=error.code)
+                worked = 0
+            await asyncio.sleep(self._pause if worked else self._every)
+
+    async def _step(self, work: Work, order: PrivacyOrdered) -> None:
+        store = self._stores[work.store]
+
+        async def act(session: AsyncClientSession) -> Work:
+            return self._after(work, store.name, await store.forget(order, session, self._batch))
+
+        after = await self._work.step(act)
+        if not after.told and not after.partial and self._clock.now() - after.started_at > PATIENCE:
+            await self._answer(after, order, complete=False)
+            await self._work.put(msgspec.structs.replace(after, partial=True))
+
+    def _after(self, work: Work, name: str, done: Batch) -> Work:
+        now = self._clock.now()
+        deleted, _ = work.counts.get(name, (0, 0))
+        stuck = done.more and not done.deleted
+        return msgspec.structs.replace(
+            work,
+            counts={**work.counts, name: (deleted + done.deleted, done.held)},
+            store=work.store if done.more else work.store + 1,
+            next_at=now + _STUCK if stuck else now,
+            claimed_until=None,
+        )
+
+    async def _close(self, work: Work, order: PrivacyOrdered) -> None:
+        """Answer, once; look again while something may come late, and then forget the order's pseudonyms."""
+        now = self._clock.now()
+        finished = msgspec.structs.replace(work, finished_at=work.finished_at or now)
+        if not work.told:
+            await self._answer(finished, order, complete=True)
+        late = order.kind is OrderKind.ERASE and now < order.ordered_at + LATE + AGAIN
+        await self._work.put(
+            msgspec.structs.replace(
+                finished,
+                told=True,
+                store=0,
+                order=order if late else None,
+                next_at=now + AGAIN if late else None,
+                claimed_until=None,
+            )
+        )
+
+    async def _answer(self, work: Work, order: PrivacyOrdered, *, complete: bool) -> None:
+        answer = PrivacyAnswered(
+            order_id=order.order_id,
+            account_id=order.account_id,
+            service=self._service,
+            started_at=work.started_at,
+            finished_at=work.finished_at or self._clock.now(),
+            complete=complete,
+            counts=tuple(
+                StoreCount(store=name, deleted=deleted, held=held) for name, (deleted, held) in work.counts.items()
+            ),
+        )
+        _log.info("privacy_order_answered", order_id=order.order_id, complete=complete)
+        await self._send(
+            [
+                self._write(
+                    topics.PRIVACY_RECEIPTS,
+                    0,
+                    answer,
+                    event_id=f"{order.order_id}:{self._service}:{'complete' if complete else 'partial'}",
+                    time=answer.finished_at,
+                    subject=order.order_id,
+                )
+            ]
+        )

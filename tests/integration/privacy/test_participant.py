@@ -1,0 +1,140 @@
+"""A participant on a real database: batches, repeats, kills, turns."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+
+import pytest
+from pymongo.asynchronous.client_session import AsyncClientSession
+
+from shared.clock import Clock
+from shared.contracts.privacy import PrivacyOrdered
+from shared.errors import TryLater
+from shared.privacy.participant import Batch, Matching, Store
+from shared.privacy.participant.participant import AGAIN, LATE, PATIENCE
+from shared.privacy.participant.selecting import of_person, older
+from shared.privacy.participant.work import COLLECTION
+from shared.stores.mongodb import Database, MongoStore
+from tests.integration.privacy.ordering import ACCOUNT, ANNA, BJORN, NOW, Service, erase, purge
+
+DAY = timedelta(days=1)
+
+
+def rows(_: Clock) -> Callable[[Database], Sequence[Store]]:
+    return lambda database: [Matching(database, "rows", person=of_person, aged=lambda order: older(order, "at"))]
+
+
+class Tripping:
+    """Fails the second time that it is asked, with its step done but not kept."""
+
+    name = "rows"
+
+    def __init__(self, database: Database) -> None:
+        self._inner = Matching(database, "rows", person=of_person)
+        self._calls = 0
+
+    async def forget(self, order: PrivacyOrdered, session: AsyncClientSession, limit: int) -> Batch:
+        done = await self._inner.forget(order, session, limit)
+        self._calls += 1
+        if self._calls == 2:
+            raise TryLater("killed", "between the deletion and its count")
+        return done
+
+
+class Waiting:
+    """Something that somebody else has to let go first."""
+
+    name = "waiting"
+
+    async def forget(self, order: PrivacyOrdered, session: AsyncClientSession, limit: int) -> Batch:
+        return Batch(0, held=1, more=True)
+
+
+async def fill(mongo: MongoStore) -> None:
+    """Ten rows of Anna's, a day apart and back in time; three of Bjørn's; one of Anna's at somebody else's."""
+    await mongo.database.rows.insert_many(
+        [{"account_id": ACCOUNT, "pseudonym": ANNA, "at": NOW - day * DAY} for day in range(10)]
+        + [{"account_id": ACCOUNT, "pseudonym": BJORN, "at": NOW - day * DAY} for day in (0, 5, 9)]
+        + [{"account_id": "other", "pseudonym": ANNA, "at": NOW}]
+    )
+
+
+async def left(mongo: MongoStore) -> int:
+    return await mongo.database.rows.count_documents({})
+
+
+async def test_an_erasure_takes_one_person_of_one_account_in_batches_and_is_answered_once(mongo: MongoStore) -> None:
+    await fill(mongo)
+    service = Service("dlr", mongo, rows)
+    await service.obey(erase())
+    await service.obey(erase())
+    assert await left(mongo) == 4
+    (answer,) = service.answers
+    assert (answer.service, answer.complete, service.counted()) == ("dlr", True, {"rows": (10, 0)})
+    assert service.ids == ["erase:acme:1:dlr:complete"]
+
+
+async def test_a_purge_takes_what_is_older_but_of_nobody_under_a_hold(mongo: MongoStore) -> None:
+    await fill(mongo)
+    service = Service("dlr", mongo, rows)
+    await service.obey(purge(NOW - 4 * DAY, held=(BJORN,)))
+    assert service.counted() == {"rows": (5, 0)}
+    assert await mongo.database.rows.count_documents({"pseudonym": BJORN}) == 3
+    assert await mongo.database.rows.count_documents({"at": {"$lt": NOW - 4 * DAY}, "pseudonym": ANNA}) == 0
+
+
+async def test_what_was_deleted_and_not_counted_was_not_deleted(mongo: MongoStore) -> None:
+    await fill(mongo)
+    tripping = Tripping(mongo.database)
+    service = Service("dlr", mongo, lambda _: lambda _: [tripping])
+    await service.take(erase())
+    assert await service.participant.work() == 1
+    with pytest.raises(TryLater):
+        await service.participant.work()
+    assert await left(mongo) == 11
+    await service.later(timedelta(seconds=31))
+    assert service.counted() == {"rows": (10, 0)}
+
+
+async def test_another_process_goes_on_where_a_dead_one_stood(mongo: MongoStore) -> None:
+    await fill(mongo)
+    first, second = Service("dlr", mongo, rows), Service("dlr", mongo, rows)
+    await first.take(erase())
+    await first.participant.work()
+    await first.work.claim(NOW)  # and dies with it
+    await second.all_due()
+    assert (await left(mongo), second.answers) == (11, [])
+    await second.later(timedelta(seconds=31))
+    assert (await left(mongo), second.counted()) == (4, {"rows": (10, 0)})
+
+
+async def test_what_comes_late_is_erased_too_and_then_the_order_forgets_the_person(mongo: MongoStore) -> None:
+    await fill(mongo)
+    service = Service("dlr", mongo, rows)
+    await service.obey(erase())
+    await mongo.database.rows.insert_one({"account_id": ACCOUNT, "pseudonym": ANNA, "at": NOW})
+    await service.later(AGAIN)
+    assert await left(mongo) == 4
+    work = mongo.database[COLLECTION]
+    assert await work.count_documents({"order.pseudonyms": ANNA}) == 1
+    for _ in range(LATE // AGAIN + 1):
+        await service.later(AGAIN)
+    assert await work.count_documents({"order.pseudonyms": ANNA}) == 0
+    await service.obey(erase())
+    assert len(service.answers) == 1
+
+
+async def test_an_order_that_waits_for_somebody_is_answered_as_partial(mongo: MongoStore) -> None:
+    service = Service("dlr", mongo, lambda _: lambda _: [Waiting()])
+    await service.take(erase())
+    assert [await service.participant.work(), await service.participant.work()] == [1, 0]
+    for seconds in (PATIENCE.total_seconds() + 1, 2.0):
+        service.clock.advance(seconds)
+        assert await service.participant.work() == 1
+    (answer,) = service.answers
+    assert (answer.complete, service.counted(), service.ids) == (
+        False,
+        {"waiting": (0, 1)},
+        ["erase:acme:1:dlr:partial"],
+    )
