@@ -21,9 +21,17 @@ help: ## this list
 	@echo "  PORT_BASE=$(PORT_BASE) is the first port: with another one, a second run stands beside the first; its data are in $(FOLDER)."
 	@echo "  OPERATORS=my.yaml sends through the operators of that file instead of simulators."
 
-run: ## set up, start everything, send a message through, stay until Ctrl-C
+run: ## set up, start everything, show what it does, stay until Ctrl-C
 	@$(SETUP) local
 	@exec $(VENV)/python -m deploy.local run
+
+demo-message: ## on a running system: a message, from the door to the handset
+demo-hold: ## a message that waits for a person, who lets it go
+demo-charge: ## a charge on a phone bill, and its refund
+demo-invoice: ## the month closed early, and its invoice
+demo-%:
+	@$(SETUP) local
+	@$(VENV)/python -m deploy.local $@
 
 stop: ## end what `make run` started, from another terminal
 	@if [ -x $(VENV)/python ]; then $(VENV)/python -m deploy.local stop; fi

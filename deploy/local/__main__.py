@@ -1,17 +1,20 @@
-"""`python -m deploy.local {run|stop|topics|jars}`: what the Makefile calls once `.venv` is there."""
+"""`python -m deploy.local {run|stop|topics|jars|demo-…}`: what the Makefile calls once `.venv` is there."""
 
 from __future__ import annotations
 
 import os
 import sys
 from collections.abc import Callable
+from functools import partial
 
-from deploy.local import jars, topics
+from deploy.local import jars, local_env, topics
 from deploy.local.instance import stop_other
 from deploy.local.ports import HOST
 from deploy.local.run import run
 from deploy.local.settings import LocalSettings, Port, read
 from deploy.local.terminal import Terminal
+from deploy.local.tour.gateway import Gateway
+from deploy.local.tour.steps import STEPS, walk
 from deploy.topics.catalogue import remedy
 from shared.errors import BudstikkeError
 
@@ -43,11 +46,19 @@ def fetch_jars(settings: LocalSettings, terminal: Terminal) -> int:
     return 0
 
 
+def demo(step: str, settings: LocalSettings, terminal: Terminal) -> int:
+    """Show one step of the tour on the running system."""
+    with Gateway(local_env.read(settings.environment)) as gateway:
+        walk(gateway, terminal, [step])
+    return 0
+
+
 _COMMANDS: dict[str, Callable[[LocalSettings, Terminal], int]] = {
     "run": run,
     "stop": stop,
     "topics": make_topics,
     "jars": fetch_jars,
+    **{f"demo-{step}": partial(demo, step) for step in STEPS},
 }
 
 

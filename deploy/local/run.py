@@ -7,7 +7,6 @@ import sys
 import time
 
 from deploy.local import jars, local_env, plan, topics
-from deploy.local.demo import Demo, client
 from deploy.local.instance import PID_FILES, only_one
 from deploy.local.kafka import Kafka
 from deploy.local.mongodb import MongoDB
@@ -17,12 +16,14 @@ from deploy.local.settings import ROOT, LocalSettings, Port
 from deploy.local.stopping import StopAsked, StopSignals
 from deploy.local.supervisor import Supervisor
 from deploy.local.terminal import Style, Terminal
+from deploy.local.tour import message
+from deploy.local.tour.gateway import Gateway
+from deploy.local.tour.steps import STEPS, walk
 from deploy.local.valkey import Valkey
 from deploy.local.welcome import next_steps
 from shared.errors import BudstikkeError, Fatal
 
 _START = 180.0  # seconds; a broker killed at work reads its logs first
-_DELIVER = 60.0
 _STOP = 30.0  # seconds for each process, above the services' own time to drain
 
 
@@ -84,8 +85,9 @@ def _start(settings: LocalSettings, terminal: Terminal, supervisor: Supervisor) 
     terminal.title("Starting the services")
     supervisor.start(plan.services(settings, told), _START)
     terminal.done("all ready", terminal.paint(f"after {time.monotonic() - began:.1f} s", Style.GOOD))
-    local_env.write(settings.environment, plan.public(settings, told, key, staff_key))
-    _send_one(settings, terminal, key)
+    public = plan.public(settings, told, key, staff_key)
+    local_env.write(settings.environment, public)
+    _show(settings, terminal, public)
     next_steps(settings, terminal)
 
 
@@ -122,16 +124,13 @@ def _provision(settings: LocalSettings, told: dict[str, str], whose: str) -> str
     return key_file.read_text().strip()
 
 
-def _send_one(settings: LocalSettings, terminal: Terminal, key: str) -> None:
-    """With simulators a message as any other; else a test message, for a real operator would bring it to somebody."""
-    test = settings.own_operators is not None
-    terminal.title("Sending a test message, which reaches no operator of yours" if test else "Sending a message")
-    with client(settings.url(Port.API), key) as api:
-        demo = Demo(api, test=test)
-        message_id = demo.send()
-        terminal.done("POST /v1/messages", f"202, message {message_id}")
-        began = None
-        for step in demo.follow(message_id, _DELIVER):
-            began = began or step.at
-            after = f"{(step.at - began).total_seconds() * 1000:8.0f} ms"
-            terminal.done(step.state, terminal.paint(after, Style.DIM))
+def _show(settings: LocalSettings, terminal: Terminal, public: dict[str, str]) -> None:
+    """The tour; before operators of the user's own one test message, for a real one would bring it to somebody."""
+    began = time.monotonic()
+    with Gateway(public) as gateway:
+        if settings.own_operators is not None:
+            terminal.title("Sending a test message, which reaches no operator of yours")
+            message.show(gateway, terminal, test=True)
+            return
+        walk(gateway, terminal, STEPS)
+    terminal.done("the tour", f"took {time.monotonic() - began:.1f} s; a step again: {settings.make('demo-hold')}")
