@@ -94,9 +94,10 @@ def _compared(period: str, closed: Content, bookings: list[Content], invoices: l
 
 
 def _balanced(period: str, bookings: list[Content], invoices: list[Content]) -> Iterator[str]:
-    """Parts that were booked against parts on lines, where they have to meet."""
+    """Parts that were booked against parts on lines, where they have to meet. Who pays nothing has no invoice."""
+    invoiced = {invoice["customer_id"] for invoice in invoices}
     places: defaultdict[tuple[str, str, str], Counter[str]] = defaultdict(Counter)
-    for one in bookings:
+    for one in (one for one in bookings if one["customer_id"] in invoiced):
         places[one["account_id"], one["day"][:7], one["price_row"]]["booked"] += one["parts"]
     for invoice in invoices:
         for line in invoice["lines"]:

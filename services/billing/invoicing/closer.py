@@ -37,13 +37,23 @@ class Closer:
     claim    what the close goes by is written down: prices, seller, customers, the date of the invoices
     book     what the ledger has beyond the books of earlier months, added under the month's lock
     issue    an invoice per customer, in the order of their ids, each with the next number in one transaction
-    tell     bookings and invoices, then that the month is closed; told twice it is the same
+    tell     daily sums, bookings and invoices, then that the month is closed; told twice it is the same
     """
 
     def __init__(
-        self, books: Books, ledger: UsageStore, send: Send, clock: Clock, prices: PriceBook, seller: Seller
+        self,
+        books: Books,
+        ledger: UsageStore,
+        send: Send,
+        clock: Clock,
+        prices: PriceBook,
+        seller: Seller,
+        *,
+        tell_usage: Callable[[], Awaitable[int]],
     ) -> None:
+        """`tell_usage` tells finance every daily sum that changed, so that none is booked that it has not heard of."""
         self._books = books
+        self._tell_usage = tell_usage
         self._ledger = ledger
         self._send = send
         self._clock = clock
@@ -119,6 +129,7 @@ class Closer:
             vat=Ore(sum(one.invoice.amounts.vat for one in invoices)),
             total=Ore(sum(one.invoice.amounts.total for one in invoices)),
         )
+        await self._tell_usage()
         for start in range(0, len(outputs), _AT_ONCE):
             await self._send(outputs[start : start + _AT_ONCE])
         await self._send([self._tell.closed(closing, figures)])

@@ -14,6 +14,7 @@ from services.billing.invoicing.store import Books
 from services.billing.pricing.book import EXAMPLE as PRICES
 from services.billing.pricing.book import read_prices
 from services.billing.settings import InvoicingSettings
+from services.billing.usage.daily import DailyUsages
 from services.billing.usage.store import UsageStore
 from shared.kafka.sending import Sender
 from shared.kafka.settings import KafkaSettings
@@ -33,11 +34,13 @@ def build_invoicing(context: Context) -> Sequence[Component]:
     books, ledger = Books(mongo), UsageStore(mongo)
     connection = KafkaSettings(bootstrap=settings.kafka, client_id=CLIENT)
     sender = Sender(connection=connection, clock=context.clock, metrics=context.kafka_metrics)
-    closer = Closer(books, ledger, sender.send, context.clock, prices, seller)
+    daily = DailyUsages(mongo, ledger, sender.send, context.clock)
+    closer = Closer(books, ledger, sender.send, context.clock, prices, seller, tell_usage=daily.look)
     return [
         mongo,
         Prepare("books indexes", books.prepare),
         Prepare("usage ledger indexes", ledger.prepare),
+        Prepare("daily usage indexes", daily.prepare),
         sender,
         Invoicing(closer, seconds=settings.invoicing_seconds),
     ]

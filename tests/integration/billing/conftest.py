@@ -30,6 +30,14 @@ class Outbox:
         self.sent += outputs
 
 
+async def emptied(store: MongoStore) -> None:
+    """Delete every row. The collections stay: to make their indexes anew costs more than a test, and to drop them
+    waits for whatever a process that was killed had begun.
+    """
+    for name in await store.database.list_collection_names():
+        await store.database[name].delete_many({})
+
+
 @pytest.fixture
 async def mongo(mongodb: str) -> AsyncIterator[MongoStore]:
     store = MongoStore(mongodb, f"billing_{uuid4().hex[:12]}")

@@ -17,6 +17,7 @@ from services.billing.api.role import build_api
 from services.billing.invoicing.closer import Closer
 from services.billing.invoicing.store import Books
 from services.billing.pricing.book import EXAMPLE, read_prices
+from services.billing.usage.daily import DailyUsages
 from services.billing.usage.store import UsageStore
 from shared.clock import ManualClock, SystemClock
 from shared.http import HttpServer
@@ -26,7 +27,7 @@ from shared.kafka.metrics import KafkaMetrics
 from shared.money.periods import month_of, moved
 from shared.service import Context
 from shared.stores.mongodb import MongoStore
-from tests.integration.billing.conftest import Outbox
+from tests.integration.billing.conftest import Outbox, emptied
 from tests.unit.billing.building import charge
 from tests.unit.billing.invoices import SELLER
 
@@ -78,7 +79,9 @@ class Api:
 
     async def work(self) -> None:
         books, ledger = Books(self.mongo), UsageStore(self.mongo)
-        closer = Closer(books, ledger, Outbox().send, ManualClock(NOW), read_prices(EXAMPLE), SELLER)
+        send, clock = Outbox().send, ManualClock(NOW)
+        daily = DailyUsages(self.mongo, ledger, send, clock)
+        closer = Closer(books, ledger, send, clock, read_prices(EXAMPLE), SELLER, tell_usage=daily.look)
         while await closer.step():
             pass
 
@@ -104,8 +107,7 @@ async def api(mongodb: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     (mongo,) = [component for component in components if isinstance(component, MongoStore)]
     async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{server.port}", trust_env=False) as client:
         yield Api(client, mongo)
-    for name in await mongo.database.list_collection_names():
-        await mongo.database[name].delete_many({})  # to make the indexes anew costs more than the test
+    await emptied(mongo)
     for component in reversed(components):
         await component.stop(5.0)
 

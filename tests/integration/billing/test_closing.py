@@ -22,6 +22,7 @@ from services.billing.invoicing.ehf import ehf
 from services.billing.invoicing.parties import Customer
 from services.billing.invoicing.store import Books
 from services.billing.pricing.book import EXAMPLE, read_prices
+from services.billing.usage.daily import DailyUsages
 from services.billing.usage.entry import Charge
 from services.billing.usage.store import UsageStore
 from shared.clock import ManualClock
@@ -54,6 +55,7 @@ class Office:
     """The books of one test, and everybody who works on them."""
 
     def __init__(self, mongo: MongoStore, outbox: Outbox) -> None:
+        self.mongo = mongo
         self.books = Books(mongo)
         self.ledger = UsageStore(mongo)
         self.outbox = outbox
@@ -77,7 +79,8 @@ class Office:
 
     def closer(self) -> Closer:
         """A process that knows nothing of what others did."""
-        return Closer(self.books, self.ledger, self.outbox.send, self.clock, PRICES, SELLER)
+        daily = DailyUsages(self.mongo, self.ledger, self.outbox.send, self.clock)
+        return Closer(self.books, self.ledger, self.outbox.send, self.clock, PRICES, SELLER, tell_usage=daily.look)
 
     async def ask(self, period: Month) -> None:
         await self.books.request(
@@ -227,7 +230,7 @@ async def test_a_close_goes_on_where_a_crash_left_it(
     invoices = await office.books.invoices()
     assert [(one.number, one.customer_id) for one in invoices] == [(100001, "nordvik"), (100002, "sandvik")]
     topics_told = Counter(topic for topic, _ in office.told())
-    assert topics_told == {"billing.usage": 2, "billing.invoices": 3}
+    assert topics_told == {"billing.usage": 4, "billing.invoices": 3}
     closed = office.told()[-1][1]
     assert (closed["parts"], closed["invoices"], closed["net"]) == (400, 2, 400 * 51)
 

@@ -20,6 +20,7 @@ from shared.lifecycle import Component
 from shared.service import Context
 from shared.stores.mongodb import MongoStore
 from tests.catalogue import fresh
+from tests.integration.billing.conftest import emptied
 from tests.support import wait_until
 from tests.unit.billing.building import output, status
 
@@ -73,5 +74,5 @@ async def test_usage_survives_a_restart_and_repeats(
             await wait_until(lambda: counted(200), 30)
         assert await books.database["usage"].count_documents({"parts": 2}) == 200
     finally:
-        await books.database.client.drop_database("billing")
+        await emptied(books)
         await books.stop(1.0)

@@ -67,7 +67,9 @@ class Business:
         self.ledger = UsageStore(mongo)
         self.books = Books(mongo)
         self.daily = DailyUsages(mongo, self.ledger, send, self.clock, UsageMetrics(CollectorRegistry()), seconds=60)
-        self.closer = Closer(self.books, self.ledger, send, self.clock, read_prices(EXAMPLE), SELLER)
+        self.closer = Closer(
+            self.books, self.ledger, send, self.clock, read_prices(EXAMPLE), SELLER, tell_usage=self.daily.look
+        )
         self._random = Random(11)
         self._number = 0
 
