@@ -35,6 +35,7 @@ PAGES: Final[Mapping[str, Mapping[str, Callable[[], str]]]] = {
         "admin fields": codes.admin_fields,
         "reasons": codes.reasons,
         "webhooks": codes.webhooks,
+        "incoming": codes.incoming,
         "books": codes.books,
         "premium books": codes.premium_books,
         "exits": codes.exits,

@@ -11,6 +11,8 @@ from docs.sections.tables import code, sentence, table
 from services.billing.api.problems import FIELDS as BOOK_FIELDS
 from services.billing.api.problems import KINDS as BOOK_KINDS
 from services.billing.premium.api.problems import KINDS as PREMIUM_KINDS
+from services.dlr.inbound.api.problems import FIELDS as INBOUND_FIELDS
+from services.dlr.inbound.api.problems import KINDS as INBOUND_KINDS
 from services.dlr.webhooks.api.explained import ENDS, FAILURES, OFFS
 from services.dlr.webhooks.api.problems import KINDS as WEBHOOK_KINDS
 from services.ingest.admin.explained import ADMIN_FIELDS
@@ -67,6 +69,12 @@ def webhooks() -> str:
     )
     told = (f"{title}\n\n{_explained(explained)}" for title, explained in parts)
     return "\n\n".join([f"Problem documents:\n\n{_kinds(own)}", *told])
+
+
+def incoming() -> str:
+    """What the calls for keywords, incoming messages and opt-outs answer with."""
+    own = {key: kind for key, kind in INBOUND_KINDS.items() if key not in KINDS}
+    return f"Problem documents:\n\n{_kinds(own)}\n\nCodes of fields:\n\n{_explained(INBOUND_FIELDS)}"
 
 
 def books() -> str:

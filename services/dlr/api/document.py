@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 from services.dlr.api.view import ChargeView, MessageView, PartView, StepView
+from services.dlr.inbound.api import document as inbound
 from services.dlr.webhooks.api import document as webhooks
 from services.dlr.webhooks.api import outgoing
 from shared.contracts.openapi.pieces import Json, given, parameter, refused, schemas
@@ -52,9 +53,9 @@ _EXAMPLE: Final = MessageView(
 def part() -> Json:
     """The part. What the front door itself may refuse a call with, it adds."""
     return {
-        "paths": {"/v1/messages/{id}": {"get": _read()}, **webhooks.paths()},
+        "paths": {"/v1/messages/{id}": {"get": _read()}, **webhooks.paths(), **inbound.paths()},
         "webhooks": outgoing.webhooks(),
-        "components": {"schemas": schemas([MessageView, *webhooks.STRUCTS, *outgoing.STRUCTS])},
+        "components": {"schemas": schemas([MessageView, *webhooks.STRUCTS, *outgoing.STRUCTS, *inbound.STRUCTS])},
     }
 
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from services.dlr.api.app import application
 from services.dlr.api.messages import MessageReads
+from services.dlr.inbound.role import build_inbound_management
 from services.dlr.settings import ApiSettings
 from services.dlr.status.store import DATABASE, MessageStore
 from services.dlr.webhooks.role import build_management
@@ -26,11 +27,12 @@ def build_api(context: Context) -> Sequence[Component]:
     secret = read_secret(settings.internal_secret)
     reads = MessageReads(store, Sealer(FileKeyStore(settings.key_store), context.clock), secret, context.clock)
     webhooks = build_management(context, settings, mongo, secret)
+    inbound = build_inbound_management(context, settings, mongo, secret)
     server = HttpServer(
         "internal http",
-        application([*reads.routes(), *webhooks.routes]),
+        application([*reads.routes(), *webhooks.routes, *inbound.routes]),
         settings.host,
         settings.dlr_api_port,
         setting="BUDSTIKKE_DLR_API_PORT",
     )
-    return [mongo, Prepare("message log indexes", store.prepare), *webhooks.components, server]
+    return [mongo, Prepare("message log indexes", store.prepare), *webhooks.components, *inbound.components, server]

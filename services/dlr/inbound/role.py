@@ -1,17 +1,21 @@
-"""The role `inbound`: its parts put together."""
+"""The role `inbound`, and what of it the role `api` answers for: their parts put together."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, NamedTuple
+
+from starlette.routing import Route
 
 from services.dlr.inbound.accounts import Accounts, read_account
+from services.dlr.inbound.api.management import InboundManagement
+from services.dlr.inbound.api.routes import InboundRoutes
 from services.dlr.inbound.inbound import Inbound, read_received
 from services.dlr.inbound.metrics import InboundMetrics
 from services.dlr.inbound.outputs import Outputs
 from services.dlr.inbound.refusing import Refusing
 from services.dlr.inbound.store import InboundStore
-from services.dlr.settings import InboundSettings
+from services.dlr.settings import ApiSettings, InboundSettings
 from services.dlr.status.store import DATABASE
 from shared.contracts import topics
 from shared.contracts.words import LANE_OF, Category
@@ -80,3 +84,28 @@ def build_inbound(context: Context) -> Sequence[Component]:
         random=context.random,
     )
     return [mongo, Prepare("indexes of incoming messages", store.prepare), known, sender, runner]
+
+
+class Managing(NamedTuple):
+    """What the role `api` mounts and runs."""
+
+    routes: list[Route]
+    components: list[Component]
+
+
+def build_inbound_management(
+    context: Context, settings: ApiSettings, mongo: MongoStore, internal_secret: bytes
+) -> Managing:
+    """Routes for incoming messages, keywords and opt-outs, and the components behind them beside the database."""
+    clock = context.clock
+    store = InboundStore(mongo)
+    keys = FileKeyStore(settings.key_store)
+    sealer = Sealer(keys, clock)
+    sender = Sender(
+        connection=KafkaSettings(bootstrap=settings.kafka, client_id="dlr.api"),
+        clock=clock,
+        metrics=context.kafka_metrics,
+    )
+    management = InboundManagement(store, Refusing(store, sealer, Pseudonyms(keys)), sender.send, clock)
+    routes = InboundRoutes(management, store, sealer, internal_secret, clock)
+    return Managing(routes.routes(), [Prepare("indexes of incoming messages", store.prepare), sender])

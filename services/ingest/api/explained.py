@@ -64,6 +64,10 @@ AWAY: Final[Mapping[str, Explanation]] = {
         "Repeat with the same `Idempotency-Key`.",
     ),
     "messages_unavailable": Explanation("The message log does not answer.", "Read again after `Retry-After`."),
+    "inbound_unavailable": Explanation(
+        "The owner of keywords, incoming messages and opt-outs does not answer: a change may have been made.",
+        "Look at what is there, then repeat what is missing.",
+    ),
     "webhooks_unavailable": Explanation(
         "The owner of the webhooks does not answer: a change may have been made.",
         "Look at `GET /v1/webhooks`, then repeat what is missing.",

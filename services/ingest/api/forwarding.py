@@ -21,6 +21,8 @@ from shared.errors import TryLater
 from shared.internal import Scope as Permission
 
 WEBHOOKS: Final = "/v1/webhooks"
+INCOMING: Final = ("/v1/inbound", "/v1/keywords", "/v1/numbers", "/v1/opt-outs")
+"""What dlr answers of incoming messages."""
 BOOKS: Final = (
     "/v1/usage",
     "/v1/invoices",

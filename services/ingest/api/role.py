@@ -18,7 +18,7 @@ from services.ingest.admin.app import admin_app
 from services.ingest.admin.office import Office
 from services.ingest.api.accepting import SOURCE, Acceptance
 from services.ingest.api.app import VERSION, front_door
-from services.ingest.api.forwarding import BOOKS, WEBHOOKS, Forwarding, Target
+from services.ingest.api.forwarding import BOOKS, INCOMING, WEBHOOKS, Forwarding, Target
 from services.ingest.api.gathering import Gathering
 from services.ingest.api.metrics import ApiMetrics
 from services.ingest.api.owner import Owner
@@ -37,14 +37,17 @@ from services.ingest.limits.metrics import LimitMetrics
 from services.ingest.limits.shared import SharedBuckets
 from services.ingest.premium import agreements
 from services.ingest.settings import ApiSettings
+from shared.contracts import topics
 from shared.contracts.codec import Writer
 from shared.contracts.words import Lane
 from shared.http import HttpServer
 from shared.ids import TimeOrderedIds
 from shared.kafka.sending import Sender
 from shared.kafka.settings import KafkaSettings
+from shared.kafka.whole import WholeTopics
 from shared.lifecycle import Component, Prepare
 from shared.privacy.keys import FileKeyStore
+from shared.privacy.opt_outs import OptOuts, read_opt_out
 from shared.privacy.pseudonyms import Pseudonyms
 from shared.privacy.sealing import Sealer
 from shared.service import Context
@@ -127,15 +130,26 @@ def build_api(context: Context) -> Sequence[Component]:
         partitions=settings.message_partitions,
     )
     owner = Owner(settings.dlr_api, secret, context.clock)
+    opt_outs = OptOuts(Pseudonyms(FileKeyStore(settings.key_store)))
+    refused = WholeTopics(
+        connection=KafkaSettings(bootstrap=settings.kafka, client_id="ingest.api.opt-outs"),
+        name="opt-outs at the door",
+        topics=[topics.OPT_OUTS],
+        decode=read_opt_out,
+        apply=opt_outs.apply,
+        clock=context.clock,
+        metrics=context.kafka_metrics,
+    )
     door = Proxied(
         front_door(
             view,
-            Submit(view, limiter, claims, acceptance, recent, metrics),
+            Submit(view, limiter, claims, acceptance, recent, opt_outs, metrics),
             MessageReader(owner, recent),
             Forwarding(
                 view,
                 [
                     Target(WEBHOOKS, owner, "webhooks_unavailable"),
+                    *(Target(prefix, owner, "inbound_unavailable") for prefix in INCOMING),
                     *(Target(prefix, books, "books_unavailable") for prefix in BOOKS),
                 ],
             ),
@@ -155,6 +169,7 @@ def build_api(context: Context) -> Sequence[Component]:
         *gatherings.values(),
         owner,
         books,
+        refused,
         relay,
         KeyUse(view.used, accounts, context.clock),
         server,

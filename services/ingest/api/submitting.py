@@ -23,11 +23,12 @@ from services.ingest.api.metrics import ApiMetrics
 from services.ingest.api.problems import Code, FieldCode, Rejected
 from services.ingest.api.recent import Recent
 from services.ingest.api.repeating import IDEMPOTENCY_KEY, REPLAYED, OfKey, idempotency_key
-from services.ingest.api.verdicts import Verdict, answers, require_one, verdict
+from services.ingest.api.verdicts import Verdict, answers, require_one, unless_opted_out, verdict
 from services.ingest.idempotency.claims import Claim, Claims, Replay
 from services.ingest.limits.limiter import Limiter, Standing
 from shared.errors import FieldError
 from shared.ids import MessageId
+from shared.privacy.opt_outs import OptOuts
 from shared.text.numbers import Number
 
 PATH: Final = "/v1/messages"
@@ -70,6 +71,7 @@ class Submit:
         claims: Claims,
         acceptance: Acceptance,
         recent: Recent,
+        opt_outs: OptOuts,
         metrics: ApiMetrics,
     ) -> None:
         self._view = view
@@ -77,6 +79,7 @@ class Submit:
         self._claims = claims
         self._acceptance = acceptance
         self._recent = recent
+        self._opt_outs = opt_outs
         self._metrics = metrics
 
     async def __call__(self, scope: Connection, receive: Receive, send: Send) -> None:
@@ -88,7 +91,7 @@ class Submit:
         octets = await read_json(headers, receive)
         if key is not None and not dry_run:
             return await self._repeatable(scope, send, grant, OfKey(self._claims, grant, key, octets))
-        checked = await _check(octets, grant.account)
+        checked = await self._check(octets, grant.account)
         if dry_run:
             return await _respond(send, checked.answer([None] * len(checked.verdicts)))
         standing = await self._limit(checked, grant)
@@ -97,7 +100,7 @@ class Submit:
     async def _repeatable(self, scope: Connection, send: Send, grant: Grant, repeat: OfKey) -> None:
         """Answer a request with an idempotency key."""
         try:
-            checked = await _check(repeat.body, grant.account)
+            checked = await self._check(repeat.body, grant.account)
         except Rejected:
             # What is wrong today may have been right when it was answered.
             replay = await repeat.answered()
@@ -111,6 +114,15 @@ class Submit:
         body = await self._accept(checked, grant, scope, claim)
         await self._claims.answer(claim, body)
         return await _respond(send, body, *limit_headers(standing))
+
+    async def _check(self, octets: bytes, account: Account) -> Checked:
+        """Raises `Rejected` when the request as a whole is wrong, or all its recipients are."""
+        wanted = draft(octets, account.default_sender)
+        require_may_send(account, wanted.lane, wanted.sender)
+        parsed = await _verdicts(wanted.recipients)
+        verdicts = unless_opted_out(parsed, self._opt_outs, account.account_id, wanted.sender)
+        require_one(verdicts, listed=wanted.listed)
+        return Checked(wanted, verdicts)
 
     async def _limit(self, checked: Checked, grant: Grant) -> Standing:
         """Count what the request asks for. Raises `Rejected` (`rate_limited`): then nothing of it was counted."""
@@ -128,15 +140,6 @@ class Submit:
         self._recent.add(grant.account.account_id, checked.draft, numbers, ids)
         self._metrics.lanes[checked.draft.lane].accepted(len(ids))
         return checked.answer(ids)
-
-
-async def _check(octets: bytes, account: Account) -> Checked:
-    """Raises `Rejected` when the request as a whole is wrong, or all its recipients are."""
-    wanted = draft(octets, account.default_sender)
-    require_may_send(account, wanted.lane, wanted.sender)
-    verdicts = await _verdicts(wanted.recipients)
-    require_one(verdicts, listed=wanted.listed)
-    return Checked(wanted, verdicts)
 
 
 async def _respond(send: Send, body: bytes, *headers: Header) -> None:

@@ -7,9 +7,11 @@ from typing import TypeAlias
 
 from services.ingest.api.messages import LONGEST_NUMBER, Fault, Message
 from services.ingest.api.problems import Code, Rejected
+from shared.contracts.codes import Reason
 from shared.contracts.states import State
 from shared.errors import FieldError, Refused
-from shared.ids import MessageId
+from shared.ids import AccountId, MessageId
+from shared.privacy.opt_outs import OptOuts
 from shared.text.codes import NumberCode
 from shared.text.numbers import Number, parse
 from shared.text.segments import Measure
@@ -26,6 +28,18 @@ def verdict(raw: str) -> Verdict:
         return parse(raw).number
     except Refused as refusal:
         return Fault(refusal.code, refusal.detail)
+
+
+def unless_opted_out(
+    verdicts: Sequence[Verdict], opt_outs: OptOuts, account_id: AccountId, sender: str
+) -> Sequence[Verdict]:
+    """The verdicts, with a fault for everybody who wants no more of the account or of this sender (R-96, R-185)."""
+    return [
+        Fault(Reason.OPTED_OUT, "the recipient has asked for no such messages")
+        if not isinstance(verdict, Fault) and opt_outs.covers(account_id, verdict, sender)
+        else verdict
+        for verdict in verdicts
+    ]
 
 
 def require_one(verdicts: Sequence[Verdict], *, listed: bool) -> None:

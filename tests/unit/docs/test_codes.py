@@ -16,6 +16,8 @@ from docs.generate import FOLDER
 from services.billing.api.problems import FIELDS as BOOK_FIELDS
 from services.billing.api.problems import KINDS as BOOK_KINDS
 from services.billing.premium.api.problems import KINDS as PREMIUM_KINDS
+from services.dlr.inbound.api.problems import FIELDS as INBOUND_FIELDS
+from services.dlr.inbound.api.problems import KINDS as INBOUND_KINDS
 from services.dlr.webhooks.api.explained import ENDS, FAILURES, OFFS
 from services.dlr.webhooks.api.problems import KINDS as WEBHOOK_KINDS
 from services.dlr.webhooks.client.outcome import Failure
@@ -49,7 +51,7 @@ SETS: list[tuple[Mapping[Any, Any], list[type[Enum]]]] = [
 ]
 DOORS = [
     *("ingest/api", "ingest/admin", "ingest/accounts", "ingest/idempotency", "ingest/limits"),
-    *("dlr/webhooks/api", "billing/api", "billing/invoicing", "billing/premium"),
+    *("dlr/webhooks/api", "dlr/inbound/api", "billing/api", "billing/invoicing", "billing/premium"),
 ]
 PLACES = {"Refused": 0, "Rejected": 0, "PydanticCustomError": 0, "FieldError": 1, "invalid": 1}
 """Which argument of a refusal is its code."""
@@ -69,7 +71,16 @@ def test_every_code_is_on_the_page() -> None:
     codes = [code for explained, _ in SETS if explained is not EXITS for code in explained]
     assert [
         code
-        for code in (*codes, *AWAY, *WEBHOOK_KINDS, *BOOK_KINDS, *BOOK_FIELDS, *PREMIUM_KINDS)
+        for code in (
+            *codes,
+            *AWAY,
+            *WEBHOOK_KINDS,
+            *INBOUND_KINDS,
+            *INBOUND_FIELDS,
+            *BOOK_KINDS,
+            *BOOK_FIELDS,
+            *PREMIUM_KINDS,
+        )
         if f"| `{code}` |" not in page
     ] == []
 
@@ -77,7 +88,7 @@ def test_every_code_is_on_the_page() -> None:
 @pytest.mark.parametrize("door", DOORS)
 def test_no_door_refuses_with_a_code_that_is_not_explained(door: str) -> None:
     known = {str(code) for explained, _ in SETS for code in explained}
-    known |= {*WEBHOOK_KINDS, *BOOK_KINDS, *BOOK_FIELDS, *PREMIUM_KINDS}
+    known |= {*WEBHOOK_KINDS, *INBOUND_KINDS, *INBOUND_FIELDS, *BOOK_KINDS, *BOOK_FIELDS, *PREMIUM_KINDS}
     assert {code for name, code in raised(door) if name != "TryLater"} - known == set(), REMEDY
 
 

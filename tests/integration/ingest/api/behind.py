@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -11,14 +12,19 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from services.dlr.api.role import build_api
+from services.dlr.inbound.keyword import Number
+from services.dlr.inbound.message import InboundMessage
+from services.dlr.inbound.store import InboundStore
 from services.dlr.status.store import DATABASE
 from services.dlr.webhooks.delivery.delivery import Delivery, Standing, delivery_id
 from services.dlr.webhooks.delivery.store import DeliveryStore, parked
 from services.dlr.webhooks.endpoints.endpoint import EndpointId
 from services.dlr.webhooks.endpoints.occasion import Occasion
+from shared.contracts.inbound import InboundCoding, InboundId
 from shared.http import HttpServer
 from shared.ids import AccountId, MessageId
 from shared.kafka.metrics import KafkaMetrics
+from shared.privacy.sealing import Sealed
 from shared.service import Context
 from shared.stores.mongodb import MongoStore
 from simulators.customer.receiver import Receiver
@@ -32,6 +38,7 @@ class Behind:
         self.url = url
         self.receiver = receiver
         self._deliveries = DeliveryStore(mongo)
+        self._inbound = InboundStore(mongo)
 
     async def park(self, account: AccountId, endpoint: str) -> str:
         """Park a delivery; its id."""
@@ -54,15 +61,47 @@ class Behind:
         await self._deliveries.write([parked(delivery)])
         return delivery.id
 
+    async def number(self, number: str, account: AccountId) -> None:
+        """Give a number to an account."""
+        await self._inbound.put_number(Number(number=number, account_id=account, created_at=CLOCK.now()))
+
+    async def incoming(self, account: AccountId) -> str:
+        """Keep an incoming message; its id. What it held is erased."""
+        now = CLOCK.now()
+        name = InboundId(secrets.token_hex(16))
+        nothing = Sealed(b"\x01\x00\x01" + bytes(28))
+        message = InboundMessage(
+            id=name,
+            delivered_as=name,
+            received_at=now,
+            operator="fjord",
+            to="2012",
+            from_=nothing,
+            content=nothing,
+            coding=InboundCoding.GSM7,
+            pseudonym="2026:00",
+            account_id=account,
+        )
+        await self._inbound.keep([message])
+        return name
+
+    async def keep_no_keywords(self, account: AccountId) -> None:
+        """Let the next account have them."""
+        for keyword in await self._inbound.keywords_of(account):
+            await self._inbound.remove_keyword(account, keyword.id)
+
 
 @asynccontextmanager
-async def open_owner(mongodb: str, valkey: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Behind]:
+async def open_owner(
+    kafka: str, mongodb: str, valkey: str, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[Behind]:
     """Start the role, and a customer's server that takes everything."""
     secret = folder / "internal-secret"
     secret.write_text(SECRET)
     for name, value in {
         "HEALTH_PORT": "0",
         "DLR_API_PORT": "0",
+        "KAFKA": kafka,
         "MONGODB": mongodb,
         "VALKEY": valkey,
         "KEY_STORE": str(folder / "keys"),

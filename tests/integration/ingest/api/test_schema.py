@@ -30,6 +30,11 @@ KNOWN = "99999999"
 REAL = {"to": KNOWN, "from": None, "url": "https://example.no/sms"}
 CHARGED = {"price": 4200, "service_code": "06002", "invoice_text": "Buss"}
 UNPAID = ("short_number", "id", "one_time_password", "text")
+NUMBER = "2012"
+OTHERS = {
+    "keywords": {"number": NUMBER, "keyword": "kjent", "reply": "Takk!"},
+    "opt-outs": {"to": "+4790000077"},
+}
 GOOD = {200, 201, 202, 204}
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -40,20 +45,23 @@ class Known(msgspec.Struct, frozen=True):
 
     caller: Caller
     schema: BaseSchema
-    message: str
+    ids: dict[str, str]
+    """Ids of things, by the part of the path that names them."""
     endpoint: str
     delivery: str
 
     def real(self, case: Case) -> Case:
         """The same about something that is there, to somebody who can be sent to."""
         if "id" in (case.path_parameters or {}):
-            case.path_parameters["id"] = self.message if "/messages/" in case.path else self.endpoint
+            case.path_parameters["id"] = self.ids.get(case.path.split("/")[2], self.endpoint)
         if "delivery" in (case.path_parameters or {}):
             case.path_parameters["delivery"] = self.delivery
         if case.query:
             case.query.pop("cursor", None)
         if isinstance(case.body, dict):
             case.body |= {name: value for name, value in REAL.items() if name in case.body}
+            if case.path == "/v1/keywords":
+                case.body = {"number": NUMBER, "keyword": secrets.token_hex(8), "reply": "Takk!"}
             if "/premium/" in case.path:
                 case.body |= CHARGED | ({"consent_ref": "avtale"} if case.path.endswith("/charges") else {})
                 case.body = {name: value for name, value in case.body.items() if name not in UNPAID}
@@ -89,7 +97,7 @@ async def place(
     with pytest.MonkeyPatch.context() as monkeypatch:
         monkeypatch.setenv("BUDSTIKKE_PREMIUM_AGREEMENTS", str(folder / "agreements.yaml"))
         async with (
-            open_owner(mongodb, valkey, folder, monkeypatch) as owner,
+            open_owner(kafka, mongodb, valkey, folder, monkeypatch) as owner,
             open_door(kafka, mongodb, folder, monkeypatch, owner.url, valkey) as url,
         ):
             served = await asyncio.to_thread(requests.get, f"{url}/openapi.json", timeout=10)
@@ -105,7 +113,13 @@ async def known(place: Place) -> AsyncIterator[Known]:
         made = await caller.http.post("/v1/webhooks", json={"url": place.owner.receiver})
         endpoint = made.json()["id"]
         delivery = await place.owner.park(caller.account.account_id, endpoint)
-        yield Known(caller, place.schema, sent.json()["messages"][0]["id"], endpoint, delivery)
+        account = caller.account.account_id
+        await place.owner.number(NUMBER, account)
+        kept = {"messages": sent.json()["messages"][0]["id"], "inbound": await place.owner.incoming(account)}
+        for name, body in OTHERS.items():
+            kept[name] = (await caller.http.post(f"/v1/{name}", json=body)).json()["id"]
+        yield Known(caller, place.schema, kept, endpoint, delivery)
+        await place.owner.keep_no_keywords(account)
 
 
 @pytest.mark.parametrize(("method", "path"), CALLS, ids=named(CALLS))

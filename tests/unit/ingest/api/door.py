@@ -19,7 +19,7 @@ from services.ingest.accounts.keys import ALL_SCOPES, KeyId, make
 from services.ingest.accounts.view import AccountView
 from services.ingest.api.accepting import SOURCE, Acceptance
 from services.ingest.api.app import front_door
-from services.ingest.api.forwarding import WEBHOOKS, Forwarding, Target
+from services.ingest.api.forwarding import INCOMING, WEBHOOKS, Forwarding, Target
 from services.ingest.api.gathering import Gathering
 from services.ingest.api.metrics import ApiMetrics
 from services.ingest.api.owner import Owner
@@ -41,6 +41,7 @@ from shared.ids import AccountId, TimeOrderedIds
 from shared.kafka.record import Output
 from shared.lifecycle import Component
 from shared.privacy.keys import FileKeyStore
+from shared.privacy.opt_outs import OptOuts
 from shared.privacy.pseudonyms import Pseudonyms
 from shared.privacy.sealing import Sealer
 from tests.unit.ingest.idempotency.rows import MemoryRows
@@ -115,6 +116,7 @@ class Door:
         self.grants: dict[KeyId, Grant] = {}
         self.key = self.add(account or Account(AccountId("acme"), "Acme", default_sender="Acme"))
         self.sealer = Sealer(FileKeyStore(keys), self.clock)
+        self.opt_outs = OptOuts(Pseudonyms(FileKeyStore(keys)))
         self.registry = CollectorRegistry()
         metrics = ApiMetrics(self.registry)
         self.gatherings = {
@@ -138,9 +140,15 @@ class Door:
         self.dlr = Owner("http://owner", SECRET, self.clock, transport=httpx.MockTransport(self.owner))
         self.app = front_door(
             view,
-            Submit(view, self.limiter, claims, acceptance, recent, metrics),
+            Submit(view, self.limiter, claims, acceptance, recent, self.opt_outs, metrics),
             MessageReader(self.dlr, recent),
-            Forwarding(view, [Target(WEBHOOKS, self.dlr, "webhooks_unavailable")]),
+            Forwarding(
+                view,
+                [
+                    Target(WEBHOOKS, self.dlr, "webhooks_unavailable"),
+                    *(Target(prefix, self.dlr, "inbound_unavailable") for prefix in INCOMING),
+                ],
+            ),
             PremiumDoor(
                 view=view,
                 agreements=Agreements([AGREEMENT]),
