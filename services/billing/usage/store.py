@@ -1,6 +1,7 @@
 """All queries of the usage ledger, and the indexes that they need.
 
-usage   _id (message id, or message id and part), the members of `Entry`; rows are added and never changed
+usage   _id (message id, or message id and part), the members of `Entry`; rows are added and never changed, but that
+        an erasure takes the pseudonym out (`services.billing.privacy`)
 """
 
 from __future__ import annotations
