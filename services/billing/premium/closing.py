@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Final
 
 import msgspec
@@ -17,6 +18,7 @@ from pymongo import ASCENDING, IndexModel
 from pymongo.asynchronous.client_session import AsyncClientSession
 
 from services.billing.database import translated
+from services.billing.invoicing.audit import AuditEntry
 from services.billing.premium.chart import LedgerAccount
 from services.billing.premium.entry import Entry, EntryId, EntryKind, lines_of
 from services.billing.premium.ledger import ENTRIES, STATE, Ledger, closed_month
@@ -33,6 +35,7 @@ from shared.stores.mongodb import MongoStore
 STATEMENTS: Final = "premium_statements"
 SETTLEMENTS: Final = "premium_settlements"
 PAYOUTS: Final = "premium_payouts"
+AUDIT: Final = "finance_audit"
 
 _INDEXES: Final = {
     STATEMENTS: (
@@ -69,8 +72,8 @@ class Closing:
             for name, indexes in _INDEXES.items():
                 await self._mongo.database[name].create_indexes(list(indexes))
 
-    async def close(self, month: Month) -> Settlement:
-        """Close a month and state it; one that is closed is shown as it is.
+    async def close(self, month: Month, actor: str) -> Settlement:
+        """Close a month and state it; one that is closed is shown as it is. `actor` is the id of the key that asks.
 
         Raises `Refused`: `month_not_over`; `earlier_month_open` when something is booked in a month before that is
         not closed.
@@ -88,6 +91,7 @@ class Closing:
             if await self._mongo.database[SETTLEMENTS].find_one({"_id": month}, session=session) is not None:
                 return
             await self._mongo.database[SETTLEMENTS].insert_one(to_row(settlement), session=session)
+            await self._record(actor, "premium.close", None, settlement, session)
             if statements:
                 rows = [to_row(statement, unpublished=True) for statement in statements]
                 await self._mongo.database[STATEMENTS].insert_many(rows, session=session)
@@ -96,7 +100,7 @@ class Closing:
         await in_transaction(self._mongo, act)
         return await self.settlement(month) or settlement
 
-    async def receive(self, month: Month, on: Day, ore: int) -> Settlement:
+    async def receive(self, month: Month, on: Day, ore: int, actor: str) -> Settlement:
         """Book what Strex paid for a month, and decide the payouts.
 
         Raises `Refused`: `month_not_closed`; `earlier_settlement_missing` (their order decides what is carried);
@@ -120,6 +124,7 @@ class Closing:
                 raise Refused("earlier_settlement_missing", "an earlier month was not settled yet")
             after = msgspec.structs.replace(settlement, received_on=on, received_ore=ore)
             await settlements.replace_one({"_id": month}, to_row(after, unpublished=True), session=session)
+            await self._record(actor, "premium.receive", settlement, after, session)
             statements = await self._statements({"month": month}, session)
             payouts = await self._payouts(month, on, statements, session)
             entries = [received_entry(statement, on) for statement in statements if statement.gross_ore]
@@ -205,6 +210,21 @@ class Closing:
     async def _statements(self, query: dict[str, object], session: AsyncClientSession | None = None) -> list[Statement]:
         found = self._mongo.database[STATEMENTS].find(query, session=session).sort([("month", -1), ("_id", 1)])
         return [from_row(row, Statement) for row in await found.to_list(None)]
+
+    async def _record(
+        self, actor: str, action: str, before: Settlement | None, after: Settlement, session: AsyncClientSession
+    ) -> None:
+        """Who did it, on finance's audit record, with the change."""
+        entry = AuditEntry(
+            at=self._clock.now(),
+            actor=actor,
+            action=action,
+            subject=after.id,
+            before={} if before is None else msgspec.to_builtins(before),
+            after=msgspec.to_builtins(after),
+        )
+        row = msgspec.to_builtins(entry, builtin_types=(datetime,))
+        await self._mongo.database[AUDIT].insert_one(row, session=session)
 
     async def _book(self, entries: Sequence[Entry], session: AsyncClientSession) -> None:
         if entries:

@@ -13,8 +13,9 @@ from typing import Any, Final
 import msgspec
 from pymongo import ASCENDING, DESCENDING, IndexModel, ReplaceOne
 from pymongo.asynchronous.client_session import AsyncClientSession
+from pymongo.errors import BulkWriteError
 
-from services.billing.database import translated
+from services.billing.database import DUPLICATE_KEY, translated
 from services.billing.premium.booking import book
 from services.billing.premium.entry import Entry, EntryKind
 from services.billing.premium.refund import Refund, follow, refund_id
@@ -23,6 +24,7 @@ from services.billing.premium.statement import OpenTotal
 from services.billing.premium.terms import TermsTable
 from services.billing.premium.transaction import Standing, Transaction, charge_of, fold, leg_day
 from shared.contracts.premium import PremiumChanged, TransactionId
+from shared.errors import BadRecord
 from shared.ids import AccountId
 from shared.money.periods import Day, Month
 from shared.stores.mongodb import Document, MongoStore
@@ -84,7 +86,10 @@ class Ledger:
             await self._mongo.database[STATE].update_one(_BOOKS, {"$setOnInsert": {"closed": _NEVER}}, upsert=True)
 
     async def hear(self, batch: Sequence[HeardEvent], at: datetime) -> Found:
-        """Book a batch, all of it or nothing. Raises `BadRecord` for an event that contradicts what is known."""
+        """Book a batch, all of it or nothing.
+
+        Raises `BadRecord`: `premium_contradiction`; `event_id_taken` for an event whose id has booked something else.
+        """
 
         async def act(session: AsyncClientSession) -> Found:
             closed = await closed_month(self._mongo, session)
@@ -196,8 +201,15 @@ class Ledger:
                 ordered=False,
                 session=session,
             )
-        if entries:
+        if not entries:
+            return
+        try:
             await self._mongo.database[ENTRIES].insert_many([to_row(entry) for entry in entries], session=session)
+        except BulkWriteError as error:
+            if any(fault["code"] == DUPLICATE_KEY for fault in error.details["writeErrors"]):
+                # Whoever races with us loses on the row of the books: this is another event under the same id.
+                raise BadRecord("event_id_taken", "an event of this id has booked something else") from None
+            raise
 
     async def _follow(self, changed: Sequence[Transaction], at: datetime, session: AsyncClientSession) -> None:
         """Move the refunds that wait for these transactions."""

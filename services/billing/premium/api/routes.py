@@ -112,12 +112,13 @@ def premium_routes(books: Books, secret: bytes, clock: Clock) -> list[Route]:
 
     async def close(_: AccountId, request: Request) -> Response:
         month = month_in(request)
-        await books.closing.close(month)
+        await books.closing.close(month, actor_of(request))
         return await _month(books, month)
 
     async def receive(_: AccountId, request: Request) -> Response:
         month, body = month_in(request), await body_of(request, Received)
-        await books.closing.receive(month, day_in(body.received_on, "/received_on"), body.amount)
+        on = day_in(body.received_on, "/received_on")
+        await books.closing.receive(month, on, body.amount, actor_of(request))
         return await _month(books, month)
 
     async def month(_: AccountId, request: Request) -> Response:

@@ -25,28 +25,29 @@ OCTOBER, NOVEMBER = Month("2026-10"), Month("2026-11")
 RECEIVED = Day("2026-11-20")
 IN_NOVEMBER = datetime(2026, 11, 5, tzinfo=UTC)
 S = PremiumStatus
+KARI = "k_kari"
 
 
 async def test_a_month_is_stated_once_and_every_repeat_shows_the_same(books: Books) -> None:
     await books.hear(changed(), changed(number=2), changed(S.SENT, number=3))
-    settlement = await books.closing.close(OCTOBER)
+    settlement = await books.closing.close(OCTOBER, KARI)
     (statement,) = await books.closing.statements(OCTOBER)
     assert (statement.account_id, statement.merchant_id) == (ACCOUNT, MERCHANT)
     assert (statement.gross_ore, statement.vat_ore, statement.net_ore) == (8400, 105, 4515)
     assert statement.open == OpenTotal(1, 4200)
     assert settlement.expected_ore == 5040
     books.clock.advance(3600)
-    assert await books.closing.close(OCTOBER) == settlement
+    assert await books.closing.close(OCTOBER, KARI) == settlement
     assert await books.closing.statements(OCTOBER) == [statement]
     assert sum((await books.balances()).values()) == 0
 
 
 async def test_what_is_heard_after_the_close_goes_into_the_next_statement(books: Books) -> None:
     await books.hear(changed(), changed(S.SENT, number=2))
-    await books.closing.close(OCTOBER)
+    await books.closing.close(OCTOBER, KARI)
     await books.hear(changed(S.OK, 2, number=2), reversed_(), changed(number=3, ordered_at=IN_NOVEMBER))
     books.clock.advance(timedelta(days=31).total_seconds())
-    await books.closing.close(NOVEMBER)
+    await books.closing.close(NOVEMBER, KARI)
     (statement,) = await books.closing.statements(NOVEMBER)
     assert [(line.own_month, line.kind, line.count) for line in statement.lines] == [
         (OCTOBER, EntryKind.CHARGE, 1),
@@ -68,10 +69,10 @@ async def test_a_death_between_shutting_and_stating_is_made_good_by_asking_again
     with monkeypatch.context() as patched:
         patched.setattr(books.closing, "_state", dies)
         with pytest.raises(TryLater):
-            await books.closing.close(OCTOBER)
+            await books.closing.close(OCTOBER, KARI)
     assert await books.closing.settlement(OCTOBER) is None
     await books.hear(changed(number=2))
-    await books.closing.close(OCTOBER)
+    await books.closing.close(OCTOBER, KARI)
     (statement,) = await books.closing.statements(OCTOBER)
     assert statement.gross_ore == 4200
     assert [entry.month for entry in await books.entries() if entry.kind is EntryKind.CHARGE] == [OCTOBER, NOVEMBER]
@@ -79,18 +80,18 @@ async def test_a_death_between_shutting_and_stating_is_made_good_by_asking_again
 
 async def test_a_month_that_runs_and_a_month_behind_an_open_one_are_not_closed(books: Books) -> None:
     await books.hear(changed(ordered_at=datetime(2026, 9, 30, tzinfo=UTC)), changed(number=2))
-    assert await refusal(books.closing.close(NOVEMBER)) == "month_not_over"
-    assert await refusal(books.closing.close(OCTOBER)) == "earlier_month_open"
-    await books.closing.close(Month("2026-09"))
-    assert (await books.closing.close(OCTOBER)).statements == 1
+    assert await refusal(books.closing.close(NOVEMBER, KARI)) == "month_not_over"
+    assert await refusal(books.closing.close(OCTOBER, KARI)) == "earlier_month_open"
+    await books.closing.close(Month("2026-09"), KARI)
+    assert (await books.closing.close(OCTOBER, KARI)).statements == 1
 
 
 async def test_what_strex_paid_is_booked_with_the_payouts_it_leads_to(books: Books) -> None:
     await books.hear(*(changed(number=number) for number in range(1, 11)))
-    await books.closing.close(OCTOBER)
+    await books.closing.close(OCTOBER, KARI)
     (statement,) = await books.closing.statements(OCTOBER)
-    settlement = await books.closing.receive(OCTOBER, RECEIVED, statement.expected_ore)
-    assert await books.closing.receive(OCTOBER, RECEIVED, statement.expected_ore) == settlement
+    settlement = await books.closing.receive(OCTOBER, RECEIVED, statement.expected_ore, KARI)
+    assert await books.closing.receive(OCTOBER, RECEIVED, statement.expected_ore, KARI) == settlement
     (payout,) = await books.closing.payouts(account=ACCOUNT)
     assert (payout.paid_ore, payout.pay_on) == (statement.net_ore, "2026-12-15")
     left = {account: ore for account, ore in (await books.balances()).items() if ore}
@@ -104,11 +105,11 @@ async def test_what_strex_paid_is_booked_with_the_payouts_it_leads_to(books: Boo
 
 async def test_under_a_hundred_crowns_is_carried_until_it_has_come_to_that(books: Books) -> None:
     await books.hear(changed(), *(changed(number=n, ordered_at=IN_NOVEMBER) for n in (2, 3, 4, 5)))
-    await books.closing.close(OCTOBER)
-    await books.closing.receive(OCTOBER, RECEIVED, 2520)
+    await books.closing.close(OCTOBER, KARI)
+    await books.closing.receive(OCTOBER, RECEIVED, 2520, KARI)
     books.clock.advance(timedelta(days=31).total_seconds())
-    await books.closing.close(NOVEMBER)
-    await books.closing.receive(NOVEMBER, Day("2026-12-18"), 10080)
+    await books.closing.close(NOVEMBER, KARI)
+    await books.closing.receive(NOVEMBER, Day("2026-12-18"), 10080, KARI)
     november, october = await books.closing.payouts(account=ACCOUNT)
     assert (october.paid_ore, october.held, october.carried_ore) == (0, Held.UNDER_MINIMUM, 2257)
     assert (november.brought_forward_ore, november.paid_ore, november.carried_ore) == (2257, 11287, 0)
@@ -118,8 +119,8 @@ async def test_under_a_hundred_crowns_is_carried_until_it_has_come_to_that(books
 
 async def test_what_strex_pays_too_little_is_shown_and_not_hidden(books: Books) -> None:
     await books.hear(changed())
-    await books.closing.close(OCTOBER)
-    await books.closing.receive(OCTOBER, RECEIVED, 2500)
+    await books.closing.close(OCTOBER, KARI)
+    await books.closing.receive(OCTOBER, RECEIVED, 2500, KARI)
     balances = await books.balances()
     assert (balances[LedgerAccount.DIFFERENCE], balances[LedgerAccount.BANK], balances[LedgerAccount.STREX]) == (
         20,
@@ -131,31 +132,31 @@ async def test_what_strex_pays_too_little_is_shown_and_not_hidden(books: Books) 
 
 async def test_a_settlement_that_cannot_be_is_refused(books: Books) -> None:
     await books.hear(changed(), changed(number=2, ordered_at=IN_NOVEMBER))
-    assert await refusal(books.closing.receive(OCTOBER, RECEIVED, 1)) == "month_not_closed"
-    await books.closing.close(OCTOBER)
-    assert await refusal(books.closing.receive(OCTOBER, Day("2026-10-31"), 1)) == "invalid_day"
+    assert await refusal(books.closing.receive(OCTOBER, RECEIVED, 1, KARI)) == "month_not_closed"
+    await books.closing.close(OCTOBER, KARI)
+    assert await refusal(books.closing.receive(OCTOBER, Day("2026-10-31"), 1, KARI)) == "invalid_day"
     books.clock.advance(timedelta(days=31).total_seconds())
-    await books.closing.close(NOVEMBER)
-    assert await refusal(books.closing.receive(NOVEMBER, Day("2026-12-20"), 1)) == "earlier_settlement_missing"
-    await books.closing.receive(OCTOBER, RECEIVED, 2520)
-    assert await refusal(books.closing.receive(OCTOBER, RECEIVED, 2521)) == "already_received"
+    await books.closing.close(NOVEMBER, KARI)
+    assert await refusal(books.closing.receive(NOVEMBER, Day("2026-12-20"), 1, KARI)) == "earlier_settlement_missing"
+    await books.closing.receive(OCTOBER, RECEIVED, 2520, KARI)
+    assert await refusal(books.closing.receive(OCTOBER, RECEIVED, 2521, KARI)) == "already_received"
 
 
 async def test_a_month_without_anything_is_closed_and_settled_with_nothing(books: Books) -> None:
-    assert (await books.closing.close(OCTOBER)).statements == 0
-    await books.closing.receive(OCTOBER, RECEIVED, 0)
+    assert (await books.closing.close(OCTOBER, KARI)).statements == 0
+    await books.closing.receive(OCTOBER, RECEIVED, 0, KARI)
     assert await books.entries() == []
 
 
 async def test_each_account_has_a_statement_and_a_payout_of_its_own(books: Books) -> None:
     other = AccountId("other")
     await books.hear(changed(), changed(number=2, account_id=other), changed(number=3, merchant_id="mer_second"))
-    await books.closing.close(OCTOBER)
+    await books.closing.close(OCTOBER, KARI)
     assert [one.id for one in await books.closing.statements(account=ACCOUNT)] == [
         "2026-10:demo:mer_second",
         "2026-10:demo:mer_test",
     ]
-    await books.closing.receive(OCTOBER, RECEIVED, 7560)
+    await books.closing.receive(OCTOBER, RECEIVED, 7560, KARI)
     assert [one.id for one in await books.closing.payouts(OCTOBER)] == ["2026-10:demo", "2026-10:other"]
 
 
@@ -163,14 +164,14 @@ async def test_finance_is_told_of_each_document_once_and_after_a_failure_again_w
     books: Books, teller: PremiumOutbox, outbox: Outbox
 ) -> None:
     await books.hear(changed())
-    await books.closing.close(OCTOBER)
+    await books.closing.close(OCTOBER, KARI)
     outbox.broken = True
     with pytest.raises(TryLater):
         await teller.empty()
     outbox.broken = False
     assert await teller.empty() == 1
     assert await teller.empty() == 0
-    await books.closing.receive(OCTOBER, RECEIVED, 2520)
+    await books.closing.receive(OCTOBER, RECEIVED, 2520, KARI)
     assert await teller.empty() == 2
     assert ids(outbox.sent) == ["2026-10:demo:mer_test", "2026-10:received", "2026-10:demo"]
     (settlements, stated), (_, received), (payouts, decided) = told(outbox.sent)
@@ -186,3 +187,16 @@ async def refusal(asked: object) -> str:
     with pytest.raises(Refused) as refused:
         await asked  # type: ignore[misc]
     return refused.value.code
+
+
+async def test_who_closed_and_who_settled_is_on_record_once(books: Books) -> None:
+    await books.hear(changed())
+    for _ in range(2):
+        await books.closing.close(OCTOBER, KARI)
+        await books.closing.receive(OCTOBER, RECEIVED, 2520, "k_ola")
+    rows = await books.mongo.database["finance_audit"].find().sort("_id").to_list(None)
+    assert [(row["actor"], row["action"], row["subject"]) for row in rows] == [
+        (KARI, "premium.close", OCTOBER),
+        ("k_ola", "premium.receive", OCTOBER),
+    ]
+    assert (rows[1]["before"]["received_ore"], rows[1]["after"]["received_ore"]) == (None, 2520)

@@ -9,6 +9,7 @@ from random import Random
 import pytest
 
 from services.billing.premium.entry import EntryKind
+from services.billing.premium.ledger import HeardEvent
 from services.billing.premium.statement import OpenTotal
 from services.billing.premium.transaction import Standing
 from shared.contracts.premium import PremiumChanged, PremiumStatus
@@ -103,3 +104,12 @@ async def test_the_day_of_the_daily_file_is_that_of_strex(books: Books) -> None:
     await books.hear(changed(created_at=late))
     assert [one.id for one in await books.ledger.on_day(Day("2026-10-13"))] == [ID]
     assert await books.ledger.on_day(Day("2026-10-12")) == []
+
+
+async def test_two_events_under_one_id_are_for_a_person(books: Books) -> None:
+    first, second = changed(), changed(number=2)
+    await books.ledger.hear([HeardEvent("same", first)], books.clock.now())
+    with pytest.raises(BadRecord) as refused:
+        await books.ledger.hear([HeardEvent("same", second)], books.clock.now())
+    assert refused.value.code == "event_id_taken"
+    assert len(await books.entries()) == 1
