@@ -123,6 +123,7 @@ class PremiumRun:
         """Charge, refund one in ten, kill meanwhile, and compare within `deadline` seconds."""
         started = time.monotonic()
         store = MongoStore(self._system.mongodb.uri, DATABASE)
+        await store.start()
         try:
             async with asyncio.timeout(deadline), self._sender() as sender:
                 await self._prepare()
