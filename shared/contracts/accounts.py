@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
+import msgspec
+
 from shared.contracts.events import Account, Event, Utc
 from shared.contracts.words import AccountState, Lane
+
+Hour = Annotated[int, msgspec.Meta(ge=0, le=23)]
 
 
 class AccountChanged(Event, frozen=True, kw_only=True):
@@ -22,8 +28,8 @@ class AccountChanged(Event, frozen=True, kw_only=True):
     default_sender: str | None = None
     registered_senders: tuple[str, ...] = ()
     approved_domains: tuple[str, ...] = ()
-    quiet_from: int = 20
-    quiet_to: int = 8
+    quiet_from: Hour = 20
+    quiet_to: Hour = 8
     stopped_lanes: tuple[Lane, ...] = ()
     stopped_senders: tuple[str, ...] = ()
     stopped_premium: bool = False

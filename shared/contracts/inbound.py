@@ -110,8 +110,8 @@ class OptOutRequested(Event, frozen=True, kw_only=True):
     """
 
     account_id: Account
-    scope: str
-    pseudonym: str
+    scope: Annotated[str, msgspec.Meta(pattern=r"\A[^|]+\Z")]
+    pseudonym: Annotated[str, msgspec.Meta(pattern=r"\A[0-9]{4}:[0-9a-f]+\Z")]
     at: Utc
     source: OptOutSource
 

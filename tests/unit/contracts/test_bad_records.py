@@ -11,6 +11,7 @@ from shared.errors import BadRecord
 from shared.kafka.record import Record
 from tests.unit.contracts.examples import FACT, SENT, example, record
 
+BUDSTIKKE = "no.budstikke"
 NUMBER = "4790000001"
 DEEP = b'{"later":' + b"[" * 100_000 + b"]" * 100_000 + b"}"
 
@@ -50,6 +51,10 @@ def typed(name: str) -> dict[str, str]:
         pytest.param(record(at="2026-11-22T10:15:00"), "bad_payload", id="naive time"),
         pytest.param(record(SENT, to=f"+{NUMBER}"), "bad_payload", id="not base64"),
         pytest.param(record(SENT, actor={"key_id": 1, "ip": NUMBER}), "bad_payload", id="nested"),
+        pytest.param(record(f"{BUDSTIKKE}.sms.message-held.v1", hold_id=NUMBER), "bad_payload", id="no hold"),
+        pytest.param(record(f"{BUDSTIKKE}.config.opt-out-requested.v1", pseudonym=NUMBER), "bad_payload", id="no year"),
+        pytest.param(record(f"{BUDSTIKKE}.config.opt-out-requested.v1", scope="a|b"), "bad_payload", id="bar in scope"),
+        pytest.param(record(f"{BUDSTIKKE}.config.account-changed.v1", quiet_from=24), "bad_payload", id="no hour"),
     ],
 )
 def test_a_bad_record_is_refused_by_its_code_without_quoting_it(bad: Record, code: str) -> None:
