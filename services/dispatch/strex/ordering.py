@@ -24,7 +24,14 @@ from services.dispatch.strex.client import Answer, Declined, Missing, NoAnswer, 
 from services.dispatch.strex.meaning import meaning
 from services.dispatch.strex.metrics import StrexMetrics
 from services.dispatch.strex.row import Row, RowId, Step, row_id
-from services.dispatch.strex.rules import Refusal, of_another, out_of_date, require_complete, without_agreement
+from services.dispatch.strex.rules import (
+    Refusal,
+    not_agreed,
+    of_another,
+    out_of_date,
+    require_complete,
+    without_consent,
+)
 from services.dispatch.strex.store import PremiumStore
 from services.dispatch.strex.telling import Teller
 from shared.clock import Clock
@@ -34,6 +41,7 @@ from shared.errors import TryLater
 from shared.kafka.at_least_once import Finish
 from shared.kafka.record import Received
 from shared.privacy.sealing import Erased, Sealer
+from shared.strex.agreements import Agreements
 
 read_order: Final = partial(only, PremiumOrdered)
 
@@ -64,10 +72,13 @@ class Ordering:
         patience: Patience,
         owner: str,
         report_url: str | None,
+        agreements: Agreements | None,
         at_once: int,
         on_taken: Callable[[], None],
     ) -> None:
-        """`owner` is unlike that of any other process, or other life of this one."""
+        """`owner` is unlike that of any other process, or other life of this one. Without `agreements` orders are
+        believed.
+        """
         self._store = store
         self._client = client
         self._teller = teller
@@ -77,6 +88,7 @@ class Ordering:
         self._patience = patience
         self._owner = owner
         self._report_url = report_url
+        self._agreements = agreements
         self._room = asyncio.Semaphore(at_once)
         self._on_taken = on_taken
         self._unsure: set[RowId] = set()
@@ -117,13 +129,14 @@ class Ordering:
 
     async def _refusal(self, order: PremiumOrdered) -> Refusal | None:
         """Why Strex is not asked."""
-        if (refusal := out_of_date(order, self._clock.now(), self._patience.order)) is not None:
+        refusal = out_of_date(order, self._clock.now(), self._patience.order) or not_agreed(order, self._agreements)
+        if refusal is not None:
             return refusal
         if order.kind is PremiumKind.REVERSAL and order.reversal_of is not None:
             return of_another(order, await self._store.get(row_id(order.kind, order.reversal_of)))
         if order.one_time_password is not None:
             wanted = row_id(PremiumKind.ONE_TIME_PASSWORD, order.transaction_id)
-            return without_agreement(order, await self._store.get(wanted))
+            return without_consent(order, await self._store.get(wanted))
         return None
 
     async def _refuse(self, order: PremiumOrdered, refusal: Refusal) -> None:

@@ -32,6 +32,7 @@ from shared.privacy.sealing import Sealer
 from shared.service import Context
 from shared.settings import load
 from shared.stores.mongodb import MongoStore
+from shared.strex import agreements
 from shared.strex.signatures import PrivateKey, read_private_key
 
 GROUP: Final = "dispatch.strex"
@@ -92,6 +93,7 @@ def build_strex(context: Context) -> Sequence[Component]:
         ),
         owner=f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}",
         report_url=report_url,
+        agreements=None if settings.premium_agreements is None else agreements.load(settings.premium_agreements),
         at_once=settings.strex_at_once,
         on_taken=watcher.wake,
     )

@@ -8,6 +8,7 @@ from enum import StrEnum
 from services.dispatch.strex.row import Row
 from shared.contracts.premium import PremiumKind, PremiumOrdered, PremiumStatus, reversal_id
 from shared.errors import BadRecord
+from shared.strex.agreements import Agreements
 
 
 class Refusal(StrEnum):
@@ -18,6 +19,7 @@ class Refusal(StrEnum):
     NO_ONE_TIME_PASSWORD = "no_one_time_password"  # noqa: S105 - a word of the contract
     TERMS_DIFFER = "terms_differ"
     NOT_YOURS = "not_found"
+    NOT_AGREED = "not_agreed"
 
 
 def require_complete(order: PremiumOrdered) -> None:
@@ -44,7 +46,16 @@ def out_of_date(order: PremiumOrdered, now: datetime, longest: timedelta) -> Ref
     return None
 
 
-def without_agreement(order: PremiumOrdered, password: Row | None) -> Refusal | None:
+def not_agreed(order: PremiumOrdered, agreements: Agreements | None) -> Refusal | None:
+    """Whatever door an order came in by, a charge is by an agreement of its account (R-78). What was charged may be
+    given back after the agreement has ended.
+    """
+    if agreements is None or order.kind is PremiumKind.REVERSAL or agreements.cover(order.account_id, order.terms):
+        return None
+    return Refusal.NOT_AGREED
+
+
+def without_consent(order: PremiumOrdered, password: Row | None) -> Refusal | None:
     """A charge with a code is one that the code was asked for: by the same account, of the same person, at the same
     terms (R-76). `password` is the row of the code, if there is one.
     """

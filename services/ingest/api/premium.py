@@ -29,7 +29,6 @@ from services.ingest.api.problems import Code, FieldCode, Rejected
 from services.ingest.api.repeating import IDEMPOTENCY_KEY, REPLAYED, OfKey, idempotency_key
 from services.ingest.idempotency.claims import Claim, Claims, Replay
 from services.ingest.limits.limiter import Limiter
-from services.ingest.premium.agreements import Agreements
 from shared.clock import Clock
 from shared.contracts.codec import Writer
 from shared.contracts.events import Actor
@@ -41,6 +40,7 @@ from shared.ids import AccountId, DerivedIds, partition_of
 from shared.kafka.record import Output
 from shared.privacy.pseudonyms import Pseudonyms
 from shared.privacy.sealing import Sealed, Sealer
+from shared.strex.agreements import Agreements
 
 PASSWORDS: Final = "/v1/premium/one-time-passwords"
 CHARGES: Final = "/v1/premium/charges"

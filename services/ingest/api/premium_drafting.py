@@ -11,9 +11,9 @@ from services.ingest.accounts.account import Account
 from services.ingest.api.decoding import Decoder, refuse_duplicates
 from services.ingest.api.messages import LONGEST_NUMBER, Note
 from services.ingest.api.problems import Code, FieldCode, Rejected, invalid
-from services.ingest.premium.agreements import Agreements
 from shared.contracts.premium import PremiumTerms, TransactionId
 from shared.errors import FieldError, Refused
+from shared.strex.agreements import Agreements
 from shared.text.codes import NumberCode
 from shared.text.numbers import Number, parse
 

@@ -35,7 +35,6 @@ from services.ingest.idempotency.store import ClaimStore
 from services.ingest.limits.limiter import Limiter
 from services.ingest.limits.metrics import LimitMetrics
 from services.ingest.limits.shared import SharedBuckets
-from services.ingest.premium import agreements
 from services.ingest.settings import ApiSettings
 from shared.contracts import topics
 from shared.contracts.codec import Writer
@@ -54,6 +53,7 @@ from shared.service import Context
 from shared.settings import load, read_secret
 from shared.stores.mongodb import MongoStore
 from shared.stores.valkey import ValkeyStore
+from shared.strex import agreements
 
 
 def build_api(context: Context) -> Sequence[Component]:

@@ -31,6 +31,7 @@ from shared.kafka.at_least_once import Finishing
 from shared.kafka.record import Received
 from shared.privacy.sealing import Sealer
 from shared.stores.mongodb import Database
+from shared.strex.agreements import Agreements
 from shared.tasks import end
 from tests.integration.dispatch.rig import Broker
 from tests.integration.strex.peers import Simulator
@@ -106,6 +107,7 @@ class Life:
         gone: float = 0.5,
         patience: float = 0.1,
         kill_at: str | None = None,
+        agreements: Agreements | None = None,
     ) -> None:
         clock = SystemClock()
         self.simulator = simulator
@@ -113,6 +115,7 @@ class Life:
         self.steps.kill_at = kill_at
         self.broker = broker or Broker()
         self.finished: list[str] = []
+        self.agreements = agreements
         self.store = SteppedStore(database, self.steps)
         metrics = self.metrics = StrexMetrics(CollectorRegistry())
         self.client = SteppedClient(
@@ -181,6 +184,7 @@ class Life:
             patience=self._patience,
             owner=f"owner {next(_owners)}",
             report_url=self.url,
+            agreements=self.agreements,
             at_once=32,
             on_taken=self.watcher.wake,
         )

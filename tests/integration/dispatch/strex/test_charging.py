@@ -14,8 +14,10 @@ from shared.errors import BadRecord, TryLater
 from shared.ids import AccountId
 from shared.privacy.keys import quarter_of
 from shared.stores.mongodb import Database
+from shared.strex.agreements import Agreement, Agreements
 from simulators.strex.profile import Profile, Scenario
 from simulators.strex.transaction import State
+from tests.integration.dispatch.strex.conftest import Live
 from tests.integration.dispatch.strex.rig import Life, asked, story, struct_text
 from tests.integration.strex.peers import Simulator
 from tests.support import wait_until
@@ -190,6 +192,31 @@ async def test_an_order_that_waited_too_long_is_not_carried_out(
     await life.handle(received(order))
     assert (await life.until(order.transaction_id, "refused")).detail == "too_late"
     assert asked(simulator) == {}
+
+
+@pytest.mark.parametrize(
+    ("changes", "detail"),
+    [
+        ({}, None),
+        ({"merchant_id": "mer_other"}, "not_agreed"),
+        ({"short_number": "2003"}, "not_agreed"),
+        ({"service_code": "14002"}, "not_agreed"),
+        ({"price": 4201}, "not_agreed"),
+        ({"price": 99}, "not_agreed"),
+    ],
+)
+async def test_a_charge_is_by_an_agreement_of_its_account_whatever_door_it_came_in_by(
+    live: Live, simulator: Simulator, orders: Orders, changes: dict[str, Any], detail: str | None
+) -> None:
+    agreement = Agreement(
+        account=ACCOUNT, merchant_id="mer_test", short_numbers=("2002",), service_codes=("06002",), most=4200
+    )
+    life = await live(agreements=Agreements([agreement]))
+    order = orders.reply(terms=msgspec.structs.replace(TERMS, **changes))
+    await life.handle(received(order))
+    end = await life.until(order.transaction_id, "ok", "refused")
+    assert end.detail == (detail or "Delivered")
+    assert len(asked(simulator)) == (detail is None)
 
 
 @pytest.mark.parametrize("missing", ["to", "pseudonym", "consent"])

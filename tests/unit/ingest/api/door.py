@@ -32,7 +32,6 @@ from services.ingest.idempotency.metrics import IdempotencyMetrics
 from services.ingest.limits.bucket import Amount, Rates
 from services.ingest.limits.limiter import Limiter
 from services.ingest.limits.metrics import LimitMetrics
-from services.ingest.premium.agreements import Agreement, Agreements
 from shared.clock import ManualClock
 from shared.contracts.codec import Writer
 from shared.contracts.words import Lane
@@ -44,6 +43,7 @@ from shared.privacy.keys import FileKeyStore
 from shared.privacy.opt_outs import OptOuts
 from shared.privacy.pseudonyms import Pseudonyms
 from shared.privacy.sealing import Sealer
+from shared.strex.agreements import Agreement, Agreements
 from tests.unit.ingest.idempotency.rows import MemoryRows
 from tests.unit.ingest.limits.buckets import MemoryBuckets
 

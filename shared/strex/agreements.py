@@ -14,7 +14,7 @@ from typing import Annotated
 import msgspec
 
 from shared.contracts.events import Account
-from shared.contracts.premium import ServiceCode, price_range
+from shared.contracts.premium import PremiumTerms, ServiceCode, price_range
 from shared.errors import BadSettings
 from shared.ids import AccountId
 
@@ -36,6 +36,16 @@ class Agreement(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
         least, most = price_range(service_code)
         return least, min(most, self.most)
 
+    def covers(self, terms: PremiumTerms) -> bool:
+        """Whether it is by this agreement that so much is charged for that."""
+        least, most = self.prices(terms.service_code)
+        return (
+            terms.merchant_id == self.merchant_id
+            and terms.short_number in self.short_numbers
+            and terms.service_code in self.service_codes
+            and least <= terms.price <= most
+        )
+
 
 class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     agreements: tuple[Agreement, ...]
@@ -55,6 +65,10 @@ class Agreements:
             if service_code in agreement.service_codes and short_number in {None, *agreement.short_numbers}:
                 return agreement
         return None
+
+    def cover(self, account_id: AccountId, terms: PremiumTerms) -> bool:
+        """Whether one of the account's agreements covers a charge."""
+        return any(agreement.covers(terms) for agreement in self._by_account.get(account_id, ()))
 
 
 def load(path: Path | None) -> Agreements:

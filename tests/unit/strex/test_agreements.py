@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from services.ingest.premium.agreements import load
 from shared.errors import BadSettings
 from shared.ids import AccountId
+from shared.strex.agreements import load
 
 GOOD = """
 agreements:

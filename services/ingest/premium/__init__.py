@@ -1,1 +1,0 @@
-"""What accounts may charge for, and through whose agreement."""
