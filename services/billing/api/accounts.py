@@ -15,7 +15,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from services.billing.api import views
-from services.billing.api.guard import Guard, json
+from services.billing.api.guard import Guard, json, query_of
 from services.billing.invoicing.store import Books, Issued
 from services.billing.usage.store import UsageStore
 from shared.clock import Clock
@@ -50,19 +50,22 @@ class AccountReads:
         ]
 
     async def _usage(self, account: AccountId, request: Request) -> Response:
-        asked = request.query_params.get("month")
+        asked = query_of(request, "month").get("month")
         month = month_of(self._clock.now()) if asked is None else parse_month(asked)
         first, last = Day(first_day(month).isoformat()), Day(last_day(month).isoformat())
         return json(views.usage(month, await self._ledger.totals([account], first, last)))
 
-    async def _invoices(self, account: AccountId, _: Request) -> Response:
+    async def _invoices(self, account: AccountId, request: Request) -> Response:
+        query_of(request)
         found = await self._books.invoices(account=account, limit=MOST)
         return json({"invoices": [views.invoice(one) for one in found]})
 
     async def _invoice(self, account: AccountId, request: Request) -> Response:
+        query_of(request)
         return json(views.invoice(await one_invoice(self._books, request, account)))
 
     async def _ehf(self, account: AccountId, request: Request) -> Response:
+        query_of(request)
         return document(await one_invoice(self._books, request, account))
 
 

@@ -23,7 +23,7 @@ from starlette.routing import Route
 
 from services.billing.api import views
 from services.billing.api.accounts import document, one_invoice
-from services.billing.api.guard import Guard, actor_of, body_of, json
+from services.billing.api.guard import Guard, actor_of, body_of, json, query_of
 from services.billing.api.problems import KINDS
 from services.billing.invoicing.closing import ClosingState
 from services.billing.invoicing.commands import Commands
@@ -123,7 +123,7 @@ class FinanceRoutes:
         return json(views.period(closing), 200 if closing.state is ClosingState.CLOSED else 202)
 
     async def _invoices(self, _: AccountId, request: Request) -> Response:
-        asked = request.query_params.get("period")
+        asked = query_of(request, "period").get("period")
         found = await self._books.invoices(period=None if asked is None else parse_month(asked), limit=1000)
         return json({"invoices": [views.invoice(one) for one in found]})
 

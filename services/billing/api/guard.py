@@ -78,6 +78,17 @@ async def body_of(request: Request, kind: type[B]) -> B:
         raise Refused("invalid_request", "the body is no JSON") from None
 
 
+def query_of(request: Request, *names: str) -> dict[str, str]:
+    """The query's parameters, of which these are known, each at most once. Raises `Refused` (`invalid_request`)."""
+    given = request.query_params.multi_items()
+    found = dict(given)
+    if found.keys() - set(names) or len(found) != len(given):
+        allowed = f"other than {', '.join(names)}" if names else "of any name"
+        fault = FieldError("", "unknown_field", f"query parameter {allowed}, or one twice: there is no such parameter")
+        raise Refused("invalid_request", "the query is not what is asked for", [fault])
+    return found
+
+
 def json(body: object, status: int = 200) -> Response:
     """A JSON answer."""
     return Response(msgspec.json.encode(body), status, media_type="application/json")

@@ -17,6 +17,9 @@ READS: Final[Mapping[str, Kind]] = {
         "Check number and id: what belongs to another customer does not exist for you.",
     ),
     "invalid_month": Kind(422, "Invalid month", "A month is written as `YYYY-MM`.", "Write it so, as 2026-10."),
+    "invalid_request": Kind(
+        422, "Invalid request", "`errors` says which field is wrong and why.", "Correct the fields it names."
+    ),
 }
 """What accounts meet."""
 
@@ -47,13 +50,11 @@ KINDS: Final[Mapping[str, Kind]] = {
     "body_too_large": Kind(
         413, "Body too large", f"The body is larger than {MOST_OCTETS} octets.", "Name fewer accounts in one record."
     ),
-    "invalid_request": Kind(
-        422, "Invalid request", "`errors` says which field is wrong and why.", "Correct the fields it names."
-    ),
 }
 """By code."""
 
 FIELDS: Final[Mapping[str, Explanation]] = {
+    "unknown_field": Explanation("There is no such query parameter, or it is given twice.", "Leave it out."),
     "invalid_value": Explanation("The value has not the form of its field.", "See `message` for what is expected."),
     "invalid_organisation_number": Explanation(
         "The check digit of the organisation number is wrong.", "Look it up in Enhetsregisteret."

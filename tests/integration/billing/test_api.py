@@ -196,6 +196,13 @@ async def test_a_body_that_cannot_be_read_is_refused(api: Api, content: bytes, s
     assert (await api.finance("GET", "periods")).json() == {"periods": []}
 
 
+@pytest.mark.parametrize("query", ["usage?months=2026-11", "usage?month=2026-11&month=2026-10", "invoices?limit=5"])
+async def test_a_query_that_is_not_known_is_refused(api: Api, query: str) -> None:
+    answer = await api.account(query)
+    assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request")
+    assert (await api.account("usage?month=november")).json()["code"] == "invalid_month"
+
+
 async def test_a_month_is_closed_when_it_is_over_and_each_account_has_a_customer(api: Api) -> None:
     await api.use("skole", 1)
     over = await api.finance("POST", f"periods/{THIS_MONTH}/close", {})
