@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Final
+from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, field_validator
 
 from shared.privacy.participant import ParticipantSettings
 from shared.settings import KafkaRoleSettings, RoleSettings
@@ -20,6 +22,7 @@ class UsageSettings(KafkaRoleSettings):
     )
 
 
+_OWN: Final = frozenset({"127.0.0.1", "::1", "localhost"})
 _TERMS = "TOML file of who keeps what of a premium charge; absent: the example beside the code"
 
 
@@ -59,6 +62,14 @@ class ApiSettings(RoleSettings):
     premium_export_key: SecretStr | None = Field(None, description="API key for that address")
     billing_api_port: int = Field(ge=0, le=65535, description="port of the internal HTTP API; 0 takes a free one")
     internal_secret: Path = Field(description="file with the secret that signs internal tokens, 32 octets or more")
+
+    @field_validator("premium_export")
+    @classmethod
+    def _not_in_the_clear(cls, value: str | None) -> str | None:
+        """The file holds numbers and texts."""
+        if value is not None and urlsplit(value).scheme == "http" and urlsplit(value).hostname not in _OWN:
+            raise ValueError("must be https")
+        return value
 
 
 class PrivacySettings(ParticipantSettings):

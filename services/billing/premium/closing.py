@@ -19,6 +19,7 @@ from pymongo.asynchronous.client_session import AsyncClientSession
 
 from services.billing.database import translated
 from services.billing.invoicing.audit import AuditEntry
+from services.billing.premium.booking import entry_month
 from services.billing.premium.chart import LedgerAccount
 from services.billing.premium.entry import Entry, EntryId, EntryKind, lines_of
 from services.billing.premium.ledger import ENTRIES, STATE, Ledger, closed_month
@@ -110,7 +111,7 @@ class Closing:
             raise Refused("invalid_day", "a month is settled after its end")
 
         async def act(session: AsyncClientSession) -> Settlement:
-            await closed_month(self._mongo, session)
+            closed = await closed_month(self._mongo, session)
             settlements = self._mongo.database[SETTLEMENTS]
             row = await settlements.find_one({"_id": month}, session=session)
             if row is None:
@@ -120,17 +121,18 @@ class Closing:
                 if (settlement.received_on, settlement.received_ore) != (on, ore):
                     raise Refused("already_received", "another day or amount is on record for this month")
                 return settlement
-            if await settlements.find_one({"_id": {"$lt": month}, "received_on": None}, session=session) is not None:
+            before = {"_id": {"$lt": month}, "received_on": None, "statements": {"$gt": 0}}
+            if await settlements.find_one(before, session=session) is not None:
                 raise Refused("earlier_settlement_missing", "an earlier month was not settled yet")
             after = msgspec.structs.replace(settlement, received_on=on, received_ore=ore)
             await settlements.replace_one({"_id": month}, to_row(after, unpublished=True), session=session)
             await self._record(actor, "premium.receive", settlement, after, session)
             statements = await self._statements({"month": month}, session)
             payouts = await self._payouts(month, on, statements, session)
-            entries = [received_entry(statement, on) for statement in statements if statement.gross_ore]
-            entries += [entry for payout in payouts if (entry := payout_entry(payout)) is not None]
+            entries = [received_entry(statement, on, closed) for statement in statements if statement.gross_ore]
+            entries += [entry for payout in payouts if (entry := payout_entry(payout, closed)) is not None]
             if ore != settlement.expected_ore:
-                entries.append(_difference(after, on, ore - settlement.expected_ore))
+                entries.append(_difference(after, on, ore - settlement.expected_ore, closed))
             await self._book(entries, session)
             return after
 
@@ -231,7 +233,7 @@ class Closing:
             await self._mongo.database[ENTRIES].insert_many([to_row(entry) for entry in entries], session=session)
 
 
-def _difference(settlement: Settlement, on: Day, ore: int) -> Entry:
+def _difference(settlement: Settlement, on: Day, ore: int, closed: Month) -> Entry:
     """Books what Strex paid beyond, or short of, what the statements expect."""
     name = f"{settlement.id}:difference"
     return Entry(
@@ -241,7 +243,7 @@ def _difference(settlement: Settlement, on: Day, ore: int) -> Entry:
         merchant_id="",
         day=on,
         own_month=month_of_day(on),
-        month=month_of_day(on),
+        month=entry_month(on, closed),
         cause=name,
         lines=lines_of({LedgerAccount.BANK: ore, LedgerAccount.DIFFERENCE: -ore}),
     )

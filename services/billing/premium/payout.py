@@ -13,6 +13,7 @@ from typing import Final, NewType
 import msgspec
 
 from services.billing.premium.bank_days import bank_day_from
+from services.billing.premium.booking import entry_month
 from services.billing.premium.chart import LedgerAccount
 from services.billing.premium.entry import Entry, EntryId, EntryKind, lines_of
 from shared.ids import AccountId
@@ -72,7 +73,7 @@ def pay_day(received_on: Day) -> Day:
     return Day(bank_day_from(first_day(moved(month_of_day(received_on), 1)).replace(day=_DAY)).isoformat())
 
 
-def payout_entry(payout: Payout) -> Entry | None:
+def payout_entry(payout: Payout, closed: Month) -> Entry | None:
     """Books a payout; None when nothing is paid."""
     if payout.pay_on is None:
         return None
@@ -84,7 +85,7 @@ def payout_entry(payout: Payout) -> Entry | None:
         merchant_id="",
         day=payout.pay_on,
         own_month=month_of_day(payout.pay_on),
-        month=month_of_day(payout.pay_on),
+        month=entry_month(payout.pay_on, closed),
         cause=payout.id,
         lines=lines_of(lines),
     )

@@ -8,6 +8,7 @@ from typing import NewType
 
 import msgspec
 
+from services.billing.premium.booking import entry_month
 from services.billing.premium.chart import LedgerAccount
 from services.billing.premium.entry import Entry, EntryId, EntryKind, lines_of
 from services.billing.premium.terms import part_of
@@ -139,14 +140,14 @@ def vat_entry(statement: Statement) -> Entry:
     return _entry(statement, EntryKind.VAT, lines, day, statement.month)
 
 
-def received_entry(statement: Statement, on: Day) -> Entry:
+def received_entry(statement: Statement, on: Day, closed: Month) -> Entry:
     """Books that Strex settled a statement: what it owed is in the bank, less what it and the operators keep."""
     lines = {
         LedgerAccount.BANK: statement.expected_ore,
         LedgerAccount.OPERATORS: statement.operators_ore,
         LedgerAccount.STREX: -statement.gross_ore,
     }
-    return _entry(statement, EntryKind.RECEIVED, lines, on, month_of_day(on))
+    return _entry(statement, EntryKind.RECEIVED, lines, on, entry_month(on, closed))
 
 
 def total(statements: Iterable[Statement]) -> int:
@@ -161,7 +162,7 @@ def _entry(statement: Statement, kind: EntryKind, lines: Mapping[LedgerAccount, 
         account_id=statement.account_id,
         merchant_id=statement.merchant_id,
         day=day,
-        own_month=month,
+        own_month=month_of_day(day),
         month=month,
         cause=statement.id,
         lines=lines_of(lines),

@@ -200,3 +200,20 @@ async def test_who_closed_and_who_settled_is_on_record_once(books: Books) -> Non
         ("k_ola", "premium.receive", OCTOBER),
     ]
     assert (rows[1]["before"]["received_ore"], rows[1]["after"]["received_ore"]) == (None, 2520)
+
+
+async def test_what_is_received_in_a_month_that_is_closed_is_booked_in_the_next(books: Books) -> None:
+    await books.hear(changed(), changed(number=2, ordered_at=IN_NOVEMBER))
+    await books.closing.close(OCTOBER, KARI)
+    books.clock.advance(timedelta(days=31).total_seconds())
+    await books.closing.close(NOVEMBER, KARI)
+    await books.closing.receive(OCTOBER, RECEIVED, 2520, KARI)
+    (received,) = [entry for entry in await books.entries() if entry.kind is EntryKind.RECEIVED]
+    assert (received.own_month, received.month) == (NOVEMBER, "2026-12")
+
+
+async def test_an_empty_month_that_was_closed_holds_up_no_settlement(books: Books) -> None:
+    await books.hear(changed())
+    await books.closing.close(Month("2026-08"), KARI)
+    await books.closing.close(OCTOBER, KARI)
+    assert (await books.closing.receive(OCTOBER, RECEIVED, 2520, KARI)).received_ore == 2520

@@ -60,9 +60,14 @@ def test_once_settled_and_paid_out_nothing_is_left_but_our_fee_and_the_vat() -> 
     books = Books().hear([changed(number=number) for number in range(1, 11)])
     statement = stated(books)
     payout: Payout = decide(ACCOUNT, OCTOBER, brought_forward=0, net=statement.net_ore, received_on=Day("2026-11-20"))
-    paid = payout_entry(payout)
+    paid = payout_entry(payout, OCTOBER)
     assert paid is not None
-    entries = [*books.entries.values(), vat_entry(statement), received_entry(statement, Day("2026-11-20")), paid]
+    entries = [
+        *books.entries.values(),
+        vat_entry(statement),
+        received_entry(statement, Day("2026-11-20"), OCTOBER),
+        paid,
+    ]
     assert {account: ore for account, ore in balances(entries).items() if ore} == {
         LedgerAccount.FEE: -statement.fee_ore,
         LedgerAccount.VAT: -statement.vat_ore,
