@@ -29,15 +29,15 @@ COMPONENTS: Final[Mapping[str, str]] = {
     "key_store": "keys",
     "internal_secret": "internal",
     "operators": "operators",
-    "prices": "finance",
-    "seller": "finance",
-    "premium_terms": "finance",
-    "premium_agreements": "finance",
+    "prices": "prices",
+    "seller": "seller",
+    "premium_terms": "premium-terms",
+    "premium_agreements": "premium-agreements",
     "strex_key": "strex",
 }
 """By which component a role gets what a setting of it names. With a port beside that of its probes it is a server."""
 
-_ORDER: Final = ("role", "server", *dict.fromkeys(COMPONENTS.values()))
+_ORDER: Final = ("role", "server", *COMPONENTS.values())
 _COMPONENTS: Final = re.compile(r"^components:\n(?:  - .+\n)+", re.MULTILINE)
 _SECONDS: Final = 60.0
 _KUSTOMIZATION: Final = """\
@@ -105,7 +105,8 @@ def _named(service: str) -> list[str]:
     )
     found = re.search(r"roles: (.+)", run.stderr)
     if not found:
-        raise Fatal("no_roles", f"`python -m services.{service}` names no roles")
+        last = (run.stderr.strip().splitlines() or ["it says nothing"])[-1]
+        raise Fatal("no_roles", f"`python -m services.{service}` names no roles: {last}")
     return found[1].split(", ")
 
 
