@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Annotated, Final
 
@@ -15,6 +16,7 @@ from shared.errors import FieldError, Refused
 from shared.money.periods import Day, Month, parse_month
 
 MOST: Final = 200
+_LONGEST_ID: Final = 64
 _DAY: Final = re.compile(r"20[0-9]{2}-[0-9]{2}-[0-9]{2}")
 
 Word = Annotated[str, msgspec.Meta(pattern=r"\A[a-z0-9_]{1,64}\Z")]
@@ -52,31 +54,34 @@ def month_in(request: Request) -> Month:
     return parse_month(request.path_params["month"])
 
 
-def limit_in(request: Request) -> int:
+def limit_in(query: Mapping[str, str]) -> int:
     """How many are wanted, 50 by default. Raises `Refused` (`invalid_request`)."""
-    value = request.query_params.get("limit", "50")
+    value = query.get("limit", "50")
     if not (value.isascii() and value.isdecimal() and len(value) <= len(str(MOST)) and 1 <= int(value) <= MOST):
         raise invalid("/limit", "out_of_range", f"must be a whole number from 1 to {MOST}")
     return int(value)
 
 
-def standings_in(request: Request) -> list[Standing]:
+def standings_in(query: Mapping[str, str]) -> list[Standing]:
     """Which are wanted, with commas between; none named: all. Raises `Refused` (`invalid_request`)."""
     try:
-        return [Standing(word) for word in request.query_params.get("standing", "").split(",") if word]
+        return [Standing(word) for word in query.get("standing", "").split(",") if word]
     except ValueError:
         raise invalid("/standing", "unknown_value", f"must be among {', '.join(Standing)}") from None
 
 
-def cursor_in(request: Request) -> tuple[datetime, str] | None:
+def cursor_in(query: Mapping[str, str]) -> tuple[datetime, str] | None:
     """Where the page before ended. Raises `Refused` (`invalid_request`)."""
-    text = request.query_params.get("cursor")
+    text = query.get("cursor")
     if text is None:
         return None
     try:
-        return msgspec.json.decode(urlsafe_b64decode(text + "=" * (-len(text) % 4)), type=tuple[datetime, str])
+        at, last = msgspec.json.decode(urlsafe_b64decode(text + "=" * (-len(text) % 4)), type=tuple[datetime, str])
     except (ValueError, msgspec.MsgspecError):
         raise invalid("/cursor", "invalid_cursor", "is no cursor of ours") from None
+    if at.tzinfo is None or len(last) > _LONGEST_ID:
+        raise invalid("/cursor", "invalid_cursor", "is no cursor of ours")
+    return at, last
 
 
 def cursor_after(one: Transaction) -> str:

@@ -20,12 +20,15 @@ GET  /internal/finance/premium/days/{day}                            the latest 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Final
+
 import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from services.billing.api.guard import Guard, Handle, actor_of, body_of, json
+from services.billing.api.guard import Guard, Handle, actor_of, body_of, json, query_of
 from services.billing.premium.api.asking import (
     Received,
     RefundAsked,
@@ -59,6 +62,8 @@ from shared.ids import AccountId
 from shared.internal import Scope
 from shared.money.periods import Month
 
+_PAGE: Final = ("limit", "cursor", "standing")
+
 
 class Books(msgspec.Struct, frozen=True):
     """What the routes work with."""
@@ -76,26 +81,30 @@ def premium_routes(books: Books, secret: bytes, clock: Clock) -> list[Route]:
     own, finance = "/internal/v1", "/internal/finance/premium"
 
     async def transactions(account: AccountId, request: Request) -> Response:
-        return await _page(books, account, request)
+        return await _page(books, account, query_of(request, *_PAGE))
 
     async def transaction(account: AccountId, request: Request) -> Response:
+        query_of(request)
         return await _booked(books, await books.ledger.transaction(account, TransactionId(request.path_params["id"])))
 
     async def refunds(account: AccountId, request: Request) -> Response:
-        return json(RefundsView(await books.refunds.page(account, limit=limit_in(request))))
+        return json(RefundsView(await books.refunds.page(account, limit=limit_in(query_of(request, "limit")))))
 
     async def refund(account: AccountId, request: Request) -> Response:
+        query_of(request)
         found = await books.refunds.one(account, RefundId(request.path_params["id"]))
         if found is None:
             raise _no_such("refund")
         return json(found)
 
     async def ask(account: AccountId, request: Request) -> Response:
+        query_of(request)
         asked = await body_of(request, RefundAsked)
         found, new = await books.desk.ask(account, asked, actor_of(request))
         return json(RefundsView(found), 201 if new else 200)
 
     async def statements(account: AccountId, request: Request) -> Response:
+        query_of(request)
         month: Month | None = month_in(request) if "month" in request.path_params else None
         stated = await books.closing.statements(month, account)
         if month is not None and not stated:
@@ -103,8 +112,8 @@ def premium_routes(books: Books, secret: bytes, clock: Clock) -> list[Route]:
         return json(StatementsView(stated, await books.closing.payouts(month, account)))
 
     async def all_transactions(_: AccountId, request: Request) -> Response:
-        account = request.query_params.get("account")
-        return await _page(books, None if account is None else AccountId(account), request)
+        query = query_of(request, "account", *_PAGE)
+        return await _page(books, AccountId(query["account"]) if "account" in query else None, query)
 
     async def any_transaction(_: AccountId, request: Request) -> Response:
         found = await books.ledger.named([TransactionId(request.path_params["id"])])
@@ -152,11 +161,9 @@ def premium_routes(books: Books, secret: bytes, clock: Clock) -> list[Route]:
     return [Route(path, guard(scope, handle), methods=[method]) for method, path, scope, handle in table]
 
 
-async def _page(books: Books, account: AccountId | None, request: Request) -> Response:
-    limit = limit_in(request)
-    found = await books.ledger.page(
-        account, limit=limit + 1, standings=standings_in(request), before=cursor_in(request)
-    )
+async def _page(books: Books, account: AccountId | None, query: Mapping[str, str]) -> Response:
+    limit = limit_in(query)
+    found = await books.ledger.page(account, limit=limit + 1, standings=standings_in(query), before=cursor_in(query))
     shown = found[:limit]
     cursor = cursor_after(shown[-1]) if len(found) > limit else None
     return json(TransactionsView([transaction_view(one) for one in shown], cursor))

@@ -114,7 +114,10 @@ async def test_pages_lead_to_the_next_and_say_when_there_is_none(books: Books, a
     assert ([one["id"] for one in second["transactions"]], second["cursor"]) == ([ID], None)
 
 
-@pytest.mark.parametrize("query", ["limit=0", "limit=201", "limit=x", "standing=rich", "cursor=!", "cursor=abc"])
+@pytest.mark.parametrize(
+    "query",
+    ["limit=0", "limit=201", "limit=x", "standing=rich", "cursor=!", "cursor=abc", "page=2", "limit=1&limit=2"],
+)
 async def test_a_query_that_cannot_be_is_refused(api: Api, query: str) -> None:
     status, body = await api("GET", f"/v1/premium/transactions?{query}")
     assert (status, body["code"]) == (422, "invalid_request")
