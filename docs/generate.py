@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from docs.sections import attacks, codes, make, operators, settings, states
+from services.billing.api import document as billing
 from services.dlr.api import document as dlr
 from shared.contracts.openapi.parts import path_of, text_of
 from shared.contracts.openapi.pieces import Json
@@ -45,7 +46,7 @@ PAGES: Final[Mapping[str, Mapping[str, Callable[[], str]]]] = {
 }
 """The sections of each page, by name."""
 
-PARTS: Final[Mapping[str, Callable[[], Json]]] = {"dlr": dlr.part}
+PARTS: Final[Mapping[str, Callable[[], Json]]] = {"billing": billing.part, "dlr": dlr.part}
 """What each service behind the front door says of its calls."""
 
 

@@ -20,6 +20,7 @@ from services.ingest.api.app import TITLE, VERSION
 from services.ingest.api.document import document
 from shared.ids import AccountId
 from tests.integration.ingest.api.behind import Behind, open_owner
+from tests.integration.ingest.api.books_behind import BooksBehind, open_books
 from tests.integration.ingest.api.conformity import ask, calls_of, named, with_input
 from tests.integration.ingest.api.conftest import Caller, calling, open_door
 
@@ -54,6 +55,8 @@ class Known(msgspec.Struct, frozen=True):
         """The same about something that is there, to somebody who can be sent to."""
         if "id" in (case.path_parameters or {}):
             case.path_parameters["id"] = self.ids.get(case.path.split("/")[2], self.endpoint)
+        if "number" in (case.path_parameters or {}):
+            case.path_parameters["number"] = self.ids["invoices"]
         if "delivery" in (case.path_parameters or {}):
             case.path_parameters["delivery"] = self.delivery
         if case.query:
@@ -79,6 +82,7 @@ class Place(msgspec.Struct, frozen=True):
     url: str
     schema: BaseSchema
     owner: Behind
+    books: BooksBehind
     mongodb: str
     folder: Path
     accounts: Iterator[AccountId]
@@ -98,10 +102,11 @@ async def place(
         monkeypatch.setenv("BUDSTIKKE_PREMIUM_AGREEMENTS", str(folder / "agreements.yaml"))
         async with (
             open_owner(kafka, mongodb, valkey, folder, monkeypatch) as owner,
+            open_books(mongodb, folder, monkeypatch) as books,
             open_door(kafka, mongodb, folder, monkeypatch, owner.url, valkey) as url,
         ):
             served = await asyncio.to_thread(requests.get, f"{url}/openapi.json", timeout=10)
-            yield Place(url, from_dict(served.json()), owner, mongodb, folder, iter(accounts))
+            yield Place(url, from_dict(served.json()), owner, books, mongodb, folder, iter(accounts))
 
 
 @pytest_asyncio.fixture(loop_scope="module")
@@ -116,6 +121,7 @@ async def known(place: Place) -> AsyncIterator[Known]:
         account = caller.account.account_id
         await place.owner.number(NUMBER, account)
         kept = {"messages": sent.json()["messages"][0]["id"], "inbound": await place.owner.incoming(account)}
+        kept["invoices"] = await place.books.invoice(account)
         for name, body in OTHERS.items():
             kept[name] = (await caller.http.post(f"/v1/{name}", json=body)).json()["id"]
         yield Known(caller, place.schema, kept, endpoint, delivery)

@@ -21,6 +21,7 @@ DOCUMENT = document("t", "1")
 CALLS = [(method, path) for path, calls in DOCUMENT["paths"].items() for method in calls]
 SECURED = [(method, path) for method, path in CALLS if DOCUMENT["paths"][path][method]["security"]]
 IDS = {
+    "{number}": "100001",
     "{id}": "whe_5f0c1e7a7d0b4c399f381a2b",
     "{delivery}": "whd_0f1e2d3c4b5a69788796a5b4c3d2e1f0",
 }
