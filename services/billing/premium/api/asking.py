@@ -63,9 +63,9 @@ def limit_in(query: Mapping[str, str]) -> int:
 
 
 def standings_in(query: Mapping[str, str]) -> list[Standing]:
-    """Which are wanted, with commas between; none named: all. Raises `Refused` (`invalid_request`)."""
+    """Which are wanted, with commas between; no parameter: all. Raises `Refused` (`invalid_request`)."""
     try:
-        return [Standing(word) for word in query.get("standing", "").split(",") if word]
+        return [Standing(word) for word in query["standing"].split(",")] if "standing" in query else []
     except ValueError:
         raise invalid("/standing", "unknown_value", f"must be among {', '.join(Standing)}") from None
 

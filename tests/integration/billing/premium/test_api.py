@@ -116,7 +116,17 @@ async def test_pages_lead_to_the_next_and_say_when_there_is_none(books: Books, a
 
 @pytest.mark.parametrize(
     "query",
-    ["limit=0", "limit=201", "limit=x", "standing=rich", "cursor=!", "cursor=abc", "page=2", "limit=1&limit=2"],
+    [
+        "limit=0",
+        "limit=201",
+        "limit=x",
+        "standing=rich",
+        "standing=",
+        "cursor=!",
+        "cursor=abc",
+        "page=2",
+        "limit=1&limit=2",
+    ],
 )
 async def test_a_query_that_cannot_be_is_refused(api: Api, query: str) -> None:
     status, body = await api("GET", f"/v1/premium/transactions?{query}")
