@@ -16,6 +16,7 @@ from cli.billing import billing
 from cli.exits import HELP, Exit, Failure
 from cli.gateway import SECONDS, Gateway
 from cli.holds import holds
+from cli.incoming import inbound, keywords, opt_outs
 from cli.premium import premium
 from cli.running import Api, Json, KeyFile, Timeout, failures, print_json, print_lines
 from cli.running import colour as in_colour
@@ -53,6 +54,9 @@ for _name, _commands in (
     ("holds", holds),
     ("billing", billing),
     ("premium", premium),
+    ("keywords", keywords),
+    ("inbound", inbound),
+    ("opt-outs", opt_outs),
 ):
     app.add_typer(_commands, name=_name)
 

@@ -79,6 +79,8 @@ def _start(settings: LocalSettings, terminal: Terminal, supervisor: Supervisor) 
     terminal.done("topics", f"{len(catalogue.specs)} there, {len(new)} of them new")
     key = _provision(settings, told, "demo")
     terminal.done("demo account", f"key in {settings.keys / 'demo-key'}")
+    _provision_number(told)
+    terminal.done("demo number", "2002, with the keywords BLOMST and TIPS")
     staff_key = _provision(settings, told, "staff")
     terminal.done("staff", f"key in {settings.keys / 'staff-key'}")
 
@@ -105,6 +107,21 @@ def _servers(settings: LocalSettings, terminal: Terminal) -> tuple[Kafka, MongoD
         MongoDB(data=settings.data / "mongodb", log=settings.logs / "mongodb.log", port=settings.port(Port.MONGODB)),
         Valkey(data=settings.data / "valkey", log=settings.logs / "valkey.log", port=settings.port(Port.VALKEY)),
     )
+
+
+def _provision_number(told: dict[str, str]) -> None:
+    """Give the account `demo` a short number with keywords, if it has none."""
+    made = subprocess.run(
+        [sys.executable, "-m", "services.dlr", "provision-demo"],
+        cwd=ROOT,
+        env=plan.with_health_port(told, 0),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    if made.returncode:
+        raise Fatal("no_demo_number", f"the number of demo could not be made:\n{made.stdout}{made.stderr}")
 
 
 def _provision(settings: LocalSettings, told: dict[str, str], whose: str) -> str:

@@ -49,6 +49,13 @@ class InboundSettings(StoreRoleSettings):
     """Role `inbound`."""
 
 
+class ProvisionSettings(RoleSettings):
+    """The commands `provision-demo`, `provision-number` and `activate-keyword`; they serve no probes."""
+
+    health_port: int = Field(0, ge=0, le=65535, description="not used by these commands")
+    mongodb: SecretStr = Field(description="MongoDB URI of the replica set")
+
+
 class RelaySettings(KafkaRoleSettings):
     """Role `relay`."""
 

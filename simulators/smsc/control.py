@@ -11,6 +11,7 @@ POST   /incoming                     deliver a message from a handset
 from __future__ import annotations
 
 from datetime import datetime
+from itertools import count
 from typing import Annotated
 
 import msgspec
@@ -22,13 +23,15 @@ from starlette.routing import Route
 from shared.errors import FieldError, Refused
 from shared.http import problem
 from shared.smpp.addresses import address
-from shared.smpp.constants import ESM_CLASS_UDHI
+from shared.smpp.constants import ESM_CLASS_TYPE_MASK, ESM_CLASS_UDHI, USER_MESSAGE_REFERENCE
 from shared.smpp.pdu import DeliverSm
+from shared.text import gsm
 from simulators.smsc.behaviour import change
 from simulators.smsc.smsc import Smsc
 from simulators.smsc.taken import TakenMessage
 
 _MOST = 10_000
+_UCS2 = 0x08
 Octet = Annotated[int, msgspec.Meta(ge=0, le=255)]
 
 
@@ -50,11 +53,16 @@ class MessageView(msgspec.Struct, frozen=True):
 
 
 class Incoming(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Body of `POST /incoming`; `short_message` as hex, UDH included."""
+    """Body of `POST /incoming`: a `text` in GSM-7, or in UCS-2 if it must; or `short_message` as hex, UDH included,
+    with its `data_coding`. The same `reference` twice is the same message delivered twice; without one each is new. A
+    receipt (`esm_class`) has none.
+    """
 
     source: str
     destination: str
-    short_message: Annotated[str, msgspec.Meta(pattern="^([0-9a-fA-F]{2}){0,254}$")]
+    short_message: Annotated[str, msgspec.Meta(pattern="^([0-9a-fA-F]{2}){0,254}$")] = ""
+    text: Annotated[str, msgspec.Meta(max_length=120)] | None = None
+    reference: Annotated[int, msgspec.Meta(ge=0, le=0xFFFF)] | None = None
     esm_class: Octet = 0
     data_coding: Octet = 0
     system_id: str | None = None
@@ -62,6 +70,7 @@ class Incoming(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 def control(smsc: Smsc) -> Starlette:
     """The application for one SMSC."""
+    references = count(smsc.first_reference)
 
     async def ready(_: Request) -> Response:
         state = smsc.health()
@@ -93,6 +102,9 @@ def control(smsc: Smsc) -> Starlette:
     async def incoming(request: Request) -> Response:
         message = _decode_incoming(await request.body())
         source, destination = address(message.source), address(message.destination)
+        octets, data_coding = _content(message)
+        is_receipt = bool(message.esm_class & ESM_CLASS_TYPE_MASK)
+        reference = next(references) if message.reference is None else message.reference
         delivered = smsc.deliver(
             DeliverSm(
                 source_addr_ton=source.ton,
@@ -102,8 +114,9 @@ def control(smsc: Smsc) -> Starlette:
                 dest_addr_npi=destination.npi,
                 destination_addr=destination.value,
                 esm_class=message.esm_class,
-                data_coding=message.data_coding,
-                short_message=bytes.fromhex(message.short_message),
+                data_coding=data_coding,
+                short_message=octets,
+                tlvs=() if is_receipt else ((USER_MESSAGE_REFERENCE, (reference & 0xFFFF).to_bytes(2, "big")),),
             ),
             message.system_id.encode("latin-1", "replace") if message.system_id else None,
         )
@@ -149,6 +162,14 @@ def _decode_incoming(body: bytes) -> Incoming:
         return msgspec.json.decode(body, type=Incoming)
     except msgspec.DecodeError as error:
         raise Refused("invalid_body", "the body cannot be read", [FieldError("", "invalid", str(error))]) from error
+
+
+def _content(message: Incoming) -> tuple[bytes, int]:
+    if message.text is None:
+        return bytes.fromhex(message.short_message), message.data_coding
+    if gsm.septets(message.text) is None:
+        return message.text.encode("utf-16-be"), _UCS2
+    return gsm.encode(message.text), 0
 
 
 def _number(request: Request, name: str, default: int) -> int:

@@ -69,7 +69,10 @@ class Smsc:
         self._clock = clock
         self._server: Server | None = None
         self._seen = self._refused = self._binds = self._binds_refused = 0
-        self._first_id = int(clock.now().timestamp()) * 1_000_000
+        seconds = int(clock.now().timestamp())
+        self._first_id = seconds * 1_000_000
+        self.first_reference = seconds
+        """References of incoming messages begin here: after a restart they are others."""
         self._deliveries = Deliveries(clock)
         self._receipts: Timetable[TakenMessage] = Timetable(clock, self._receipt_due)
         self._answers: Timetable[_Answer] = Timetable(clock, _give)

@@ -14,6 +14,7 @@ from shared.smpp.constants import (
     ESME_RMSGQFUL,
     ESME_ROK,
     ESME_RTHROTTLED,
+    USER_MESSAGE_REFERENCE,
 )
 from shared.smpp.errors import BindRefused
 from shared.smpp.pdu import SubmitSm
@@ -250,6 +251,23 @@ async def test_a_message_from_a_handset_is_delivered_to_who_is_bound(esme: Esme,
     message = esme.delivered[0]
     assert (message.source_addr, message.destination_addr, message.short_message) == (b"4799999999", b"2077", b"hej")
     assert (message.source_addr_ton, message.dest_addr_ton, message.esm_class) == (1, 3, 0)
+
+
+async def test_a_text_from_a_handset_is_coded_and_has_a_reference_of_its_own(
+    esme: Esme, http: httpx.AsyncClient
+) -> None:
+    await esme.bind()
+    for changes in ({"text": "blåbær€"}, {"text": "på 😀"}, {"text": "hei", "reference": 7}):
+        body = {"source": "+4799999999", "destination": "2077", **changes}
+        assert (await http.post("/incoming", json=body)).status_code == 202
+
+    await wait_until(lambda: len(esme.delivered) == 3)
+
+    gsm, ucs2, own = esme.delivered
+    assert (gsm.data_coding, gsm.short_message) == (0, b"bl\x0fb\x1dr\x1be")
+    assert (ucs2.data_coding, ucs2.short_message.decode("utf-16-be")) == (8, "på 😀")
+    assert own.tlv(USER_MESSAGE_REFERENCE) == b"\0\x07"
+    assert gsm.tlv(USER_MESSAGE_REFERENCE) != ucs2.tlv(USER_MESSAGE_REFERENCE)
 
 
 @pytest.mark.parametrize("body", ["{}", '{"source": "1", "destination": "2077", "short_message": "abc"}'])
