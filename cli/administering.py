@@ -76,6 +76,7 @@ accounts = commands(
     "Accounts: who may send. For staff.",
     "accounts list",
     "accounts create skole --organisation nordvik --new-organisation 'Nordvik kommune' --name 'Nordvik skole'",
+    "accounts change skole --from Skolen --from SFO --domain skole.example --quiet 20 8",
     "accounts suspend skole --lane bulk --reason 'complaints'",
     "accounts resume skole",
     "accounts close skole --yes",
@@ -154,6 +155,35 @@ def create_account(
             administration.create_organisation(organisation, new_organisation)
         made, octets = administration.create_account(body)
         show(json, octets, lambda: output.accounts([made]))
+
+
+@accounts.command("change", epilog=HELP)
+def change_account(
+    account: AccountId,
+    senders: Annotated[
+        list[str] | None,
+        typer.Option("--from", metavar="SENDER", help="A registered sender, beside the default one; many times."),
+    ] = None,
+    domains: Annotated[
+        list[str] | None, typer.Option("--domain", metavar="DOMAIN", help="A domain it may link to; many times.")
+    ] = None,
+    quiet: Annotated[
+        tuple[int, int] | None,
+        typer.Option("--quiet", metavar="FROM TO", help="Hours in which marketing waits; 0 0 for none."),
+    ] = None,
+    json: Json = False,
+    api: Api = None,
+    key_file: KeyFile = None,
+    timeout: Timeout = SECONDS,
+) -> None:
+    """Say what an account may send as and link to, and when its marketing waits. Lists are given whole."""
+    given = {"senders": senders, "domains": domains, "quiet_hours": quiet and {"from": quiet[0], "to": quiet[1]}}
+    body = {name: value for name, value in given.items() if value is not None}
+    if not body:
+        raise typer.BadParameter("give at least one of --from, --domain, --quiet")
+    with _administration(json, api, key_file, timeout) as administration:
+        changed, octets = administration.change_account(account, body)
+        show(json, octets, lambda: output.accounts([changed]))
 
 
 @accounts.command("suspend", epilog=HELP)

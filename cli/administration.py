@@ -105,6 +105,10 @@ class Administration:
         """A new one."""
         return self._ask("POST", "/admin/accounts", Account, body)
 
+    def change_account(self, account: str, body: dict[str, Any]) -> tuple[Account, bytes]:
+        """One, with what the body says."""
+        return self._ask("PATCH", _path("accounts", account), Account, body)
+
     def create_organisation(self, organisation: str, name: str) -> None:
         """A new one; one that is there already is left as it is."""
         try:

@@ -58,7 +58,7 @@ class FakeGateway:
                 self.end_headers()
                 self.wfile.write(answer.body)
 
-            do_GET = do_POST = do_DELETE = answer  # noqa: N815 - names that the standard library looks for
+            do_GET = do_POST = do_PATCH = do_DELETE = answer  # noqa: N815 - names that the standard library looks for
 
             def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - its signature
                 """Nothing on standard error."""

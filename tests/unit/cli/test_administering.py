@@ -57,6 +57,24 @@ def staff_key(monkeypatch: pytest.MonkeyPatch) -> None:
             "/admin/accounts",
             {"id": "skole", "organisation": "nordvik", "name": "Skole", "default_sender": "Nordvik"},
         ),
+        (
+            "accounts change skole --from Skolen --from SFO --domain skole.example --quiet 21 7",
+            ACCOUNT,
+            "PATCH",
+            "/admin/accounts/skole",
+            {
+                "senders": ["Skolen", "SFO"],
+                "domains": ["skole.example"],
+                "quiet_hours": {"from": 21, "to": 7},
+            },
+        ),
+        (
+            "accounts change skole --quiet 0 0",
+            ACCOUNT,
+            "PATCH",
+            "/admin/accounts/skole",
+            {"quiet_hours": {"from": 0, "to": 0}},
+        ),
         ("accounts suspend skole", ACCOUNT, "POST", "/admin/accounts/skole/suspend", {}),
         (
             "accounts suspend skole --lane bulk --lane express --from Vinner --premium --reason Klage",
@@ -201,3 +219,10 @@ def test_help_has_examples_that_parse_and_exit_codes(budstikke: Run, gateway: St
     assert "Examples:" in text
     assert "Exit codes:" in text
     assert "BUDSTIKKE_STAFF_KEY" in text
+
+
+def test_a_change_of_nothing_is_wrong_usage(budstikke: Run) -> None:
+    result = budstikke("accounts", "change", "skole")
+
+    assert result.exit_code == 2
+    assert "--domain" in result.output

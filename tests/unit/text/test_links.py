@@ -60,6 +60,12 @@ def test_any_text_is_read_and_hosts_are_lower_case_ascii_or_an_address(text: str
         assert host == host.lower()
 
 
+@given(st.text(max_size=120))
+def test_whatever_people_write_is_read(text: str) -> None:
+    hosts(text)
+    hosts(f"https://{text}.no/ {text}.no www.{text}")
+
+
 @pytest.mark.parametrize(
     "text", ["a" * 39_000 + ".b", "a." * 19_000, "a@" * 19_000 + ".no", "-" * 39_000 + ".no", "[.]" * 13_000]
 )
