@@ -47,6 +47,19 @@ class Key(msgspec.Struct, frozen=True):
     key: str | None = None
 
 
+class Client(msgspec.Struct, frozen=True):
+    """How an account's own systems come in over Kafka. `password` is there at the one moment when it is known."""
+
+    account: str
+    user: str
+    requests: str
+    events: str
+    bootstrap: str
+    created_at: str
+    password_at: str
+    password: str | None = None
+
+
 class Person(msgspec.Struct, frozen=True):
     """A personal key. `key` is its text, at the one moment when it is known."""
 
@@ -76,6 +89,13 @@ class Keys(msgspec.Struct, frozen=True):
     cursor: str | None = None
 
 
+class Clients(msgspec.Struct, frozen=True):
+    """A page."""
+
+    clients: tuple[Client, ...]
+    cursor: str | None = None
+
+
 class Staff(msgspec.Struct, frozen=True):
     """A page."""
 
@@ -83,7 +103,7 @@ class Staff(msgspec.Struct, frozen=True):
     cursor: str | None = None
 
 
-P = TypeVar("P", Accounts, Keys, Staff)
+P = TypeVar("P", Accounts, Keys, Clients, Staff)
 A = TypeVar("A")
 
 
@@ -137,6 +157,22 @@ class Administration:
     def revoke_key(self, account: str, key: str) -> None:
         """End one."""
         self._ask("DELETE", _path("accounts", account, "keys", key), Done)
+
+    def clients(self) -> Iterator[tuple[Clients, bytes]]:
+        """All accounts whose systems come in over Kafka, page by page."""
+        return self._pages("/admin/clients", Clients)
+
+    def create_client(self, account: str) -> tuple[Client, bytes]:
+        """Let the systems of one in."""
+        return self._ask("POST", _path("accounts", account, "client"), Client)
+
+    def rotate_client(self, account: str) -> tuple[Client, bytes]:
+        """Give them another password."""
+        return self._ask("POST", _path("accounts", account, "client", "rotate"), Client)
+
+    def revoke_client(self, account: str) -> None:
+        """Shut them out."""
+        self._ask("DELETE", _path("accounts", account, "client"), Done)
 
     def staff(self) -> Iterator[tuple[Staff, bytes]]:
         """All, page by page."""

@@ -13,6 +13,7 @@ from cli import output
 from cli.administering import accounts, keys, staff
 from cli.answers import Message
 from cli.billing import billing
+from cli.clients import clients
 from cli.exits import HELP, Exit, Failure
 from cli.gateway import SECONDS, Gateway
 from cli.holds import holds
@@ -50,6 +51,7 @@ app = typer.Typer(
 for _name, _commands in (
     ("accounts", accounts),
     ("keys", keys),
+    ("clients", clients),
     ("staff", staff),
     ("holds", holds),
     ("billing", billing),

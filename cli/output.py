@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
-from cli.administration import Account, Key, Person, Suspended
+from cli.administration import Account, Client, Key, Person, Suspended
 from cli.answers import Message, Problem, Sent
 
 _COLOURS: Final = {"delivered": "32", "rejected": "31", "failed": "31", "undelivered": "31", "expired": "31"}
@@ -94,6 +94,24 @@ def keys(found: Sequence[Key]) -> Iterator[str]:
             clean(one.expires_at),
             clean(one.revoked_at),
             clean(one.last_used_on),
+        )
+        for one in found
+    ]
+    yield from aligned(rows)
+
+
+def clients(found: Sequence[Client]) -> Iterator[str]:
+    """One line per account whose systems come in, under a heading; never the password."""
+    rows = [("ACCOUNT", "USER", "AT", "REQUESTS", "EVENTS", "CREATED", "PASSWORD SINCE")]
+    rows += [
+        (
+            clean(one.account),
+            clean(one.user),
+            clean(one.bootstrap),
+            clean(one.requests),
+            clean(one.events),
+            clean(one.created_at),
+            clean(one.password_at),
         )
         for one in found
     ]

@@ -84,6 +84,7 @@ def environment(settings: LocalSettings, *, kafka: str, mongodb: str, valkey: st
     told = {
         "BUDSTIKKE_HOST": HOST,
         "BUDSTIKKE_KAFKA": kafka,
+        "BUDSTIKKE_KAFKA_CLIENTS": f"{HOST}:{settings.port(Port.KAFKA_CLIENTS)}",
         "BUDSTIKKE_MONGODB": mongodb,
         "BUDSTIKKE_VALKEY": valkey,
         "BUDSTIKKE_KEY_STORE": str(settings.keys),
@@ -117,7 +118,7 @@ def public(settings: LocalSettings, told: Mapping[str, str], key: str, staff_key
         **{operator.told_as: settings.url(operator.control) for operator in simulated(settings)},
         **({"BUDSTIKKE_STREX_CONTROL": settings.url(Port.STREX_CONTROL)} if simulated(settings) else {}),
         "BUDSTIKKE_KAFKA": told["BUDSTIKKE_KAFKA"],
-        "BUDSTIKKE_KAFKA_CLIENTS": f"{HOST}:{settings.port(Port.KAFKA_CLIENTS)}",
+        "BUDSTIKKE_KAFKA_CLIENTS": told["BUDSTIKKE_KAFKA_CLIENTS"],
         "BUDSTIKKE_MONGODB": told["BUDSTIKKE_MONGODB"],
         "BUDSTIKKE_VALKEY": told["BUDSTIKKE_VALKEY"],
         "BUDSTIKKE_LOGS": str(settings.logs),

@@ -1,4 +1,4 @@
-"""`python -m services.ingest <role>…`, or a command: `provision-demo`, `provision-staff`, `provision-client`."""
+"""`python -m services.ingest <role>…`, or a command: `provision-demo`, `provision-staff`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import sys
 
 from services.ingest.accounts import command as accounts
 from services.ingest.api.role import build_api
-from services.ingest.clients import command as clients
 from services.ingest.clients.role import build_clients
 from services.ingest.desk.role import build_desk
 from services.ingest.privacy.role import build_privacy
@@ -18,7 +17,6 @@ if __name__ == "__main__":
     commands = {
         accounts.COMMAND: accounts.provision,
         accounts.STAFF_COMMAND: accounts.provision_first_admin,
-        clients.COMMAND: clients.provision,
     }
     if sys.argv[1:] and sys.argv[1] in commands:
         sys.exit(commands[sys.argv[1]](sys.argv[2:]))

@@ -49,6 +49,9 @@ class ApiSettings(LimitedSettings):
         "", description="proxies whose X-Forwarded-For is believed: addresses or networks, with commas"
     )
     internal_secret: Path = Field(description="file with the secret that signs internal tokens, 32 octets or more")
+    kafka_clients: str = Field(
+        "", description="bootstrap addresses at which client systems log in, by SCRAM-SHA-512; none: none is let in"
+    )
 
     @field_validator("dlr_api", "billing_api")
     @classmethod
@@ -70,12 +73,6 @@ class ProvisionSettings(RoleSettings):
 
     health_port: int = Field(0, ge=0, le=65535, description="not used by this command")
     mongodb: SecretStr = Field(description="MongoDB URI of the replica set")
-
-
-class ProvisionClientSettings(ProvisionSettings):
-    """The command `provision-client`."""
-
-    kafka: str = Field(min_length=1, description="bootstrap addresses of a listener that may change access lists")
 
 
 class ScreeningSettings(StoreRoleSettings):

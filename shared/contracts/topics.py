@@ -209,6 +209,11 @@ def client_events(account_id: AccountId) -> str:
     return f"clients.{account_id}.events"
 
 
+def client_user(account_id: AccountId) -> str:
+    """The broker's user of the account's own systems; also what the names of their groups begin with."""
+    return f"client-{account_id}"
+
+
 def client_pair(account_id: AccountId) -> tuple[Topic, Topic]:
     """An account's topics for its own systems, made when it is provisioned: no other account has a part in them."""
     return (
@@ -217,7 +222,7 @@ def client_pair(account_id: AccountId) -> tuple[Topic, Topic]:
             keyed_by=KeyedBy.CLIENT,
             kept=Kept.FLOW,
             personal=Personal.CLEAR,
-            producers=(f"client-{account_id}",),
+            producers=(client_user(account_id),),
             consumers=("ingest.clients",),
         ),
         Topic(
@@ -226,7 +231,7 @@ def client_pair(account_id: AccountId) -> tuple[Topic, Topic]:
             kept=Kept.FLOW,
             personal=Personal.CLEAR,
             producers=("ingest.clients", "dlr.relay"),
-            consumers=(f"client-{account_id}",),
+            consumers=(client_user(account_id),),
         ),
     )
 

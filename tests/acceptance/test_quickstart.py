@@ -12,6 +12,7 @@ from tests.acceptance.system import System
 
 BLOCKS = blocks(ROOT / "docs/quickstart.md")
 ENV = "set -a; source var/local.env; set +a"
+CREDENTIALS = "var/keys/kafka-demo.env"
 PORTS = ("28080", "28081")
 
 
@@ -21,7 +22,8 @@ def test_it_begins_with_make_run() -> None:
 
 async def test_the_commands_do_what_the_quickstart_says(system: System, fjord: Smsc) -> None:
     await fjord.forget()
-    instead = {ENV: known(system)} | {port: str(free_port()) for port in PORTS}
+    instead = {ENV: known(system), CREDENTIALS: f"'{system.var}/{CREDENTIALS.removeprefix('var/')}'"}
+    instead |= {port: str(free_port()) for port in PORTS}
     code, output = await bash("\n".join(BLOCKS[1:]), instead)
     assert code == 0, output
     # The codes that the page means to show, and no others.

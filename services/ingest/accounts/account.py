@@ -59,17 +59,25 @@ class Sending(msgspec.Struct, frozen=True):
     quiet_to: int = 8
 
 
+class KafkaLogin(msgspec.Struct, frozen=True):
+    """The account's own systems may come in over Kafka: since when, and since when with the password that they have."""
+
+    created_at: Utc
+    password_at: Utc
+
+
 class Access(msgspec.Struct, frozen=True):
     """How the account gets in beside its keys (R-101, R-102).
 
     With `ranges` every key and password is good from these addresses alone, unless `address_suffices`: then the
     addresses are a way in of their own, and keys and passwords are good from anywhere. `password` is a hash
-    (`passwords.make`).
+    (`passwords.make`). `kafka` says what the broker was told (`services.ingest.clients.letting`): it has that password.
     """
 
     ranges: tuple[IpRange, ...] = ()
     address_suffices: bool = False
     password: str | None = None
+    kafka: KafkaLogin | None = None
 
 
 class Account(msgspec.Struct, frozen=True):

@@ -19,6 +19,7 @@ class ChangeCode(StrEnum):
     ALREADY_EXISTS = "already_exists"
     LAST_ADMIN = "last_admin"
     KEY_NOT_ACTIVE = "key_not_active"
+    CHANGED_MEANWHILE = "changed_meanwhile"
 
 
 class What(msgspec.Struct, frozen=True):
@@ -67,11 +68,13 @@ def resume(account: Account, what: What) -> Account:
 
 
 def close(account: Account) -> Account:
-    """For ever. Its password and addresses go."""
+    """For ever. Its password, its addresses and its way in over Kafka go."""
     if account.state is AccountState.CLOSED:
         return account
     return msgspec.structs.replace(
-        account, state=AccountState.CLOSED, access=msgspec.structs.replace(account.access, password=None, ranges=())
+        account,
+        state=AccountState.CLOSED,
+        access=msgspec.structs.replace(account.access, password=None, ranges=(), kafka=None),
     )
 
 

@@ -12,6 +12,7 @@ from services.ingest.accounts.audit import AuditEntry
 from services.ingest.accounts.keys import KeyId
 from services.ingest.accounts.rows import from_row, translated
 from services.ingest.accounts.staff import StaffKey
+from services.ingest.accounts.store import ON_KAFKA
 from shared.ids import AccountId
 from shared.stores.mongodb import MongoStore
 
@@ -47,6 +48,12 @@ class AccountListing:
     ) -> Sequence[Account]:
         """A page."""
         return await self._page("accounts", _within(organisation_id), Account, limit, after)
+
+    async def on_kafka(
+        self, limit: int, after: str | None, organisation_id: OrganisationId | None = None
+    ) -> Sequence[Account]:
+        """A page of those whose own systems may come in over Kafka."""
+        return await self._page("accounts", {**ON_KAFKA, **_within(organisation_id)}, Account, limit, after)
 
     async def key(self, account_id: AccountId, wanted: KeyId) -> Key | None:
         """One of an account, whatever became of it."""

@@ -31,6 +31,7 @@ class Permission(StrEnum):
     ACCESS_CHANGE = "access:change"
     KEYS_READ = "keys:read"
     KEYS_CHANGE = "keys:change"
+    CLIENTS_CHANGE = "clients:change"
     HOLDS_READ = "holds:read"
     HOLDS_DECIDE = "holds:decide"
     AUDIT_READ = "audit:read"

@@ -24,9 +24,13 @@ from shared.stores.mongodb import MongoStore
 
 DATABASE: Final = "ingest"
 
+ON_KAFKA: Final = {"access.kafka": {"$type": "object"}}
+"""Accounts whose own systems may come in over Kafka."""
+
 _ACCOUNT_INDEXES: Final = (
     IndexModel([("organisation_id", ASCENDING), ("_id", ASCENDING)], name="by_organisation"),
     IndexModel([("unpublished", ASCENDING)], name="unpublished", partialFilterExpression={"unpublished": True}),
+    IndexModel([("_id", ASCENDING), ("organisation_id", ASCENDING)], name="on_kafka", partialFilterExpression=ON_KAFKA),
 )
 _KEY_INDEXES: Final = (IndexModel([("account_id", ASCENDING), ("_id", ASCENDING)], name="by_account"),)
 _AUDIT_INDEXES: Final = (

@@ -78,7 +78,9 @@ def account_routes(office: Office) -> APIRouter:
 
     @router.post("/{account}/close", summary="Close an account, for ever")
     async def close(actor: Closer, account: str, body: models.Closing | None = None) -> models.AccountView:
-        return await act(actor, account, "account.close", changes.close, body.reason if body is not None else None)
+        reason = body.reason if body is not None else None
+        await office.clients.shut_out(actor, await office.account(actor, account), reason)
+        return await act(actor, account, "account.close", changes.close, reason)
 
     return router
 

@@ -16,6 +16,7 @@ from services.ingest.admin.access import access_routes
 from services.ingest.admin.accounts import account_routes
 from services.ingest.admin.bodies import CheckedBody
 from services.ingest.admin.books import book_routes
+from services.ingest.admin.clients import client_routes
 from services.ingest.admin.faults import invalid
 from services.ingest.admin.holds import hold_routes
 from services.ingest.admin.keys import key_routes
@@ -65,6 +66,7 @@ def admin_app(office: Office, version: str) -> ASGIApp:
         access_routes,
         key_routes,
         hold_routes,
+        client_routes,
         staff_routes,
         audit_routes,
         book_routes,

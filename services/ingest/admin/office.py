@@ -13,6 +13,7 @@ from services.ingest.accounts.staff import Actor
 from services.ingest.admin.actors import Actors
 from services.ingest.api.owner import Owner
 from services.ingest.api.problems import Code, Rejected
+from services.ingest.clients.letting import ClientSystems
 from services.ingest.desk.decisions import Decisions
 from services.ingest.desk.listing import HoldListing
 from shared.clock import Clock
@@ -30,6 +31,7 @@ class Office(msgspec.Struct, frozen=True):
     clock: Clock
     random: Callable[[int], bytes]
     books: Owner
+    clients: ClientSystems
 
     async def account(self, actor: Actor, account_id: str) -> Account:
         """An account that the actor may know of. Raises `Rejected` (`not_found`)."""

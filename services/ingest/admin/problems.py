@@ -10,6 +10,7 @@ from starlette.responses import Response
 
 from services.ingest.accounts.changes import ChangeCode
 from services.ingest.api.problems import KINDS, Code
+from services.ingest.clients.letting import ClientCode
 from services.ingest.desk.decisions import HoldCode
 from shared.errors import FieldError, Refused
 from shared.http import Kind, problem
@@ -52,6 +53,20 @@ ADMIN_KINDS: Final[Mapping[str, Kind]] = {
     ),
     ChangeCode.KEY_NOT_ACTIVE: Kind(
         409, "Key not active", "The key is revoked, or was rotated before.", "Rotate the newer key, or make one."
+    ),
+    ChangeCode.CHANGED_MEANWHILE: Kind(
+        409,
+        "Changed meanwhile",
+        "Somebody else changed the same at the same time.",
+        "Look at what is there now, then repeat what is still wanted.",
+    ),
+    ClientCode.CLIENTS_NOT_AVAILABLE: Kind(
+        409,
+        "Client systems not available",
+        "Client systems cannot be let in here: no listener for them is set, or the broker has no authorizer or no "
+        "SCRAM, or does not let us change users and access lists. `detail` says what it answered.",
+        "Set `BUDSTIKKE_KAFKA_CLIENTS`; give the broker a listener with SCRAM-SHA-512 and an authorizer, and the front "
+        "door's user the right to alter the cluster.",
     ),
     ChangeCode.LAST_ADMIN: Kind(
         409,

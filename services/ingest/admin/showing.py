@@ -8,6 +8,7 @@ from services.ingest.accounts.account import Account, Key, Organisation
 from services.ingest.accounts.audit import AuditEntry
 from services.ingest.accounts.staff import StaffKey
 from services.ingest.admin import models
+from shared.contracts.topics import client_events, client_requests, client_user
 
 
 def organisation(value: Organisation) -> models.OrganisationView:
@@ -33,11 +34,35 @@ def account(value: Account) -> models.AccountView:
             ip_ranges=[models.RangeView(first=one.first, last=one.last) for one in access.ranges],
             address_suffices=access.address_suffices,
             password=access.password is not None,
+            kafka=access.kafka is not None,
         ),
         version=value.version,
         created_at=value.created_at,
         changed_at=value.changed_at,
     )
+
+
+def client(value: Account, listener: str) -> models.ClientView:
+    """How an account's own systems come in. Raises `ValueError` for an account without."""
+    login, account_id = value.access.kafka, value.account_id
+    if login is None:
+        raise ValueError("the account's systems do not come in over Kafka")
+    user = client_user(account_id)
+    return models.ClientView(
+        account=account_id,
+        user=user,
+        requests=client_requests(account_id),
+        events=client_events(account_id),
+        groups=f"{user}.",
+        bootstrap=listener,
+        created_at=login.created_at,
+        password_at=login.password_at,
+    )
+
+
+def new_client(value: Account, listener: str, password: str | None) -> models.NewClientView:
+    """The same at the one moment when the password is known."""
+    return models.NewClientView(**client(value, listener).model_dump(), password=password)
 
 
 def key(value: Key) -> models.KeyView:

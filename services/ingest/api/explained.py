@@ -72,6 +72,10 @@ AWAY: Final[Mapping[str, Explanation]] = {
         "The owner of the webhooks does not answer: a change may have been made.",
         "Look at `GET /v1/webhooks`, then repeat what is missing.",
     ),
+    "clients_unavailable": Explanation(
+        "The broker does not answer: who may log in there may have been changed.",
+        "Look at `GET /admin/clients`, then repeat what is missing.",
+    ),
     "books_unavailable": Explanation(
         "The owner of the books does not answer: a refund may have been taken.",
         "Repeat it: a charge is refunded once, however often it is asked for.",

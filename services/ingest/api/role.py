@@ -27,6 +27,7 @@ from services.ingest.api.proxies import Proxied, networks
 from services.ingest.api.reading import MessageReader
 from services.ingest.api.recent import Recent
 from services.ingest.api.submitting import Submit
+from services.ingest.clients.letting import ClientSystems
 from services.ingest.desk.decisions import Decisions
 from services.ingest.desk.listing import HoldListing
 from services.ingest.idempotency.claims import Claims
@@ -100,6 +101,7 @@ def build_api(context: Context) -> Sequence[Component]:
         clock=context.clock,
         random=secrets.token_bytes,
         books=books,
+        clients=ClientSystems(book, settings.kafka, settings.kafka_clients, context.clock, secrets.token_bytes),
     )
     rows = ClaimStore(store.database)
     claims = Claims(rows, sealer, context.clock, IdempotencyMetrics(context.registry))

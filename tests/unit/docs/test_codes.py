@@ -29,6 +29,7 @@ from services.ingest.admin.explained import ADMIN_FIELDS
 from services.ingest.admin.problems import ADMIN_KINDS, AdminCode, AdminFieldCode
 from services.ingest.api.explained import AWAY, FIELDS
 from services.ingest.api.problems import KINDS, Code, FieldCode
+from services.ingest.clients.letting import ClientCode
 from shared.contracts.codes import REASONS, Reason
 from shared.text.codes import NUMBERS, SENDERS, TEXTS, NumberCode, SenderCode, TextCode
 
@@ -37,7 +38,7 @@ REMEDY = "give it a cause and a remedy in the table beside it"
 
 SETS: list[tuple[Mapping[Any, Any], list[type[Enum]]]] = [
     (KINDS, [Code]),
-    (ADMIN_KINDS, [AdminCode, ChangeCode]),
+    (ADMIN_KINDS, [AdminCode, ChangeCode, ClientCode]),
     (FIELDS, [FieldCode]),
     (ADMIN_FIELDS, [AdminFieldCode, AddressCode]),
     (TEXTS, [TextCode]),

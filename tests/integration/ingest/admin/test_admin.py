@@ -473,7 +473,7 @@ async def test_the_document_names_every_route_and_problem(admin: Admin) -> None:
     nobody = admin.at(admin.urls[0])
     document = (await nobody.get("/admin/openapi.json")).json()
     kinds = {path.split("/")[2] for path in document["paths"]}
-    assert kinds >= {"accounts", "organisations", "holds", "staff", "audit"}
+    assert kinds >= {"accounts", "clients", "organisations", "holds", "staff", "audit"}
     for path, operations in document["paths"].items():
         for method, operation in operations.items():
             assert {"401", "403", "404", "409", "413", "415", "422", "500", "503"} <= set(operation["responses"]), path

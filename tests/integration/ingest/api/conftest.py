@@ -56,8 +56,11 @@ async def open_door(
     monkeypatch: pytest.MonkeyPatch,
     dlr_api: str = "http://127.0.0.1:9",
     valkey: str = NO_VALKEY,
+    kafka_clients: str = "",
 ) -> AsyncIterator[str]:
-    """Start the role; its base URL. By default the owner of the message log is away, and so is Valkey."""
+    """Start the role; its base URL. By default the owner of the message log is away, and so is Valkey, and there is no
+    listener for client systems.
+    """
     await create(KafkaSettings(bootstrap=kafka), specs([], LOCAL))
     secret = folder / "internal-secret"
     secret.write_text(SECRET)
@@ -70,6 +73,7 @@ async def open_door(
         "KEY_STORE": str(folder / "keys"),
         "DLR_API": dlr_api,
         "INTERNAL_SECRET": str(secret),
+        "KAFKA_CLIENTS": kafka_clients,
     }.items():
         monkeypatch.setenv(f"BUDSTIKKE_{name}", value)
     registry = CollectorRegistry()

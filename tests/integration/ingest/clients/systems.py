@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import aiokafka
 import msgspec
-
-from deploy.local.kafka import Kafka
 
 
 class ClientSystem(msgspec.Struct, frozen=True):
@@ -17,12 +14,6 @@ class ClientSystem(msgspec.Struct, frozen=True):
     bootstrap: str
     user: str
     password: str
-
-    @classmethod
-    def of(cls, broker: Kafka, credentials: Path) -> ClientSystem:
-        """Whoever holds this file."""
-        told = dict(line.split("=", 1) for line in credentials.read_text().splitlines())
-        return cls(broker.clients_bootstrap, told["BUDSTIKKE_KAFKA_USER"], told["BUDSTIKKE_KAFKA_PASSWORD"])
 
     def with_password(self, password: str) -> ClientSystem:
         """The same user with another password."""
