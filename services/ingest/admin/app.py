@@ -50,6 +50,24 @@ _ANSWERED: Final = (
 
 def admin_app(office: Office, version: str) -> ASGIApp:
     """Everything under `/admin`."""
+    app = _routed(office, version)
+    document = _document(app)
+
+    async def served(_: Request) -> Response:
+        return JSONResponse(document)
+
+    app.router.routes.append(Route(DOCUMENT, served, methods=["GET"]))
+    for kind in (RequestValidationError, Refused, TryLater, HTTPException, ClientDisconnect, Exception):
+        app.add_exception_handler(kind, _answer_error)
+    return CheckedBody(app)
+
+
+def described(office: Office, version: str) -> dict[str, Any]:
+    """The document: OpenAPI 3.1."""
+    return _document(_routed(office, version))
+
+
+def _routed(office: Office, version: str) -> FastAPI:
     app = FastAPI(
         title="Budstikke administration",
         version=version,
@@ -59,6 +77,7 @@ def admin_app(office: Office, version: str) -> ASGIApp:
         redoc_url=None,
         redirect_slashes=False,
         responses=_responses(),
+        generate_unique_id_function=lambda route: f"{route.tags[0]}_{route.name}",
     )
     for routes in (
         organisation_routes,
@@ -72,21 +91,15 @@ def admin_app(office: Office, version: str) -> ASGIApp:
         book_routes,
     ):
         app.include_router(routes(office))
-    described = {
-        **app.openapi(),
-        "security": [{"key": []}],
-    }
-    described["components"]["securitySchemes"] = {
+    return app
+
+
+def _document(app: FastAPI) -> dict[str, Any]:
+    document = {**app.openapi(), "security": [{"key": []}]}
+    document["components"]["securitySchemes"] = {
         "key": {"type": "http", "scheme": "bearer", "description": "`bsk_staff_…`, or a key with the scope `admin`."}
     }
-
-    async def document(_: Request) -> Response:
-        return JSONResponse(described)
-
-    app.router.routes.append(Route(DOCUMENT, document, methods=["GET"]))
-    for kind in (RequestValidationError, Refused, TryLater, HTTPException, ClientDisconnect, Exception):
-        app.add_exception_handler(kind, _answer_error)
-    return CheckedBody(app)
+    return document
 
 
 _DESCRIPTION: Final = (

@@ -10,9 +10,7 @@ from pathlib import Path
 import msgspec
 import pytest
 import pytest_asyncio
-import requests
 from schemathesis import Case, GenerationMode
-from schemathesis.openapi import from_dict
 from schemathesis.schemas import BaseSchema
 
 from services.ingest.accounts.keys import ALL_SCOPES, Scope
@@ -21,7 +19,7 @@ from services.ingest.api.document import document
 from shared.ids import AccountId
 from tests.integration.ingest.api.behind import Behind, open_owner
 from tests.integration.ingest.api.books_behind import BooksBehind, open_books
-from tests.integration.ingest.api.conformity import ask, calls_of, named, with_input
+from tests.integration.ingest.api.conformity import ask, calls_of, named, read, with_input
 from tests.integration.ingest.api.conftest import Caller, calling, open_door
 
 DOCUMENT = document(TITLE, VERSION)
@@ -105,8 +103,8 @@ async def place(
             open_books(mongodb, folder, monkeypatch) as books,
             open_door(kafka, mongodb, folder, monkeypatch, owner.url, valkey) as url,
         ):
-            served = await asyncio.to_thread(requests.get, f"{url}/openapi.json", timeout=10)
-            yield Place(url, from_dict(served.json()), owner, books, mongodb, folder, iter(accounts))
+            schema = await asyncio.to_thread(read, f"{url}/openapi.json")
+            yield Place(url, schema, owner, books, mongodb, folder, iter(accounts))
 
 
 @pytest_asyncio.fixture(loop_scope="module")
