@@ -13,6 +13,9 @@ from shared.kafka.port import Mark
 from shared.kafka.record import TopicPartition
 from shared.kafka.settings import KafkaSettings
 
+_UNWINDING = 0.5
+"""Seconds for what is cancelled to come to its end."""
+
 
 def options(settings: KafkaSettings) -> dict[str, Any]:
     """Constructor arguments for address, security and patience."""
@@ -45,10 +48,24 @@ def offsets_of(marks: Mapping[TopicPartition, Mark]) -> dict[aiokafka.TopicParti
 
 
 async def ended(work: Awaitable[object], timeout: float) -> bool:
-    """Wait for a part of a client to close. False when it did not in time, or failed while closing: it is cancelled."""
+    """Wait for a part of a client to close. False when it did not in time, or failed while closing: it is cancelled.
+
+    The library swallows a cancellation while it closes and goes on to wait for its connections, so the limit does not
+    rest on one: what does not end then is left behind. A client that fails while it is being thrown away is as closed
+    as it will ever be.
+    """
+    closing = asyncio.ensure_future(work)
     try:
-        async with asyncio.timeout(timeout):
-            await work
-    except Exception:  # a client that fails while it is being thrown away is as closed as it will ever be
+        await asyncio.wait([closing], timeout=timeout)
+    finally:
+        closing.cancel()
+    await asyncio.wait([closing], timeout=_UNWINDING)
+    if not closing.done():
+        closing.add_done_callback(_failed)
         return False
-    return True
+    return not _failed(closing)
+
+
+def _failed(closing: asyncio.Future[object]) -> bool:
+    """Whether it failed; also looks at the error, for asyncio reports those that nobody looks at."""
+    return closing.cancelled() or closing.exception() is not None
