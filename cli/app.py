@@ -19,6 +19,7 @@ from cli.gateway import SECONDS, Gateway
 from cli.holds import holds
 from cli.incoming import inbound, keywords, opt_outs
 from cli.premium import premium
+from cli.privacy import privacy
 from cli.running import Api, Json, KeyFile, Timeout, failures, print_json, print_lines
 from cli.running import colour as in_colour
 from cli.settings import find_access
@@ -56,6 +57,7 @@ for _name, _commands in (
     ("holds", holds),
     ("billing", billing),
     ("premium", premium),
+    ("privacy", privacy),
     ("keywords", keywords),
     ("inbound", inbound),
     ("opt-outs", opt_outs),

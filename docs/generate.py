@@ -15,6 +15,7 @@ from typing import Final
 from docs.sections import attacks, codes, make, operators, settings, states
 from services.billing.api import document as billing
 from services.dlr.api import document as dlr
+from services.retention.api import document as retention
 from shared.contracts.openapi.parts import path_of, text_of
 from shared.contracts.openapi.pieces import Json
 
@@ -39,6 +40,7 @@ PAGES: Final[Mapping[str, Mapping[str, Callable[[], str]]]] = {
         "incoming": codes.incoming,
         "books": codes.books,
         "premium books": codes.premium_books,
+        "privacy": codes.privacy,
         "exits": codes.exits,
     },
     "concepts.md": {"states": states.states},
@@ -46,7 +48,11 @@ PAGES: Final[Mapping[str, Mapping[str, Callable[[], str]]]] = {
 }
 """The sections of each page, by name."""
 
-PARTS: Final[Mapping[str, Callable[[], Json]]] = {"billing": billing.part, "dlr": dlr.part}
+PARTS: Final[Mapping[str, Callable[[], Json]]] = {
+    "billing": billing.part,
+    "dlr": dlr.part,
+    "retention": retention.part,
+}
 """What each service behind the front door says of its calls."""
 
 

@@ -30,6 +30,8 @@ class Scope(StrEnum):
     MANAGE = "manage"
     FINANCE = "finance"
     """The books of all accounts, for a person of ours; the account in the claims is the gateway."""
+    PRIVACY = "privacy"
+    """Holds, periods, erasures and proof of all accounts, likewise."""
 
 
 class Claims(msgspec.Struct, frozen=True):

@@ -32,6 +32,12 @@ class Entry(msgspec.Struct, frozen=True):
 # Readers before writers: stopping goes the other way, from the door on.
 SERVICES = (
     Entry(
+        "retention",
+        ("services.retention", "orders", "proof", "api"),
+        Port.RETENTION_HEALTH,
+        (Port.RETENTION_API,),
+    ),
+    Entry(
         "billing",
         ("services.billing", "usage", "invoicing", "premium", "privacy", "api"),
         Port.BILLING_HEALTH,
@@ -94,6 +100,8 @@ def environment(settings: LocalSettings, *, kafka: str, mongodb: str, valkey: st
         "BUDSTIKKE_DLR_API": settings.url(Port.DLR_API),
         "BUDSTIKKE_BILLING_API_PORT": str(settings.port(Port.BILLING_API)),
         "BUDSTIKKE_BILLING_API": settings.url(Port.BILLING_API),
+        "BUDSTIKKE_RETENTION_API_PORT": str(settings.port(Port.RETENTION_API)),
+        "BUDSTIKKE_RETENTION_API": settings.url(Port.RETENTION_API),
         "BUDSTIKKE_USAGE_DAILY_SECONDS": "2",
         "BUDSTIKKE_WEBHOOK_PRIVATE": "true",
         "BUDSTIKKE_INTERNAL_SECRET": str(_internal_secret(settings)),

@@ -22,6 +22,7 @@ class Port(IntEnum):
     API = 0
     DLR_API = 1
     BILLING_API = 2
+    RETENTION_API = 4
     STREX_REPORTS = 3
     KAFKA = 20
     KAFKA_CONTROLLER = 21
@@ -33,6 +34,7 @@ class Port(IntEnum):
     DISPATCH_HEALTH = 52
     DLR_HEALTH = 53
     BILLING_HEALTH = 54
+    RETENTION_HEALTH = 55
     FJORD_SMPP = 71
     FJORD_CONTROL = 72
     TINDE_SMPP = 81

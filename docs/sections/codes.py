@@ -19,6 +19,8 @@ from services.ingest.admin.explained import ADMIN_FIELDS
 from services.ingest.admin.problems import ADMIN_KINDS
 from services.ingest.api.explained import AWAY, FIELDS
 from services.ingest.api.problems import KINDS
+from services.retention.api.problems import FIELDS as PRIVACY_FIELDS
+from services.retention.api.problems import KINDS as PRIVACY_KINDS
 from shared.contracts.codes import PERMANENT, REASONS
 from shared.explanations import Explanation
 from shared.http import Kind
@@ -86,6 +88,12 @@ def books() -> str:
 def premium_books() -> str:
     """Problem documents of the premium books."""
     return _kinds({key: kind for key, kind in PREMIUM_KINDS.items() if key not in KINDS})
+
+
+def privacy() -> str:
+    """What periods, erasures and legal holds answer with."""
+    own = {key: kind for key, kind in PRIVACY_KINDS.items() if key not in KINDS}
+    return f"Problem documents:\n\n{_kinds(own)}\n\nCodes of fields:\n\n{_explained(PRIVACY_FIELDS)}"
 
 
 def exits() -> str:

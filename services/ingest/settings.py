@@ -42,6 +42,9 @@ class ApiSettings(LimitedSettings):
     billing_api: str = Field(
         "http://127.0.0.1:9", description="base URL of the role api of the service billing, which owns the books"
     )
+    retention_api: str = Field(
+        "http://127.0.0.1:9", description="base URL of the role api of the service retention, which owns how data live"
+    )
     premium_agreements: Path | None = Field(
         None, description="file of the agreements by which accounts may charge; without it nobody may"
     )
@@ -53,7 +56,7 @@ class ApiSettings(LimitedSettings):
         "", description="bootstrap addresses at which client systems log in, by SCRAM-SHA-512; none: none is let in"
     )
 
-    @field_validator("dlr_api", "billing_api")
+    @field_validator("dlr_api", "billing_api", "retention_api")
     @classmethod
     def _base_url(cls, value: str) -> str:
         parts = urlsplit(value)

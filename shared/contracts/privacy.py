@@ -15,7 +15,7 @@ from shared.contracts.events import Account, Event, Utc
 
 OrderId = NewType("OrderId", str)
 
-Order = Annotated[OrderId, msgspec.Meta(pattern=r"\A[A-Za-z0-9][A-Za-z0-9_.:-]{0,127}\Z")]
+Order = Annotated[OrderId, msgspec.Meta(pattern=r"\A[A-Za-z0-9][A-Za-z0-9_-]{0,127}\Z")]
 Pseudonym = Annotated[str, msgspec.Meta(pattern=r"\A\d{4}:[0-9a-f]{32}\Z")]
 Count = Annotated[int, msgspec.Meta(ge=0)]
 

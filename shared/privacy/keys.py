@@ -48,6 +48,10 @@ class KeyStore(Protocol):
         """Key for pseudonyms of that year; made at first use."""
         ...
 
+    def pseudonym_years(self, account: AccountId) -> tuple[int, ...]:
+        """The years of which the account has a key for pseudonyms: under these a person may be known."""
+        ...
+
     def destroy(self, account: AccountId, quarter: Quarter) -> None:
         """Destroy a quarter's key for ever. A repeat is nothing."""
         ...
@@ -89,6 +93,11 @@ class FileKeyStore:
     def pseudonym_key(self, account: AccountId, year: int) -> bytes:
         """Key for pseudonyms of that year; made at first use."""
         return self._make(account, f"p{year}")
+
+    def pseudonym_years(self, account: AccountId) -> tuple[int, ...]:
+        """The years of which the account has a key for pseudonyms."""
+        folder = self._path(account, "p").parent
+        return tuple(sorted(int(path.stem[1:]) for path in folder.glob("p[0-9][0-9][0-9][0-9].key")))
 
     def destroy(self, account: AccountId, quarter: Quarter) -> None:
         """Put an empty file in the place of a quarter's key, also where there was none."""

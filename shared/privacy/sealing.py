@@ -35,6 +35,8 @@ class Erased:
 
 
 ERASED: Final = Erased()
+TAKEN_OUT: Final = Sealed(b"\x00erased")
+"""What stands where a sealed value stood, once a person was erased: it opens as `ERASED`."""
 
 
 class Sealer:
@@ -64,10 +66,10 @@ class Sealer:
     def open(self, account: AccountId, subject: str, field: str, sealed: Sealed) -> str | Erased:
         """Open a sealed field.
 
-        Returns `ERASED` when the key is gone, or the value was taken out and is empty. Raises `BadRecord` (`bad_seal`)
+        Returns `ERASED` when the key is gone, or the value was taken out. Raises `BadRecord` (`bad_seal`)
         when the value was damaged, or was sealed for another account, subject or field.
         """
-        if not sealed:
+        if sealed == TAKEN_OUT:
             return ERASED
         if sealed[:1] != _VERSION or len(sealed) < _HEAD + _NONCE + _TAG:
             raise BadRecord("bad_seal", f"the field {field} is not a sealed value")

@@ -17,6 +17,7 @@ from shared.ids import GATEWAY
 from shared.privacy.participant import Matching, Store
 from shared.privacy.participant.participant import LATE
 from shared.privacy.participant.selecting import nobody_held, of_person, older, those
+from shared.privacy.sealing import TAKEN_OUT
 from shared.stores.mongodb import Database, Document
 
 _DELIVERIES = {"webhook_deliveries": "message_id"}
@@ -51,8 +52,8 @@ def stores(clock: Clock) -> Callable[[Database], Sequence[Store]]:
             Matching(
                 database,
                 "opt_outs",
-                person=lambda order: {**of_person(order), "number": {"$ne": b""}},
-                strip=lambda _: {"$set": {"number": b""}},
+                person=lambda order: {**of_person(order), "number": {"$ne": TAKEN_OUT}},
+                strip=lambda _: {"$set": {"number": TAKEN_OUT}},
                 stays=of_person,
             ),
         )
@@ -63,7 +64,7 @@ def stores(clock: Clock) -> Callable[[Database], Sequence[Store]]:
 def _freed(order: PrivacyOrdered) -> Document:
     """The version grows, so that whoever has the message in memory reads it again."""
     return {
-        "$set": {"request.to": b"", "request.content": b"", "request.erased": order.order_id},
+        "$set": {"request.to": TAKEN_OUT, "request.content": TAKEN_OUT, "request.erased": order.order_id},
         "$unset": {"request.pseudonym": "", "request.reference": "", "request.callback_url": ""},
         "$inc": {"version": 1},
     }

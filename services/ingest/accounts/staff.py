@@ -39,6 +39,8 @@ class Permission(StrEnum):
     STAFF_CHANGE = "staff:change"
     BOOKS_READ = "books:read"
     BOOKS_CHANGE = "books:change"
+    PRIVACY_READ = "privacy:read"
+    PRIVACY_CHANGE = "privacy:change"
 
 
 PERMISSIONS: Final[Mapping[Role, frozenset[Permission]]] = {

@@ -24,6 +24,7 @@ from services.ingest.admin.models import ProblemView
 from services.ingest.admin.office import Office
 from services.ingest.admin.organisations import organisation_routes
 from services.ingest.admin.people import audit_routes, staff_routes
+from services.ingest.admin.privacy import privacy_routes
 from services.ingest.admin.problems import ADMIN_KINDS, answer_refused
 from services.ingest.api import problems
 from services.ingest.api.problems import KINDS, Code, Rejected
@@ -89,6 +90,7 @@ def _routed(office: Office, version: str) -> FastAPI:
         staff_routes,
         audit_routes,
         book_routes,
+        privacy_routes,
     ):
         app.include_router(routes(office))
     return app

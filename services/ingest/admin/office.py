@@ -31,6 +31,7 @@ class Office(msgspec.Struct, frozen=True):
     clock: Clock
     random: Callable[[int], bytes]
     books: Owner
+    retention: Owner
     clients: ClientSystems
 
     async def account(self, actor: Actor, account_id: str) -> Account:

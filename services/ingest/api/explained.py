@@ -80,5 +80,9 @@ AWAY: Final[Mapping[str, Explanation]] = {
         "The owner of the books does not answer: a refund may have been taken.",
         "Repeat it: a charge is refunded once, however often it is asked for.",
     ),
+    "retention_unavailable": Explanation(
+        "The owner of periods and erasures does not answer: an erasure may have been taken.",
+        "Repeat it: a person is erased once a day, however often it is asked for.",
+    ),
 }
 """What `detail` of `unavailable` may be."""

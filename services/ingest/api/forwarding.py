@@ -31,6 +31,8 @@ BOOKS: Final = (
     "/v1/statements",
 )
 """What billing answers."""
+RETENTION: Final = ("/v1/retention", "/v1/privacy/requests")
+"""What retention answers."""
 
 _TAIL: Final = re.compile(r"(?:/[A-Za-z0-9_-]{1,128}){0,4}")
 _PATIENCE: Final = 8.0

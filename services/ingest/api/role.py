@@ -18,7 +18,7 @@ from services.ingest.admin.app import admin_app
 from services.ingest.admin.office import Office
 from services.ingest.api.accepting import SOURCE, Acceptance
 from services.ingest.api.app import VERSION, front_door
-from services.ingest.api.forwarding import BOOKS, INCOMING, WEBHOOKS, Forwarding, Target
+from services.ingest.api.forwarding import BOOKS, INCOMING, RETENTION, WEBHOOKS, Forwarding, Target
 from services.ingest.api.gathering import Gathering
 from services.ingest.api.metrics import ApiMetrics
 from services.ingest.api.owner import Owner
@@ -90,6 +90,7 @@ def build_api(context: Context) -> Sequence[Component]:
     relay = AccountRelay(store, senders[Lane.STANDARD].send, Writer(SOURCE), context.clock)
     secret = read_secret(settings.internal_secret)
     books = Owner(settings.billing_api, secret, context.clock, service="billing")
+    retention = Owner(settings.retention_api, secret, context.clock, service="retention")
     sealer = Sealer(FileKeyStore(settings.key_store), context.clock)
     book = AccountBook(store, context.clock, relay.wake)
     office = Office(
@@ -101,6 +102,7 @@ def build_api(context: Context) -> Sequence[Component]:
         clock=context.clock,
         random=secrets.token_bytes,
         books=books,
+        retention=retention,
         clients=ClientSystems(book, settings.kafka, settings.kafka_clients, context.clock, secrets.token_bytes),
     )
     rows = ClaimStore(store.database)
@@ -153,6 +155,7 @@ def build_api(context: Context) -> Sequence[Component]:
                     Target(WEBHOOKS, owner, "webhooks_unavailable"),
                     *(Target(prefix, owner, "inbound_unavailable") for prefix in INCOMING),
                     *(Target(prefix, books, "books_unavailable") for prefix in BOOKS),
+                    *(Target(prefix, retention, "retention_unavailable") for prefix in RETENTION),
                 ],
             ),
             premium,
@@ -171,6 +174,7 @@ def build_api(context: Context) -> Sequence[Component]:
         *gatherings.values(),
         owner,
         books,
+        retention,
         refused,
         relay,
         KeyUse(view.used, accounts, context.clock),

@@ -21,7 +21,7 @@ ANNA = "2026:" + "a" * 32
 BJORN = "2026:" + "b" * 32
 
 
-def erase(*pseudonyms: str, order_id: str = "erase:acme:1") -> PrivacyOrdered:
+def erase(*pseudonyms: str, order_id: str = "erase-acme-1") -> PrivacyOrdered:
     return PrivacyOrdered(
         order_id=OrderId(order_id),
         kind=OrderKind.ERASE,
@@ -34,7 +34,7 @@ def erase(*pseudonyms: str, order_id: str = "erase:acme:1") -> PrivacyOrdered:
 
 def purge(before: datetime, *, held: tuple[str, ...] = (), account: AccountId = ACCOUNT) -> PrivacyOrdered:
     return PrivacyOrdered(
-        order_id=OrderId(f"purge:{account}:{before:%Y-%m-%d}"),
+        order_id=OrderId(f"purge-{account}-{before:%Y-%m-%d}"),
         kind=OrderKind.PURGE,
         account_id=account,
         basis=Basis.RETENTION,

@@ -72,7 +72,7 @@ async def test_an_erasure_takes_one_person_of_one_account_in_batches_and_is_answ
     assert await left(mongo) == 4
     (answer,) = service.answers
     assert (answer.service, answer.complete, service.counted()) == ("dlr", True, {"rows": (10, 0)})
-    assert service.ids == ["erase:acme:1:dlr:complete"]
+    assert service.ids == ["erase-acme-1:dlr:complete"]
 
 
 async def test_a_purge_takes_what_is_older_but_of_nobody_under_a_hold(mongo: MongoStore) -> None:
@@ -136,5 +136,5 @@ async def test_an_order_that_waits_for_somebody_is_answered_as_partial(mongo: Mo
     assert (answer.complete, service.counted(), service.ids) == (
         False,
         {"waiting": (0, 1)},
-        ["erase:acme:1:dlr:partial"],
+        ["erase-acme-1:dlr:partial"],
     )

@@ -35,6 +35,9 @@ class CountingStore:
     def pseudonym_key(self, account: AccountId, year: int) -> bytes:
         return self.sealing_key(account, Quarter(year))
 
+    def pseudonym_years(self, account: AccountId) -> tuple[int, ...]:
+        return ()
+
     def destroy(self, account: AccountId, quarter: Quarter) -> None:
         raise AssertionError("not destroyed here")
 

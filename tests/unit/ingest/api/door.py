@@ -19,7 +19,7 @@ from services.ingest.accounts.keys import ALL_SCOPES, KeyId, make
 from services.ingest.accounts.view import AccountView
 from services.ingest.api.accepting import SOURCE, Acceptance
 from services.ingest.api.app import front_door
-from services.ingest.api.forwarding import BOOKS, INCOMING, WEBHOOKS, Forwarding, Target
+from services.ingest.api.forwarding import BOOKS, INCOMING, RETENTION, WEBHOOKS, Forwarding, Target
 from services.ingest.api.gathering import Gathering
 from services.ingest.api.metrics import ApiMetrics
 from services.ingest.api.owner import Owner
@@ -148,6 +148,7 @@ class Door:
                     Target(WEBHOOKS, self.dlr, "webhooks_unavailable"),
                     *(Target(prefix, self.dlr, "inbound_unavailable") for prefix in INCOMING),
                     *(Target(prefix, self.dlr, "books_unavailable") for prefix in BOOKS),
+                    *(Target(prefix, self.dlr, "retention_unavailable") for prefix in RETENTION),
                 ],
             ),
             PremiumDoor(

@@ -1,0 +1,1 @@
+"""Requests, periods, holds and proof, for the front door alone."""

@@ -1,0 +1,140 @@
+"""The nightly purges, and the publication of every order."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from datetime import date
+from typing import Final
+
+from services.retention.hold import OLD
+from services.retention.order import Order, drafted, purge
+from services.retention.orders.accounts import Accounts, ended
+from services.retention.policy import cut_off, purge_at_end
+from services.retention.store import RetentionStore
+from shared.clock import Clock
+from shared.contracts import topics
+from shared.contracts.codec import Writer
+from shared.contracts.privacy import Basis
+from shared.errors import TryLater
+from shared.ids import GATEWAY, AccountId
+from shared.kafka.record import Output
+from shared.lifecycle import Health
+from shared.money.periods import OSLO
+from shared.tasks import end
+from shared.telemetry.logs import get_log
+
+_log = get_log()
+
+SOURCE: Final = "/budstikke/retention/orders"
+ACTOR: Final = "retention"
+
+Send = Callable[[Sequence[Output]], Awaitable[None]]
+"""`shared.kafka.sending.Sender.send`: returns once all replicas have everything; raises `TryLater`."""
+
+
+class Ordering:
+    """A component. Any number of processes may run one: of two who order the same one does, and what is published
+    twice has the same id twice.
+    """
+
+    def __init__(
+        self,
+        store: RetentionStore,
+        accounts: Accounts,
+        send: Send,
+        clock: Clock,
+        *,
+        hour: int = 2,
+        every: float = 0.5,
+    ) -> None:
+        """`hour` is the hour of the night in Norway from which purges are ordered; `every` is in seconds."""
+        self.name = "ordering"
+        self._store = store
+        self._accounts = accounts
+        self._send = send
+        self._clock = clock
+        self._hour = hour
+        self._every = every
+        self._write = Writer(SOURCE).output
+        self._ordered: date | None = None
+        self._task: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Begin."""
+        self._task = asyncio.create_task(self._run(), name=self.name)
+
+    async def stop(self, deadline: float) -> None:  # noqa: ARG002 - what is not published is marked
+        """End; what is left is the next process's."""
+        if self._task is not None:
+            await end(self._task)
+            self._task = None
+
+    async def wait(self) -> None:
+        """Return or raise when the loop ended by itself."""
+        if self._task is not None:
+            await asyncio.shield(self._task)
+
+    def health(self) -> Health:
+        """Ready while it runs."""
+        running = self._task is not None and not self._task.done()
+        return Health(ready=running, reason="" if running else "not running")
+
+    async def order_night(self) -> int:
+        """Order what this night is due, once; how many orders are new. Raises `TryLater` without a database."""
+        local = self._clock.now().astimezone(OSLO)
+        night = local.date()
+        if local.hour < self._hour or self._ordered == night:
+            return 0
+        made = 0
+        for account, basis in self._due(night):
+            made += await self._order(account, basis, night)
+        self._ordered = night
+        for hold in await self._store.holds():
+            if self._clock.now() - hold.opened_at > OLD:
+                _log.error("legal_hold_old", hold_id=hold.hold_id, opened_at=hold.opened_at.isoformat())
+        _log.info("purges_ordered", night=night.isoformat(), count=made)
+        return made
+
+    async def publish(self) -> int:
+        """Publish what is marked; how many. Raises `TryLater` without database or broker."""
+        count = 0
+        while orders := await self._store.unpublished():
+            await self._send([self._output(order) for order in orders])
+            await self._store.published(orders)
+            count += len(orders)
+        return count
+
+    async def _run(self) -> None:
+        while True:
+            try:
+                await self.order_night()
+                await self.publish()
+            except TryLater as error:
+                _log.warning("privacy_not_ordered", code=error.code)
+            await asyncio.sleep(self._every)
+
+    def _due(self, night: date) -> Iterator[tuple[AccountId, Basis]]:
+        yield GATEWAY, Basis.RETENTION
+        for account in self._accounts.all():
+            over = ended(account) and purge_at_end(account.changed_at, night) is not None
+            yield account.account_id, Basis.END_OF_RELATION if over else Basis.RETENTION
+
+    async def _order(self, account: AccountId, basis: Basis, night: date) -> bool:
+        """The end of the relation shortens a period, and never lengthens it."""
+        policy, held = await self._store.policy(account), await self._store.held(account)
+        months = 0 if basis is Basis.END_OF_RELATION else policy.months
+        event = purge(account, night, cut_off(night, months), held, self._clock.now(), basis=basis)
+        return await self._store.add(drafted(event, ACTOR, held))
+
+    def _output(self, order: Order) -> Output:
+        if order.event is None:
+            raise ValueError("an order without its event is not published")
+        return self._write(
+            topics.PRIVACY_ORDERS,
+            0,
+            order.event,
+            event_id=order.order_id,
+            time=order.ordered_at,
+            subject=order.order_id,
+        )

@@ -1,0 +1,1 @@
+"""Collects the answers of the owners of data, and keeps the proof."""

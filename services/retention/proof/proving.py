@@ -1,0 +1,151 @@
+"""Takes answers, closes orders with a record, and raises the alarm for those that are overdue."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Final
+
+import msgspec
+
+from services.retention.order import SERVICES, Order, OrderState, answered
+from services.retention.proof.chain import Chain
+from services.retention.proof.metrics import ProofMetrics
+from services.retention.store import RetentionStore
+from shared.clock import Clock
+from shared.contracts.codec import only
+from shared.contracts.privacy import PrivacyAnswered
+from shared.errors import TryLater
+from shared.kafka.at_least_once import Finish
+from shared.kafka.record import Received
+from shared.lifecycle import Health
+from shared.privacy.proof import Claim, Outcome
+from shared.tasks import end
+from shared.telemetry.logs import get_log
+
+_log = get_log()
+
+read_answer = partial(only, PrivacyAnswered)
+
+VERSION: Final = "0.1.0"
+_ROUNDS: Final = 5
+_EVERY: Final = 1.0
+
+
+class Proving:
+    """A handler of answers, and a component that looks for what is overdue, withheld, or answered and not closed.
+
+    Order of effects: answer, record, state. A crash between them is mended by the next answer or the next look.
+    """
+
+    def __init__(
+        self,
+        store: RetentionStore,
+        chain: Chain,
+        clock: Clock,
+        metrics: ProofMetrics,
+        *,
+        overdue: timedelta = timedelta(hours=24),
+        every: float = _EVERY,
+    ) -> None:
+        """`every` is in seconds."""
+        self.name = "proving"
+        self._store = store
+        self._chain = chain
+        self._clock = clock
+        self._metrics = metrics
+        self._overdue = overdue
+        self._every = every
+        self._task: asyncio.Task[None] | None = None
+
+    async def __call__(self, batch: Sequence[Received[PrivacyAnswered]], finish: Finish[PrivacyAnswered]) -> None:
+        """Take answers. Raises `TryLater` without a database."""
+        for received in batch:
+            await self._hear(received.event)
+            finish(received)
+
+    async def start(self) -> None:
+        """Begin."""
+        self._task = asyncio.create_task(self._run(), name=self.name)
+
+    async def stop(self, deadline: float) -> None:  # noqa: ARG002 - what is not recorded is found again
+        """End."""
+        if self._task is not None:
+            await end(self._task)
+            self._task = None
+
+    async def wait(self) -> None:
+        """Return or raise when the loop ended by itself."""
+        if self._task is not None:
+            await asyncio.shield(self._task)
+
+    def health(self) -> Health:
+        """Ready while it runs."""
+        running = self._task is not None and not self._task.done()
+        return Health(ready=running, reason="" if running else "not running")
+
+    async def look(self) -> None:
+        """Record what is overdue or withheld. Raises `TryLater` without a database."""
+        overdue = await self._store.overdue(self._clock.now() - self._overdue)
+        for order in overdue:
+            missing = sorted(name for name in SERVICES if name not in order.answers or not order.answers[name].complete)
+            _log.error("privacy_order_overdue", order_id=order.order_id, missing=missing)
+            await self._chain.append(self._claim(order, Outcome.PARTIAL))
+            await self._store.change(order, msgspec.structs.replace(order, state=OrderState.PARTIAL))
+        waiting = await self._store.orders({"state": OrderState.PARTIAL.value})
+        self._metrics.overdue.set(len(waiting))
+        for order in await self._store.orders({"state": OrderState.WITHHELD.value, "finished_at": None}):
+            await self._chain.append(self._claim(order, Outcome.WITHHELD))
+            await self._store.change(order, msgspec.structs.replace(order, finished_at=self._clock.now()))
+
+    async def _run(self) -> None:
+        while True:
+            try:
+                await self.look()
+            except TryLater as error:
+                _log.warning("privacy_not_proved", code=error.code)
+            await asyncio.sleep(self._every)
+
+    async def _hear(self, answer: PrivacyAnswered) -> None:
+        for _ in range(_ROUNDS):
+            known = await self._store.order(answer.order_id)
+            if known is None:
+                _log.error("privacy_answer_unasked", order_id=answer.order_id, service=answer.service)
+                return
+            if known.state is OrderState.FINISHED:
+                return
+            after = answered(known, answer)
+            if after != known and not await self._store.change(known, after):
+                continue
+            if not after.answered:
+                return
+            await self._chain.append(self._claim(after, Outcome.COMPLETE))
+            done = msgspec.structs.replace(after, state=OrderState.FINISHED, finished_at=self._clock.now(), event=None)
+            if await self._store.change(after, done):
+                self._metrics.finished.labels(after.kind).inc()
+                _log.info("privacy_order_finished", order_id=after.order_id)
+                return
+        raise TryLater("order_contended", "others change the same order all the time")
+
+    def _claim(self, order: Order, outcome: Outcome) -> Claim:
+        return Claim(
+            order_id=order.order_id,
+            outcome=outcome,
+            kind=order.kind,
+            basis=order.basis,
+            account_id=order.account_id,
+            scope=order.scope,
+            counts={service: dict(answer.counts) for service, answer in sorted(order.answers.items())},
+            held=order.held,
+            ordered_at=_milliseconds(order.ordered_at),
+            recorded_at=_milliseconds(self._clock.now()),
+            actor=order.actor,
+            version=VERSION,
+        )
+
+
+def _milliseconds(at: datetime) -> datetime:
+    """As the database gives it back, for the hash is over what is read."""
+    return at.replace(microsecond=at.microsecond // 1000 * 1000)

@@ -1,0 +1,130 @@
+"""What dlr forgets, and what its other roles do with what is left."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from services.dlr.inbound.store import InboundStore
+from services.dlr.privacy.stores import stores
+from services.dlr.status.store import MessageStore
+from services.dlr.webhooks.delivery.store import DeliveryStore
+from shared.contracts.events import MessageStatusChanged
+from shared.contracts.states import State
+from shared.contracts.words import FactKind, ReceiptState
+from shared.ids import GATEWAY
+from shared.privacy.keys import FileKeyStore
+from shared.privacy.participant.participant import AGAIN, LATE
+from shared.privacy.pseudonyms import Pseudonyms
+from shared.privacy.sealing import ERASED, TAKEN_OUT, Sealer
+from shared.stores.mongodb import MongoStore
+from tests.integration.dlr.conftest import Outbox, door, keys, outbox, parked, role, sealer, store
+from tests.integration.dlr.driving import NUMBER, Door, Role, events, fact, message_ids, receipt
+from tests.integration.privacy.ordering import ANNA, BJORN, NOW, Service, erase, purge
+from tests.unit.dlr.building import ACCOUNT, START, operator_receipt, part_fact
+
+__all__ = ["door", "keys", "outbox", "parked", "role", "sealer", "store"]
+
+DAY = timedelta(days=1)
+
+
+@pytest.fixture
+async def dlr(mongo: MongoStore, store: MessageStore) -> Service:
+    await DeliveryStore(mongo).prepare()
+    await InboundStore(mongo).prepare()
+    return Service("dlr", mongo, stores)
+
+
+async def test_a_person_who_is_erased_while_a_message_is_under_way_does_not_come_back_with_its_receipt(
+    mongo: MongoStore,
+    dlr: Service,
+    role: Role,
+    door: Door,
+    keys: FileKeyStore,
+    sealer: Sealer,
+    store: MessageStore,
+    outbox: Outbox,
+) -> None:
+    first, second = message_ids(2)
+    pseudonym = Pseudonyms(keys).of(ACCOUNT, NUMBER, START)
+    submitted = door.life(first)[:3]
+    await role.handle([*submitted, door.request(second)])
+    assert await mongo.database.messages.count_documents({"request.pseudonym": pseudonym}) == 2
+    await dlr.obey(erase(pseudonym))
+    assert dlr.counted()["messages"] == (2, 0)
+
+    outbox.sent.clear()
+    late = [
+        receipt(operator_receipt(ReceiptState.DELIVERED, receipt_id="late", message_id=first)),
+        fact(part_fact(FactKind.QUEUED, part=0, message_id=second)),
+        fact(part_fact(FactKind.SUBMITTED, seconds=2, message_id=second)),
+    ]
+    await role.handle([*late, *submitted])  # the request comes once more, too
+    kept = await store.load([first, second])
+    assert {message.state for message in kept.values()} == {State.DELIVERED, State.SUBMITTED}
+    for message in kept.values():
+        assert message.request is not None
+        assert (message.request.pseudonym, message.request.reference) == (None, None)
+        assert sealer.open(ACCOUNT, message.id, "to", message.request.to) is ERASED
+    told = [event for _, event in events(outbox.sent) if isinstance(event, MessageStatusChanged)]
+    assert [event.state for event in told if event.charge is not None] != []
+    assert all(event.to == TAKEN_OUT for event in told if event.message_id == second)
+    assert all(event.charge.pseudonym is None for event in told if event.charge is not None)
+    assert pseudonym not in str([row async for row in mongo.database.messages.find()])
+
+    await dlr.later(LATE + AGAIN)
+    assert await mongo.database.messages.count_documents({}) == 0
+
+
+async def test_parked_webhooks_go_with_their_messages_and_incoming_ones_with_theirs(
+    mongo: MongoStore, dlr: Service
+) -> None:
+    database = mongo.database
+    await database.messages.insert_many(
+        [
+            {"_id": name, "account_id": ACCOUNT, "request": {"pseudonym": who, "requested_at": NOW - 400 * DAY}}
+            for name, who in (("a", ANNA), ("b", BJORN))
+        ]
+    )
+    await database.inbound_messages.insert_many(
+        [
+            {"_id": "c", "account_id": ACCOUNT, "pseudonym": ANNA, "received_at": NOW},
+            {"_id": "d", "account_id": None, "pseudonym": BJORN, "received_at": NOW - 400 * DAY},
+            {"_id": "e", "account_id": "other", "opt_outs": [{"pseudonym": ANNA}, {"pseudonym": BJORN}]},
+        ]
+    )
+    await database.webhook_deliveries.insert_many([{"message_id": name} for name in "abc"])
+    await dlr.obey(erase(ANNA))
+    assert [row["_id"] async for row in database.messages.find()] == ["b"]
+    assert {row["_id"] async for row in database.inbound_messages.find()} == {"d", "e"}
+    assert [row["message_id"] async for row in database.webhook_deliveries.find()] == ["b"]
+    assert (await database.inbound_messages.find_one({"_id": "e"}) or {})["opt_outs"] == [{"pseudonym": BJORN}]
+    await dlr.obey(purge(NOW - 90 * DAY, account=GATEWAY))
+    assert {row["_id"] async for row in database.inbound_messages.find()} == {"e"}
+
+
+async def test_an_opt_out_survives_as_a_pseudonym_without_its_number(mongo: MongoStore, dlr: Service) -> None:
+    await mongo.database.opt_outs.insert_one({"account_id": ACCOUNT, "pseudonym": ANNA, "number": b"sealed"})
+    await dlr.obey(erase(ANNA))
+    assert dlr.counted()["opt_outs"] == (1, 1)
+    row = await mongo.database.opt_outs.find_one()
+    assert row is not None
+    assert (row["pseudonym"], bytes(row["number"])) == (ANNA, TAKEN_OUT)
+
+
+async def test_a_purge_deletes_old_messages_and_stubs_but_of_nobody_under_a_hold(
+    mongo: MongoStore, dlr: Service
+) -> None:
+    old = NOW - 600 * DAY
+    await mongo.database.messages.insert_many(
+        [
+            {"_id": "anna", "account_id": ACCOUNT, "request": {"pseudonym": ANNA, "requested_at": old}},
+            {"_id": "bjorn", "account_id": ACCOUNT, "request": {"pseudonym": BJORN, "requested_at": old}},
+            {"_id": "new", "account_id": ACCOUNT, "request": {"pseudonym": ANNA, "requested_at": NOW}},
+            {"_id": "stub", "account_id": ACCOUNT, "waiting": [{"at": old}]},
+            {"_id": "young", "account_id": ACCOUNT, "waiting": [{"at": NOW}]},
+        ]
+    )
+    await dlr.obey(purge(NOW - 540 * DAY, held=(BJORN,)))
+    assert {row["_id"] async for row in mongo.database.messages.find()} == {"bjorn", "new", "young"}

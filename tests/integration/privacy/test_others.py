@@ -1,0 +1,74 @@
+"""What ingest, dispatch and billing forget."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from services.billing.privacy import stores as billing
+from services.dispatch.privacy import stores as dispatch
+from services.ingest.privacy import stores as ingest
+from shared.stores.mongodb import MongoStore
+from tests.integration.privacy.ordering import ACCOUNT, ANNA, BJORN, NOW, Service, erase, purge
+
+DAY = timedelta(days=1)
+
+
+async def test_a_message_that_waits_expires_and_goes_when_the_desk_has_let_it_go(mongo: MongoStore) -> None:
+    held = mongo.database.held
+    soon = {"account_id": ACCOUNT, "since": NOW, "expires_at": NOW + DAY}
+    await held.insert_many(
+        [
+            {**soon, "_id": "held", "pseudonym": ANNA, "state": "waiting", "due_at": None},
+            {**soon, "_id": "delayed", "pseudonym": ANNA, "state": "waiting", "due_at": NOW + DAY},
+            {**soon, "_id": "done", "pseudonym": ANNA, "state": "released", "due_at": None},
+            {**soon, "_id": "other", "pseudonym": BJORN, "state": "waiting", "due_at": None},
+        ]
+    )
+    service = Service("ingest", mongo, ingest.stores)
+    await service.obey(erase(ANNA))
+    assert service.answers == []
+    due = {row["_id"] async for row in held.find({"expires_at": {"$lte": NOW}, "due_at": None, "state": "waiting"})}
+    assert due == {"held", "delayed"}
+    await held.update_many({"_id": {"$in": list(due)}}, {"$set": {"state": "expired"}})  # as the desk does it
+    await service.later(timedelta(seconds=2))
+    assert (service.counted()["held.waiting"], service.counted()["held"]) == ((2, 0), (3, 0))
+    assert [row["_id"] async for row in held.find()] == ["other"]
+
+
+async def test_of_a_usage_row_the_person_goes_and_the_fact_stays(mongo: MongoStore) -> None:
+    row = {"account_id": ACCOUNT, "day": "2026-11-01", "parts": 2}
+    await mongo.database.usage.insert_many([{**row, "pseudonym": ANNA}, {**row, "pseudonym": BJORN}])
+    service = Service("billing", mongo, billing.stores)
+    await service.obey(erase(ANNA))
+    rows = [(row["parts"], row.get("pseudonym")) async for row in mongo.database.usage.find()]
+    assert rows == [(2, None), (2, BJORN)]
+    await service.obey(purge(NOW - 5 * DAY))
+    assert await mongo.database.usage.count_documents({"pseudonym": {"$exists": True}}) == 0
+    assert await mongo.database.usage.count_documents({}) == 2
+
+
+async def test_the_premium_ledger_keeps_a_person_until_nothing_can_be_refunded_any_more(mongo: MongoStore) -> None:
+    ledger = mongo.database.premium_transactions
+    row = {"account_id": ACCOUNT, "pseudonym": ANNA, "reference": "order 7", "price": 1000}
+    await ledger.insert_many([{**row, "ordered_at": NOW - 500 * DAY}, {**row, "ordered_at": NOW - 100 * DAY}])
+    service = Service("billing", mongo, billing.stores)
+    await service.obey(erase(ANNA))
+    assert service.counted()["premium_transactions"] == (1, 1)
+    assert await ledger.count_documents({"price": 1000}) == 2
+    service.clock.advance((301 * DAY).total_seconds())
+    await service.obey(purge(NOW - 3600 * DAY))
+    assert await ledger.count_documents({"pseudonym": {"$exists": True}}) == 0
+
+
+async def test_a_premium_transaction_that_is_open_keeps_its_person_until_it_is_settled(mongo: MongoStore) -> None:
+    event = {"account_id": ACCOUNT, "pseudonym": ANNA, "ordered_at": NOW}
+    await mongo.database.premium.insert_many(
+        [{"_id": step, "step": step, "event": event, "version": 1} for step in ("taken", "closed")]
+    )
+    service = Service("dispatch", mongo, dispatch.stores)
+    await service.obey(erase(ANNA))
+    assert service.counted() == {"premium": (1, 1)}
+    await mongo.database.premium.update_one({"_id": "taken"}, {"$set": {"step": "closed"}})
+    await service.later(timedelta(hours=7))
+    assert await mongo.database.premium.count_documents({"event.pseudonym": ANNA}) == 0
+    assert {row["version"] async for row in mongo.database.premium.find()} == {2}

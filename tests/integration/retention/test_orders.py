@@ -1,0 +1,103 @@
+"""What is ordered, when, and by whom."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from services.retention.hold import Reason
+from services.retention.order import OrderState
+from shared.contracts.privacy import Basis, OrderKind
+from shared.contracts.words import AccountState
+from shared.errors import Refused
+from shared.privacy.pseudonyms import Pseudonyms
+from tests.integration.retention.conftest import ACCOUNT, NIGHT, Retention
+
+NUMBER = "+4790000001"
+
+
+async def test_each_night_every_account_and_the_gateway_are_purged_once_however_many_processes_order(
+    retention: Retention,
+) -> None:
+    retention.tell("acme")
+    retention.tell("nord")
+    made = await asyncio.gather(retention.ordering.order_night(), retention.another().order_night())
+    assert sum(made) == 3
+    await retention.ordering.publish()
+    assert {event.account_id for event in retention.published} == {"acme", "nord", "gateway"}
+    assert {event.before for event in retention.published} == {datetime(2025, 5, 22, 22, tzinfo=UTC)}
+    assert await retention.ordering.order_night() == 0
+    retention.clock.advance(86_400)
+    assert await retention.ordering.order_night() == 3
+
+
+async def test_nothing_is_ordered_before_the_hour_of_the_night(retention: Retention) -> None:
+    retention.clock.advance(-2 * 3600)
+    assert await retention.ordering.order_night() == 0
+
+
+async def test_an_account_is_purged_by_its_own_period(retention: Retention) -> None:
+    retention.tell("acme")
+    await retention.commands.set_policy(ACCOUNT, 3, None, "key")
+    await retention.ordering.order_night()
+    (order,) = await retention.store.orders({"account_id": ACCOUNT})
+    assert order.event is not None
+    assert (order.event.before, order.basis) == (datetime(2026, 8, 22, 22, tzinfo=UTC), Basis.RETENTION)
+
+
+async def test_of_an_account_that_was_closed_everything_goes_in_time(retention: Retention) -> None:
+    retention.tell("acme", AccountState.CLOSED, NIGHT - timedelta(days=85))
+    await retention.commands.set_policy(ACCOUNT, 120, "the insurance act", "key")
+    await retention.ordering.order_night()
+    (order,) = await retention.store.orders({"account_id": ACCOUNT})
+    assert order.event is not None
+    assert (order.event.before, order.basis) == (datetime(2026, 11, 22, 23, tzinfo=UTC), Basis.END_OF_RELATION)
+
+
+async def test_a_person_is_erased_by_all_pseudonyms_and_the_number_is_kept_nowhere(retention: Retention) -> None:
+    pseudonyms = Pseudonyms(retention.keys)
+    known = tuple(pseudonyms.in_year(ACCOUNT, NUMBER, year) for year in (2025, 2026))
+    order = await retention.commands.erase(ACCOUNT, "+47 900 00 001", Basis.REQUEST, "key")
+    again = await retention.commands.erase(ACCOUNT, NUMBER, Basis.REQUEST, "key")
+    assert order == again
+    await retention.ordering.publish()
+    (event,) = retention.published
+    assert (event.kind, event.pseudonyms, event.basis) == (OrderKind.ERASE, known, Basis.REQUEST)
+    row = await retention.mongo.database.orders.find_one({"_id": order.order_id})
+    assert "90000001" not in str(row)
+
+
+async def test_a_number_that_is_none_is_refused_without_being_quoted(retention: Retention) -> None:
+    with pytest.raises(Refused) as refused:
+        await retention.commands.erase(ACCOUNT, "4711", Basis.REQUEST, "key")
+    assert [(error.pointer, error.code) for error in refused.value.errors] == [("/number", "invalid_number")]
+    assert "4711" not in str(refused.value.errors)
+
+
+async def test_an_erasure_of_somebody_under_a_hold_is_refused_and_recorded(retention: Retention) -> None:
+    await retention.commands.open_hold(ACCOUNT, Reason.DISPUTE, NUMBER, "key")
+    order = await retention.commands.erase(ACCOUNT, NUMBER, Basis.REQUEST, "key")
+    assert order.state is OrderState.WITHHELD
+    assert await retention.ordering.publish() == 0
+    await retention.proving.look()
+    await retention.proving.look()
+    (record,) = await retention.chain.after(0, 10)
+    assert (record.claim.order_id, record.claim.outcome) == (order.order_id, "withheld")
+
+
+async def test_a_purge_leaves_alone_who_is_under_a_hold_and_a_held_account_altogether(retention: Retention) -> None:
+    retention.tell("acme")
+    retention.tell("nord")
+    person = await retention.commands.open_hold(ACCOUNT, Reason.CRIMINAL_SUSPICION, NUMBER, "key")
+    hold = await retention.commands.open_hold(retention.accounts.all()[1].account_id, Reason.DISPUTE, None, "key")
+    await retention.ordering.order_night()
+    await retention.ordering.publish()
+    held = {event.account_id: event.held for event in retention.published}
+    assert held == {"gateway": (), ACCOUNT: person.pseudonyms}
+    retention.published.clear()
+    await retention.commands.close_hold(hold.hold_id, "key")
+    await retention.commands.close_hold(hold.hold_id, "key")
+    await retention.ordering.publish()
+    assert [event.account_id for event in retention.published] == ["nord"]

@@ -1,0 +1,56 @@
+"""Answers become proof."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+
+from services.retention.order import SERVICES, OrderState
+from shared.contracts.privacy import Basis
+from shared.privacy.proof import Outcome, faults
+from tests.integration.retention.conftest import ACCOUNT, Retention
+
+NUMBER = "+4790000001"
+
+
+async def test_an_order_is_finished_when_everybody_has_answered_and_forgets_the_person_then(
+    retention: Retention,
+) -> None:
+    order = await retention.commands.erase(ACCOUNT, NUMBER, Basis.REQUEST, "key")
+    await retention.answer(order.order_id, *SERVICES[:-1])
+    await retention.answer(order.order_id, SERVICES[-1], complete=False)
+    assert await retention.chain.after(0, 10) == []
+    await retention.answer(order.order_id, SERVICES[-1])
+    await retention.answer(order.order_id, *SERVICES)
+    (record,) = await retention.chain.after(0, 10)
+    assert (record.claim.outcome, record.claim.counts["dlr"]) == (Outcome.COMPLETE, {"rows": (3, 1)})
+    done = await retention.commands.order(order.order_id)
+    assert (done.state, done.event) == (OrderState.FINISHED, None)
+    assert order.event is not None
+    rows = [row async for row in retention.mongo.database.orders.find()] + [
+        row async for row in retention.mongo.database.proof.find()
+    ]
+    assert not any(pseudonym in str(rows) for pseudonym in order.event.pseudonyms)
+
+
+async def test_an_order_that_is_overdue_is_partial_until_the_last_has_answered(retention: Retention) -> None:
+    order = await retention.commands.erase(ACCOUNT, NUMBER, Basis.REQUEST, "key")
+    await retention.answer(order.order_id, "dlr")
+    await retention.proving.look()
+    retention.clock.advance(timedelta(hours=25).total_seconds())
+    await retention.proving.look()
+    await retention.proving.look()
+    assert (await retention.commands.order(order.order_id)).state is OrderState.PARTIAL
+    await retention.answer(order.order_id, *SERVICES)
+    outcomes = [record.claim.outcome for record in await retention.chain.after(0, 10)]
+    assert outcomes == [Outcome.PARTIAL, Outcome.COMPLETE]
+    assert (await retention.commands.order(order.order_id)).state is OrderState.FINISHED
+
+
+async def test_records_that_are_added_at_once_hang_together_and_a_tampered_one_is_found(retention: Retention) -> None:
+    numbers = [f"+479000000{index}" for index in range(5)]
+    orders = [await retention.commands.erase(ACCOUNT, number, Basis.REQUEST, "key") for number in numbers]
+    await asyncio.gather(*(retention.answer(order.order_id, *SERVICES) for order in orders))
+    assert list(faults(await retention.chain.after(0, 10))) == []
+    await retention.mongo.database.proof.update_one({"_id": 3}, {"$set": {"claim.held": 7}})
+    assert [(fault.number, fault.code) for fault in faults(await retention.chain.after(0, 10))] == [(3, "changed")]
