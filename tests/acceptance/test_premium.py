@@ -96,3 +96,21 @@ async def test_a_charge_of_which_strex_says_nothing_is_found_and_made_once(
     await until(api, ids.pop(), "billed")
     assert ids == set()
     assert [each["posts"] for each in await strex.of(number)] == [1]
+
+
+async def test_whoever_writes_a_keyword_gets_the_charged_reply(
+    api: Customer, system: System, strex: Strex, numbers: Numbers
+) -> None:
+    number = numbers.norwegian()
+    incoming = {"source": number, "destination": "2002", "short_message": b"TIPS".hex()}
+    async with httpx.AsyncClient(base_url=system.fjord, trust_env=False) as fjord:
+        assert (await fjord.post("/incoming", json=incoming)).status_code == 202
+    await wait_until(lambda: _has(strex, number), 45.0, waiting_for="the charged reply")
+    (reply,) = await strex.of(number)
+    assert (reply["kind"], reply["price"], reply["posts"]) == ("message", 500, 1)
+    found = await until(api, reply["id"], "billed")
+    assert found["transaction"]["short_number"] == "2002"
+
+
+async def _has(strex: Strex, number: str) -> bool:
+    return bool(await strex.of(number))
