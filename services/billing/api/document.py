@@ -1,4 +1,4 @@
-"""The part of the public document that is this service's: what an account may read of usage and invoices."""
+"""The part of the public document that is this service's: what an account may read of its books."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import msgspec
 
 from services.billing.api.problems import READS
 from services.billing.api.views import InvoiceView, LineView, UsageDay, UsageView
+from services.billing.premium.api import document as premium
 from shared.contracts.billing import LineKind
 from shared.contracts.openapi.pieces import Json, given, parameter, refused, schemas
 from shared.contracts.words import Category
@@ -111,8 +112,9 @@ def part() -> Json:
                     parameters=[_NUMBER],
                 )
             },
+            **premium.paths(),
         },
-        "components": {"schemas": schemas([UsageView, Invoices])},
+        "components": {"schemas": schemas([UsageView, Invoices, *premium.STRUCTS])},
     }
 
 

@@ -21,14 +21,21 @@ from shared.kafka.metrics import KafkaMetrics
 from shared.service import Context
 from shared.stores.mongodb import MongoStore
 from tests.integration.ingest.api.conftest import CLOCK, SECRET
+from tests.integration.ingest.api.premium_behind import keep_premium
 from tests.unit.billing import invoices
 
 
 class BooksBehind:
     """The owner of the books."""
 
-    def __init__(self, mongo: MongoStore) -> None:
+    def __init__(self, mongo: MongoStore, folder: Path) -> None:
         self._books = Books(mongo)
+        self._mongo = mongo
+        self._folder = folder
+
+    async def premium(self, account: AccountId) -> dict[str, str]:
+        """Charges, a refund and a statement of an account; ids by the paths that name them."""
+        return await keep_premium(self._mongo, self._folder, account)
 
     async def invoice(self, account: AccountId) -> str:
         """Issue an invoice to a new customer with this account; its number."""
@@ -75,7 +82,7 @@ async def open_books(mongodb: str, folder: Path, monkeypatch: pytest.MonkeyPatch
         server = components[-1]
         assert isinstance(server, HttpServer)
         monkeypatch.setenv("BUDSTIKKE_BILLING_API", f"http://127.0.0.1:{server.port}")
-        yield BooksBehind(mongo)
+        yield BooksBehind(mongo, folder)
     finally:
         for component in reversed(started):
             await component.stop(5.0)

@@ -21,6 +21,7 @@ from tests.integration.ingest.api.behind import Behind, open_owner
 from tests.integration.ingest.api.books_behind import BooksBehind, open_books
 from tests.integration.ingest.api.conformity import ask, calls_of, named, read, with_input
 from tests.integration.ingest.api.conftest import Caller, calling, open_door
+from tests.integration.ingest.api.premium_behind import MONTH
 
 DOCUMENT = document(TITLE, VERSION)
 CALLS = calls_of(DOCUMENT)
@@ -52,7 +53,10 @@ class Known(msgspec.Struct, frozen=True):
     def real(self, case: Case) -> Case:
         """The same about something that is there, to somebody who can be sent to."""
         if "id" in (case.path_parameters or {}):
-            case.path_parameters["id"] = self.ids.get(case.path.split("/")[2], self.endpoint)
+            parts = case.path.split("/")
+            case.path_parameters["id"] = self.ids.get(parts[3] if parts[2] == "premium" else parts[2], self.endpoint)
+        if "month" in (case.path_parameters or {}):
+            case.path_parameters["month"] = MONTH
         if "number" in (case.path_parameters or {}):
             case.path_parameters["number"] = self.ids["invoices"]
         if "delivery" in (case.path_parameters or {}):
@@ -63,7 +67,9 @@ class Known(msgspec.Struct, frozen=True):
             case.body |= {name: value for name, value in REAL.items() if name in case.body}
             if case.path == "/v1/keywords":
                 case.body = {"number": NUMBER, "keyword": secrets.token_hex(8), "reply": "Takk!"}
-            if "/premium/" in case.path:
+            if case.path == "/v1/premium/refunds":
+                case.body = {"transaction_id": self.ids["transactions"]}
+            elif "/premium/" in case.path:
                 case.body |= CHARGED | ({"consent_ref": "avtale"} if case.path.endswith("/charges") else {})
                 case.body = {name: value for name, value in case.body.items() if name not in UNPAID}
         return case
@@ -120,6 +126,7 @@ async def known(place: Place) -> AsyncIterator[Known]:
         await place.owner.number(NUMBER, account)
         kept = {"messages": sent.json()["messages"][0]["id"], "inbound": await place.owner.incoming(account)}
         kept["invoices"] = await place.books.invoice(account)
+        kept |= await place.books.premium(account)
         for name, body in OTHERS.items():
             kept[name] = (await caller.http.post(f"/v1/{name}", json=body)).json()["id"]
         yield Known(caller, place.schema, kept, endpoint, delivery)
