@@ -10,7 +10,7 @@ import msgspec
 
 from services.retention.hold import LegalHold, Reason
 from services.retention.order import SERVICES, Order, OrderState
-from services.retention.policy import DEFAULT_MONTHS, Policy
+from services.retention.policy import DEFAULT_MONTHS, LEAST_MONTHS, MOST_MONTHS, Policy
 from shared.contracts.events import Account
 from shared.contracts.privacy import Basis, OrderKind
 
@@ -21,7 +21,7 @@ Number = Annotated[str, msgspec.Meta(min_length=1, max_length=30)]
 class PolicyBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A period in months; above the default with a reason."""
 
-    months: int
+    months: Annotated[int, msgspec.Meta(extra_json_schema={"minimum": LEAST_MONTHS, "maximum": MOST_MONTHS})]
     reason: Text | None = None
 
 

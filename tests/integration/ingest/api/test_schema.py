@@ -22,6 +22,7 @@ from tests.integration.ingest.api.books_behind import BooksBehind, open_books
 from tests.integration.ingest.api.conformity import ask, calls_of, named, read, with_input
 from tests.integration.ingest.api.conftest import Caller, calling, open_door
 from tests.integration.ingest.api.premium_behind import MONTH
+from tests.integration.ingest.api.retention_behind import open_retention
 
 DOCUMENT = document(TITLE, VERSION)
 CALLS = calls_of(DOCUMENT)
@@ -57,6 +58,10 @@ class Known(msgspec.Struct, frozen=True):
             case.path_parameters["id"] = self.ids.get(parts[3] if parts[2] == "premium" else parts[2], self.endpoint)
         if "month" in (case.path_parameters or {}):
             case.path_parameters["month"] = MONTH
+        if case.path == "/v1/retention" and isinstance(case.body, dict):
+            case.body |= {"reason": "complaints"}
+        if case.path == "/v1/privacy/requests" and isinstance(case.body, dict):
+            case.body = {"number": KNOWN}
         if "number" in (case.path_parameters or {}):
             case.path_parameters["number"] = self.ids["invoices"]
         if "delivery" in (case.path_parameters or {}):
@@ -107,6 +112,7 @@ async def place(
         async with (
             open_owner(kafka, mongodb, valkey, folder, monkeypatch) as owner,
             open_books(mongodb, folder, monkeypatch) as books,
+            open_retention(mongodb, folder, monkeypatch),
             open_door(kafka, mongodb, folder, monkeypatch, owner.url, valkey) as url,
         ):
             schema = await asyncio.to_thread(read, f"{url}/openapi.json")
@@ -129,6 +135,7 @@ async def known(place: Place) -> AsyncIterator[Known]:
         kept |= await place.books.premium(account)
         for name, body in OTHERS.items():
             kept[name] = (await caller.http.post(f"/v1/{name}", json=body)).json()["id"]
+        kept["privacy"] = (await caller.http.post("/v1/privacy/requests", json={"number": KNOWN})).json()["id"]
         yield Known(caller, place.schema, kept, endpoint, delivery)
         await place.owner.keep_no_keywords(account)
 

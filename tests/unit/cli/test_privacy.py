@@ -1,0 +1,110 @@
+"""`privacy`: what is asked of the gateway, and what staff see."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import msgspec
+import pytest
+
+from cli import settings
+from shared.privacy.proof import ProofRecord
+from tests.unit.cli.conftest import Run
+from tests.unit.cli.gateway import Answer, FakeGateway, problem
+from tests.unit.privacy.test_proof import chain
+
+Start = Callable[..., FakeGateway]
+
+NUMBER = "+4790000001"
+ORDER = {
+    "id": "erase-skole-2026-11-23-5f0c",
+    "account": "skole",
+    "kind": "erase",
+    "basis": "request",
+    "state": "open",
+    "ordered_at": "2026-11-23T08:00:00Z",
+    "waits_for": ["billing"],
+    "counts": {"dlr": {"messages": [12, 0]}},
+}
+POLICY = {"account": "skole", "months": 24, "default_months": 18, "reason": "complaints", "set_at": "2026-11-23"}
+HOLD = {
+    "id": "lh_5c1f",
+    "account": "skole",
+    "reason": "dispute",
+    "person": True,
+    "opened_at": "2026-11-23T08:00:00Z",
+    "opened_by": "k1",
+}
+
+
+@pytest.fixture(autouse=True)
+def staff_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(settings.STAFF_KEY, "bsk_staff_test")
+
+
+def answer(body: object, status: int = 200) -> Answer:
+    return Answer(status, msgspec.json.encode(body))
+
+
+def page(records: list[ProofRecord]) -> Answer:
+    return answer({"records": records})
+
+
+def test_a_person_is_erased_and_the_number_is_not_repeated(gateway: Start, budstikke: Run) -> None:
+    fake = gateway(answer(ORDER, 202))
+    result = budstikke("privacy", "erase", "skole", "--number", "-", stdin=NUMBER.encode())
+    assert result.exit_code == 0
+    (asked,) = fake.asked
+    assert (asked.method, asked.path) == ("POST", "/admin/privacy/orders")
+    assert asked.body == {"account": "skole", "number": NUMBER, "basis": "request"}
+    assert "waits for billing" in result.output
+    assert ["dlr", "messages", "12", "0"] in [line.split() for line in result.output.splitlines()]
+    assert NUMBER not in result.output
+
+
+def test_a_period_is_shown_and_set(gateway: Start, budstikke: Run) -> None:
+    fake = gateway(answer(POLICY))
+    assert budstikke("privacy", "policy", "skole", "--months", "24", "--reason", "complaints").exit_code == 0
+    assert (fake.asked[0].method, fake.asked[0].path) == ("POST", "/admin/privacy/policies/skole")
+    assert fake.asked[0].body == {"months": 24, "reason": "complaints"}
+    shown = budstikke("privacy", "policy", "skole")
+    assert "24 months (complaints)" in shown.output
+    assert fake.asked[1].method == "GET"
+
+
+def test_a_period_that_is_refused_says_why(gateway: Start, budstikke: Run) -> None:
+    gateway(problem(422, "invalid_retention", "Invalid retention"))
+    result = budstikke("privacy", "policy", "skole", "--months", "121")
+    assert result.exit_code == 1
+    assert "invalid_retention" in result.output
+
+
+def test_a_hold_is_opened_listed_and_released(gateway: Start, budstikke: Run) -> None:
+    fake = gateway(answer(HOLD, 201), answer({"holds": [HOLD]}), answer(HOLD))
+    opened = budstikke("privacy", "hold", "skole", "--reason", "dispute", "--number", NUMBER)
+    assert opened.exit_code == 0
+    assert "lh_5c1f" in budstikke("privacy", "holds").output
+    assert budstikke("privacy", "release", "lh_5c1f").exit_code == 0
+    assert [(asked.method, asked.path) for asked in fake.asked] == [
+        ("POST", "/admin/privacy/holds"),
+        ("GET", "/admin/privacy/holds"),
+        ("POST", "/admin/privacy/holds/lh_5c1f/close"),
+    ]
+
+
+def test_a_proof_that_hangs_together_is_verified_page_by_page(gateway: Start, budstikke: Run) -> None:
+    records = chain(3)
+    fake = gateway(page(records[:2]), page(records[2:]), page([]))
+    result = budstikke("privacy", "verify")
+    assert result.exit_code == 0
+    assert "3 records hang together" in result.output
+    assert [asked.path for asked in fake.asked] == [f"/admin/privacy/proof?after={after}" for after in (0, 2, 3)]
+
+
+def test_a_record_that_was_tampered_with_is_named(gateway: Start, budstikke: Run) -> None:
+    records = chain(3)
+    records[1] = msgspec.structs.replace(records[1], hash="f" * 64)
+    gateway(page(records), page([]))
+    result = budstikke("privacy", "verify")
+    assert result.exit_code == 6
+    assert "record 2: changed" in result.output
