@@ -28,6 +28,7 @@ run: ## set up, start everything, show what it does, stay until Ctrl-C
 demo-message: ## on a running system: a message, from the door to the handset
 demo-hold: ## a message that waits for a person, who lets it go
 demo-charge: ## a charge on a phone bill, and its refund
+demo-erase: ## a person who is forgotten, with proof
 demo-invoice: ## the month closed early, and its invoice
 demo-%:
 	@$(SETUP) local

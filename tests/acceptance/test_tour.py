@@ -18,6 +18,7 @@ ENDS = {
     "message": r"✓ delivered +\d+ ms",
     "hold": r"✓ approved .*\n.*✓ submitted .*\n.*✓ delivered ",
     "charge": r"✓ refunded .*\n.*✓ books .* \+0\.00$",
+    "erase": r"✓ erased +rows: .*\bdlr [1-9].*\n.*✓ proof ",
     "invoice": r"✓ invoice 1\d{5} .*(?:\n.*)+ SMS, Norge, .*(?:\n.*)+ to pay ",
 }
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 import msgspec
 
 from deploy.local.terminal import Terminal
-from deploy.local.tour import charge, hold, invoice, message
+from deploy.local.tour import charge, hold, invoice, message, person
 from deploy.local.tour.gateway import Gateway
 
 
@@ -22,6 +22,7 @@ STEPS: Mapping[str, Step] = {
     "message": Step("A message, from the door to the handset", message.show),
     "hold": Step("A message that waits for a person", hold.show),
     "charge": Step("A charge on a phone bill, and its refund", charge.show),
+    "erase": Step("A person who is forgotten", person.show),
     "invoice": Step("The month's invoice", invoice.show),
 }
 
