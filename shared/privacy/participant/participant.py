@@ -129,7 +129,7 @@ class Participant:
         async def act(session: AsyncClientSession) -> Work:
             return self._after(work, store.name, await store.forget(order, session, self._batch))
 
-        after = await self._work.step(act)
+        after = await self._work.step(work, act)
         if not after.told and not after.partial and self._clock.now() - after.started_at > PATIENCE:
             await self._answer(after, order, complete=False)
             await self._work.put(msgspec.structs.replace(after, partial=True))

@@ -26,7 +26,7 @@ from shared.errors import TryLater
 from shared.stores.mongodb import Document, MongoStore
 
 COLLECTION: Final = "privacy_work"
-CLAIM: Final = timedelta(seconds=30)
+CLAIM: Final = timedelta(seconds=10)
 """For how long an order is somebody's who carries it out; each step renews it."""
 
 _KEPT: Final = timedelta(days=40)
@@ -89,12 +89,17 @@ class WorkStore:
         async with _translated():
             await self._rows.replace_one({"_id": work.order_id}, _row(work), session=session)
 
-    async def step(self, act: Callable[[AsyncClientSession], Awaitable[Work]]) -> Work:
-        """Run a step and keep what it leads to, both or neither; again when another writer came between."""
+    async def step(self, claimed: Work, act: Callable[[AsyncClientSession], Awaitable[Work]]) -> Work:
+        """Run a step of a claimed order and keep what it leads to, both or neither; again when another writer came
+        between. Raises `TryLater` (`privacy_claim_lost`) when the order is another's by now: then nothing was done.
+        """
+        ours = {"_id": claimed.order_id, "claimed_until": claimed.claimed_until}
 
         async def together(session: AsyncClientSession) -> Work:
             work = await act(session)
-            await self._rows.replace_one({"_id": work.order_id}, _row(work), session=session)
+            kept = await self._rows.replace_one(ours, _row(work), session=session)
+            if not kept.matched_count:
+                raise TryLater("privacy_claim_lost", "another process has the order by now")
             return work
 
         async with _translated(), self._mongo.database.client.start_session() as session:

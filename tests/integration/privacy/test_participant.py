@@ -109,6 +109,20 @@ async def test_another_process_goes_on_where_a_dead_one_stood(mongo: MongoStore)
     assert (await left(mongo), second.counted()) == (4, {"rows": (10, 0)})
 
 
+async def test_who_was_too_slow_does_nothing_to_an_order_that_is_anothers_by_now(mongo: MongoStore) -> None:
+    await fill(mongo)
+    service = Service("dlr", mongo, rows)
+    await service.take(erase())
+    slow = await service.work.claim(NOW)
+    assert slow is not None
+    assert slow.order is not None
+    await service.later(timedelta(seconds=31))
+    await mongo.database.rows.insert_one({"account_id": ACCOUNT, "pseudonym": ANNA, "at": NOW})
+    with pytest.raises(TryLater) as lost:
+        await service.participant._step(slow, slow.order)
+    assert (lost.value.code, await left(mongo)) == ("privacy_claim_lost", 5)
+
+
 async def test_what_comes_late_is_erased_too_and_then_the_order_forgets_the_person(mongo: MongoStore) -> None:
     await fill(mongo)
     service = Service("dlr", mongo, rows)
