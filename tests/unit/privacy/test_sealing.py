@@ -11,7 +11,7 @@ from shared.clock import ManualClock
 from shared.errors import BadRecord, Refused
 from shared.ids import AccountId
 from shared.privacy.keys import FileKeyStore, Quarter, quarter_of
-from shared.privacy.sealing import ERASED, Sealed, Sealer
+from shared.privacy.sealing import ERASED, TAKEN_OUT, Sealed, Sealer
 
 DEMO, OTHER = AccountId("demo"), AccountId("other")
 AT = datetime(2026, 11, 22, 10, 15, tzinfo=UTC)
@@ -100,10 +100,14 @@ def test_a_value_with_any_bit_turned_does_not_open(position: int, bit: int) -> N
     assert NUMBER not in str(caught.value)
 
 
-@given(st.binary(max_size=60))
+@given(st.binary(max_size=60).filter(lambda noise: noise != TAKEN_OUT))
 def test_noise_is_no_sealed_value(noise: bytes) -> None:
     with pytest.raises(BadRecord, match="bad_seal"):
         Sealer(CountingStore(), ManualClock(AT)).open(DEMO, "m", "to", Sealed(noise))
+
+
+def test_a_value_that_was_taken_out_says_that_it_was_erased(sealer: Sealer) -> None:
+    assert sealer.open(DEMO, "m", "to", TAKEN_OUT) is ERASED
 
 
 @pytest.mark.parametrize("length", [0, 1, 3, 15, 30, 41])
