@@ -25,7 +25,7 @@ IDS = {
     "{id}": "whe_5f0c1e7a7d0b4c399f381a2b",
     "{delivery}": "whd_0f1e2d3c4b5a69788796a5b4c3d2e1f0",
 }
-MANAGED = ("/v1/webhooks", "/v1/keywords", "/v1/opt-outs", "/v1/retention", "/v1/privacy")
+MANAGED = ("/v1/webhooks", "/v1/keywords", "/v1/opt-outs", "/v1/retention", "/v1/privacy", "/v1/premium/refunds")
 """What an account's owner changes."""
 
 
