@@ -176,3 +176,11 @@ def test_a_folder_that_cannot_be_used_is_a_bad_setting(tmp_path: Path) -> None:
 def test_an_account_cannot_leave_its_folder(store: FileKeyStore, account: str) -> None:
     with pytest.raises(ValueError, match="account id"):
         store.sealing_key(AccountId(account), Q)
+
+
+def test_the_years_of_an_accounts_pseudonyms_are_those_that_have_a_key(store: FileKeyStore) -> None:
+    for year in (2026, 2024):
+        store.pseudonym_key(AccountId("demo"), year)
+    store.sealing_key(AccountId("demo"), Q)
+    assert store.pseudonym_years(AccountId("demo")) == (2024, 2026)
+    assert store.pseudonym_years(AccountId("other")) == ()
