@@ -10,6 +10,7 @@ import msgspec
 import pytest
 from jsonschema import Draft202012Validator
 
+from services.ingest.api import forwarding
 from services.ingest.api.document import document
 from services.ingest.api.messages import LONGEST_VALIDITY
 from services.ingest.api.problems import KINDS, Code
@@ -69,6 +70,13 @@ async def test_every_call_that_is_documented_leads_somewhere(door: Door, method:
         path = path.replace(name, value)
     answer = await door.client_with("none").request(method, path)
     assert answer.status_code == (401 if path.startswith("/v1/") else 200)
+
+
+def test_everything_that_goes_on_to_an_owner_is_documented() -> None:
+    named = [value for name, value in vars(forwarding).items() if name.isupper() and not name.startswith("_")]
+    prefixes = [prefix for value in named for prefix in ([value] if isinstance(value, str) else value)]
+    assert "/v1/webhooks" in prefixes
+    assert [prefix for prefix in prefixes if not any(f"{path}/".startswith(f"{prefix}/") for _, path in CALLS)] == []
 
 
 def test_every_reference_leads_somewhere() -> None:
