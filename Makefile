@@ -13,10 +13,10 @@ FOLDER = $(or $(VAR),$(patsubst var/20000,var,var/$(PORT_BASE)))
 STATE = data data-own log keys run operators.yaml local.env lock
 
 .DEFAULT_GOAL := help
-.PHONY: help run stop test test-unit check k8s-check bench-kafka format setup topics clean distclean
+.PHONY: help run stop test test-unit check k8s-check format setup topics clean distclean
 
 help: ## this list
-	@awk 'BEGIN { FS = ":.*## " } /^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk 'BEGIN { FS = ":.*## " } /^[a-z0-9-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo
 	@echo "  PORT_BASE=$(PORT_BASE) is the first port: with another one, a second run stands beside the first; its data are in $(FOLDER)."
 	@echo "  OPERATORS=my.yaml sends through the operators of that file instead of simulators."
@@ -54,13 +54,23 @@ check: ## format, lint, strict types, import rules
 	@$(VENV)/pytest -q tests/unit/test_import_rules.py
 
 bench-kafka: ## what the consumer kit reaches on this machine, against its targets (some minutes)
+bench-accept: ## what the front door takes
+bench-clients: ## what client systems on Kafka may publish
+bench-latency: ## how long one message takes, from the door to the handset
+bench-screening: ## what the rules cost
+bench-smpp: ## the SMPP stack
+bench-usage: ## what the usage ledger takes
+bench-webhooks: ## what a delivery to a customer costs
+bench-%:
 	@$(SETUP) dev
 	@$(VENV)/python -m deploy.local jars
-	@$(VENV)/python -m tests.bench.bench_kafka $(ARGS)
+	@$(VENV)/python -m tests.bench.bench_$* $(ARGS)
 
-k8s-check: ## the manifests and the Dockerfile against schemas, rules and planted faults (needs Go)
+chaos-premium: ## 5,000 charges while strex, billing and MongoDB are killed (five minutes)
+chaos-%:
 	@$(SETUP) dev
-	@$(VENV)/python -m deploy.k8s.checks
+	@$(VENV)/python -m deploy.local jars
+	@$(VENV)/python -m tests.chaos.$* $(ARGS)
 
 format: ## write the files as `make check` wants them
 	@$(SETUP) dev

@@ -77,7 +77,7 @@ class Keys:
         """The same each time."""
         return hashlib.sha256(f"{account}|p{year}".encode()).digest()
 
-    def pseudonym_years(self, account: AccountId) -> tuple[int, ...]:  # noqa: ARG002
+    def pseudonym_years(self, account: AccountId) -> tuple[int, ...]:
         """Nobody asks for it here."""
         return ()
 
