@@ -19,8 +19,9 @@ from shared.privacy.sealing import Sealed
 
 class Request(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """What was asked for; never changes, but when the person is erased: then `to` and `content` are `TAKEN_OUT`,
-    `pseudonym`, `reference` and `callback_url` gone, and `erased` is the order. `pseudonym` is of the recipient, None
-    when its key is gone.
+    `pseudonym`, `reference` and `callback_url` are gone, and `erased` is the order.
+
+    `pseudonym` is of the recipient, None when its key is gone.
     """
 
     to: Sealed
