@@ -79,10 +79,11 @@ def test_what_one_role_may_read_no_other_does_by_the_beginning_of_its_name() -> 
     assert [(one, other) for one, other in permutations(names, 2) if other.startswith(one)] == []
 
 
-def test_every_role_on_kafka_is_named_in_the_catalogue() -> None:
+def test_who_is_on_kafka_is_named_in_the_catalogue_and_the_other_way_round() -> None:
     on_kafka = {f"{role.service}.{role.name}" for role in folders() if "kafka" in settings_of(role).model_fields}
     named = set(access_lists(catalogue(OPERATORS)))
     assert on_kafka - named == set(), "no topic of the catalogue names them as producer or consumer"
+    assert {who for who in named if "." in who} - on_kafka == set(), "the catalogue names roles that are not on Kafka"
 
 
 def test_every_user_proves_itself_and_is_named_as_its_deployment() -> None:
