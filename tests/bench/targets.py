@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Mapping
 from enum import StrEnum
 
 import msgspec
@@ -47,3 +49,14 @@ class Target(msgspec.Struct, frozen=True):
         """One line of the table."""
         bound = f"{'<=' if self.at_most else '>='} {self.limit:,.0f} {self.unit}"
         return f"{self.name:52}{figure:12,.1f}   {bound:24}{self.verdict(figure)}"
+
+
+def judged(figures: Mapping[Target, list[float]]) -> int:
+    """Print the best figure of each target; the exit code, 1 when one is missed."""
+    verdicts = set()
+    sys.stdout.write("\n")
+    for target, found in figures.items():
+        best = target.best(found)
+        verdicts.add(target.verdict(best))
+        sys.stdout.write(target.row(best) + "\n")
+    return 1 if Verdict.MISSED in verdicts else 0
