@@ -7,6 +7,7 @@ the variable, what is wrong with it and (never) its value.
 from __future__ import annotations
 
 import os
+import ssl
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final, Literal, TypeVar
@@ -15,6 +16,7 @@ from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from shared.errors import BadSettings
+from shared.kafka.settings import Credentials, KafkaSettings
 
 PREFIX = "BUDSTIKKE_"
 
@@ -47,9 +49,31 @@ class KafkaRoleSettings(RoleSettings):
     """A role on Kafka."""
 
     kafka: str = Field(min_length=1, description="bootstrap addresses, host:port with commas between")
+    kafka_user: str = Field("", description="user to log in as with SCRAM-SHA-512; empty: nobody")
+    kafka_password: Path | None = Field(None, description="file with the password of that user")
+    kafka_ca: Path | None = Field(None, description="file with the certificates behind the brokers'; with it, TLS")
     message_partitions: int = Field(
         4, ge=1, le=256, description="partitions of every topic keyed by message id; the same on all of them"
     )
+
+    def cluster(self, client_id: str) -> KafkaSettings:
+        """How a client of this role reaches the brokers. Raises `BadSettings` for a file that cannot be used."""
+        return KafkaSettings(
+            bootstrap=self.kafka, client_id=client_id, credentials=self._credentials(), tls=_tls(self.kafka_ca)
+        )
+
+    def _credentials(self) -> Credentials | None:
+        if not self.kafka_user and self.kafka_password is None:
+            return None
+        if not self.kafka_user or self.kafka_password is None:
+            raise BadSettings("bad_settings", "BUDSTIKKE_KAFKA_USER and BUDSTIKKE_KAFKA_PASSWORD go together")
+        try:
+            password = self.kafka_password.read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            raise BadSettings(
+                "bad_settings", f"BUDSTIKKE_KAFKA_PASSWORD: cannot be read ({type(error).__name__})"
+            ) from None
+        return Credentials(self.kafka_user, password)
 
 
 class StoreRoleSettings(KafkaRoleSettings):
@@ -100,3 +124,13 @@ def _fault(kind: type[RoleSettings], place: tuple[int | str, ...], message: str)
     field = kind.model_fields.get(str(place[0])) if place else None
     meaning = f" ({field.description})" if field is not None and field.description else ""
     return f"{PREFIX}{'_'.join(str(step) for step in place).upper()}: {message}{meaning}"
+
+
+def _tls(ca: Path | None) -> ssl.SSLContext | None:
+    """TLS that trusts these certificates alone."""
+    if ca is None:
+        return None
+    try:
+        return ssl.create_default_context(cafile=str(ca))
+    except (OSError, ssl.SSLError) as error:
+        raise BadSettings("bad_settings", f"BUDSTIKKE_KAFKA_CA: cannot be used ({type(error).__name__})") from None

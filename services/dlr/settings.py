@@ -19,10 +19,9 @@ class StatusSettings(StoreRoleSettings):
     )
 
 
-class ApiSettings(RoleSettings):
+class ApiSettings(KafkaRoleSettings):
     """Role `api`: internal reads and changes, for the front door alone."""
 
-    kafka: str = Field(min_length=1, description="bootstrap addresses, host:port with commas between")
     mongodb: SecretStr = Field(description="MongoDB URI of the replica set")
     key_store: Path = Field(description="directory of the file key store")
     dlr_api_port: int = Field(ge=0, le=65535, description="port of the internal HTTP API; 0 takes a free one")

@@ -17,7 +17,6 @@ from services.billing.settings import InvoicingSettings
 from services.billing.usage.daily import DailyUsages
 from services.billing.usage.store import UsageStore
 from shared.kafka.sending import Sender
-from shared.kafka.settings import KafkaSettings
 from shared.lifecycle import Component, Prepare
 from shared.service import Context
 from shared.settings import load
@@ -32,7 +31,7 @@ def build_invoicing(context: Context) -> Sequence[Component]:
     prices, seller = read_prices(settings.prices or PRICES), read_seller(settings.seller or SELLER)
     mongo = MongoStore(settings.mongodb.get_secret_value(), DATABASE)
     books, ledger = Books(mongo), UsageStore(mongo)
-    connection = KafkaSettings(bootstrap=settings.kafka, client_id=CLIENT)
+    connection = settings.cluster(CLIENT)
     sender = Sender(connection=connection, clock=context.clock, metrics=context.kafka_metrics)
     daily = DailyUsages(mongo, ledger, sender.send, context.clock)
     closer = Closer(books, ledger, sender.send, context.clock, prices, seller, tell_usage=daily.look)

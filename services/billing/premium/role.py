@@ -18,7 +18,6 @@ from services.billing.settings import PremiumSettings
 from shared.contracts import topics
 from shared.kafka.at_least_once import AtLeastOnceRunner
 from shared.kafka.sending import Sender
-from shared.kafka.settings import KafkaSettings
 from shared.lifecycle import Component, Prepare
 from shared.service import Context
 from shared.settings import load
@@ -31,7 +30,7 @@ def build_premium(context: Context) -> Sequence[Component]:
     """Components of the role, in the order of their start."""
     settings = load(PremiumSettings)
     terms = read_terms(settings.premium_terms or EXAMPLE)
-    connection = KafkaSettings(bootstrap=settings.kafka, client_id=GROUP)
+    connection = settings.cluster(GROUP)
     mongo = MongoStore(settings.mongodb.get_secret_value(), DATABASE)
     ledger = Ledger(mongo, terms)
     refunds = Refunds(mongo)

@@ -15,7 +15,6 @@ from services.billing.usage.usage import Usage
 from shared.contracts import topics
 from shared.kafka.at_least_once import AtLeastOnceRunner
 from shared.kafka.sending import Sender
-from shared.kafka.settings import KafkaSettings
 from shared.lifecycle import Component, Prepare
 from shared.service import Context
 from shared.settings import load
@@ -27,7 +26,7 @@ GROUP: Final = "billing.usage"
 def build_usage(context: Context) -> Sequence[Component]:
     """Components of the role, in the order of their start: what takes work in comes last, and stops first."""
     settings = load(UsageSettings)
-    connection = KafkaSettings(bootstrap=settings.kafka, client_id=GROUP)
+    connection = settings.cluster(GROUP)
     mongo = MongoStore(settings.mongodb.get_secret_value(), DATABASE)
     ledger = UsageStore(mongo)
     metrics = UsageMetrics(context.registry)

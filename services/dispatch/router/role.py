@@ -10,7 +10,6 @@ from services.dispatch.router.router import Router, read_accepted
 from services.dispatch.settings import RouterSettings
 from shared.contracts import topics
 from shared.contracts.words import Lane
-from shared.kafka.settings import KafkaSettings
 from shared.kafka.transactional import TransactionalRunner
 from shared.lifecycle import Component
 from shared.privacy.keys import FileKeyStore
@@ -35,7 +34,7 @@ def build_router(context: Context) -> Sequence[Component]:
     outputs = {topics.FACTS: settings.message_partitions}
     return [
         TransactionalRunner(
-            connection=KafkaSettings(bootstrap=settings.kafka, client_id=f"{GROUP}.{lane}"),
+            connection=settings.cluster(f"{GROUP}.{lane}"),
             group=f"{GROUP}.{lane}",
             topics=[topics.accepted(lane)],
             decode=read_accepted,

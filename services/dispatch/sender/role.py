@@ -26,7 +26,6 @@ from shared.contracts.words import Lane
 from shared.errors import BadSettings
 from shared.kafka.at_least_once import AtLeastOnceRunner
 from shared.kafka.sending import Sender
-from shared.kafka.settings import KafkaSettings
 from shared.kafka.whole import WholeTopics
 from shared.lifecycle import Component, Prepare
 from shared.privacy.keys import FileKeyStore
@@ -48,7 +47,7 @@ def build_sender(context: Context) -> Sequence[Component]:
     operators = config.load(settings.operators)
     store = MongoStore(settings.mongodb.get_secret_value(), "dispatch")
     sender = Sender(
-        connection=KafkaSettings(bootstrap=settings.kafka, client_id=GROUP),
+        connection=settings.cluster(GROUP),
         clock=context.clock,
         metrics=context.kafka_metrics,
     )
@@ -97,7 +96,7 @@ class _Build:
     def opt_outs(self) -> Component:
         """Reads who wants no more, before anything is submitted."""
         return WholeTopics(
-            connection=KafkaSettings(bootstrap=self._settings.kafka, client_id=f"{GROUP}.opt-outs"),
+            connection=self._settings.cluster(f"{GROUP}.opt-outs"),
             name="opt-outs before submit",
             topics=[topics.OPT_OUTS],
             decode=read_opt_out,
@@ -158,7 +157,7 @@ class _Build:
         for lane in Lane:
             group = f"{GROUP}.{operator}.{lane}"
             yield AtLeastOnceRunner(
-                connection=KafkaSettings(bootstrap=settings.kafka, client_id=group),
+                connection=settings.cluster(group),
                 group=group,
                 topics=[topics.dispatch(operator, lane)],
                 decode=read_order,

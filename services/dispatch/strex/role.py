@@ -25,7 +25,6 @@ from shared.errors import BadSettings
 from shared.http import HttpServer
 from shared.kafka.at_least_once import AtLeastOnceRunner
 from shared.kafka.sending import Sender
-from shared.kafka.settings import KafkaSettings
 from shared.lifecycle import Component, Prepare
 from shared.privacy.keys import FileKeyStore
 from shared.privacy.sealing import Sealer
@@ -47,7 +46,7 @@ def build_strex(context: Context) -> Sequence[Component]:
     clock = context.clock
     mongo = MongoStore(settings.mongodb.get_secret_value(), "dispatch")
     store = PremiumStore(mongo.database)
-    connection = KafkaSettings(bootstrap=settings.kafka, client_id=GROUP)
+    connection = settings.cluster(GROUP)
     sender = Sender(connection=connection, clock=clock, metrics=context.kafka_metrics)
     metrics = StrexMetrics(context.registry)
     client = StrexClient(

@@ -13,7 +13,6 @@ from services.dlr.webhooks.delivery.webhooks import hear
 from shared.contracts import topics
 from shared.kafka.at_least_once import AtLeastOnceRunner
 from shared.kafka.sending import Sender
-from shared.kafka.settings import KafkaSettings
 from shared.kafka.topics import partitions
 from shared.lifecycle import Component
 from shared.privacy.keys import FileKeyStore
@@ -27,7 +26,7 @@ GROUP: Final = "dlr.relay"
 def build_relay(context: Context) -> Sequence[Component]:
     """Components of the role, in the order of their start."""
     settings = load(RelaySettings)
-    connection = KafkaSettings(bootstrap=settings.kafka, client_id=GROUP)
+    connection = settings.cluster(GROUP)
     sender = Sender(connection=connection, clock=context.clock, metrics=context.kafka_metrics)
     relay = Relay(
         Pairs(partial(partitions, connection), context.clock),

@@ -21,7 +21,6 @@ from shared.contracts import topics
 from shared.contracts.words import LANE_OF, Category
 from shared.kafka.at_least_once import AtLeastOnceRunner
 from shared.kafka.sending import Sender
-from shared.kafka.settings import KafkaSettings
 from shared.kafka.whole import WholeTopics
 from shared.lifecycle import Component, Prepare
 from shared.privacy.keys import FileKeyStore
@@ -38,7 +37,7 @@ def build_inbound(context: Context) -> Sequence[Component]:
     """Components of the role, in the order of their start: nobody is answered before every account is known."""
     settings = load(InboundSettings)
     clock, partitions = context.clock, settings.message_partitions
-    connection = KafkaSettings(bootstrap=settings.kafka, client_id=GROUP)
+    connection = settings.cluster(GROUP)
     mongo = MongoStore(settings.mongodb.get_secret_value(), DATABASE)
     store = InboundStore(mongo)
     keys = FileKeyStore(settings.key_store)
@@ -102,7 +101,7 @@ def build_inbound_management(
     keys = FileKeyStore(settings.key_store)
     sealer = Sealer(keys, clock)
     sender = Sender(
-        connection=KafkaSettings(bootstrap=settings.kafka, client_id="dlr.api"),
+        connection=settings.cluster("dlr.api"),
         clock=clock,
         metrics=context.kafka_metrics,
     )

@@ -17,7 +17,6 @@ from shared.contracts import topics
 from shared.contracts.words import Lane
 from shared.kafka.at_least_once import AtLeastOnceRunner
 from shared.kafka.sending import Sender
-from shared.kafka.settings import KafkaSettings
 from shared.lifecycle import Component, Prepare
 from shared.privacy.keys import FileKeyStore
 from shared.privacy.pseudonyms import Pseudonyms
@@ -36,7 +35,7 @@ def build_status(context: Context) -> Sequence[Component]:
     """
     settings = load(StatusSettings)
     partitions = settings.message_partitions
-    connection = KafkaSettings(bootstrap=settings.kafka, client_id=GROUP)
+    connection = settings.cluster(GROUP)
     keys = FileKeyStore(settings.key_store)
     sealer = Sealer(keys, context.clock)
     mongo = MongoStore(settings.mongodb.get_secret_value(), DATABASE)

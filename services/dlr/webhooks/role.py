@@ -29,7 +29,6 @@ from services.dlr.webhooks.endpoints.store import EndpointStore
 from services.dlr.webhooks.endpoints.view import EndpointView
 from shared.contracts import topics
 from shared.kafka.at_least_once import AtLeastOnceRunner
-from shared.kafka.settings import KafkaSettings
 from shared.lifecycle import Component, Prepare
 from shared.privacy.keys import FileKeyStore
 from shared.privacy.sealing import Sealer
@@ -87,7 +86,7 @@ def build_webhooks(context: Context) -> Sequence[Component]:
         random=random,
     )
     runner = AtLeastOnceRunner(
-        connection=KafkaSettings(bootstrap=settings.kafka, client_id=GROUP),
+        connection=settings.cluster(GROUP),
         group=GROUP,
         topics=[topics.EVENTS, topics.INBOUND_EVENTS],
         decode=hear,

@@ -43,7 +43,6 @@ from shared.contracts.words import Lane
 from shared.http import HttpServer
 from shared.ids import TimeOrderedIds
 from shared.kafka.sending import Sender
-from shared.kafka.settings import KafkaSettings
 from shared.kafka.whole import WholeTopics
 from shared.lifecycle import Component, Prepare
 from shared.privacy.keys import FileKeyStore
@@ -64,7 +63,7 @@ def build_api(context: Context) -> Sequence[Component]:
     # A producer has one request in flight per broker, and fails as a whole: with one per lane, bulk delays nobody.
     senders = {
         lane: Sender(
-            connection=KafkaSettings(bootstrap=settings.kafka, client_id=f"ingest.api.{lane}"),
+            connection=settings.cluster(f"ingest.api.{lane}"),
             clock=context.clock,
             metrics=context.kafka_metrics,
         )
@@ -136,7 +135,7 @@ def build_api(context: Context) -> Sequence[Component]:
     owner = Owner(settings.dlr_api, secret, context.clock)
     opt_outs = OptOuts(Pseudonyms(FileKeyStore(settings.key_store)))
     refused = WholeTopics(
-        connection=KafkaSettings(bootstrap=settings.kafka, client_id="ingest.api.opt-outs"),
+        connection=settings.cluster("ingest.api.opt-outs"),
         name="opt-outs at the door",
         topics=[topics.OPT_OUTS],
         decode=read_opt_out,

@@ -29,7 +29,6 @@ from shared.contracts.topics import ACCOUNTS, requests
 from shared.contracts.words import Lane
 from shared.kafka.chosen import ChosenRunner
 from shared.kafka.sending import Sender
-from shared.kafka.settings import KafkaSettings
 from shared.kafka.topics import partitions
 from shared.kafka.whole import WholeTopics
 from shared.lifecycle import Component, Prepare
@@ -51,7 +50,7 @@ def build_clients(context: Context) -> Sequence[Component]:
     valkey = ValkeyStore(settings.valkey.get_secret_value(), needed=False)
 
     def sender(name: str) -> Sender:
-        connection = KafkaSettings(bootstrap=settings.kafka, client_id=f"{GROUP}.{name}")
+        connection = settings.cluster(f"{GROUP}.{name}")
         return Sender(connection=connection, clock=clock, metrics=context.kafka_metrics)
 
     senders = {lane: sender(lane) for lane in Lane}
@@ -59,11 +58,11 @@ def build_clients(context: Context) -> Sequence[Component]:
     sealer = Sealer(FileKeyStore(settings.key_store), clock)
     rows = ClaimStore(mongo.database)
     claims = Claims(rows, sealer, clock, IdempotencyMetrics(context.registry))
-    connection = KafkaSettings(bootstrap=settings.kafka, client_id=GROUP)
+    connection = settings.cluster(GROUP)
     metrics = ClientMetrics(context.registry)
     accounts = ToldAccounts()
     reader = WholeTopics(
-        connection=KafkaSettings(bootstrap=settings.kafka, client_id=f"{GROUP}.accounts"),
+        connection=settings.cluster(f"{GROUP}.accounts"),
         name=f"{GROUP}.accounts",
         topics=[ACCOUNTS],
         decode=read_account,

@@ -15,7 +15,6 @@ from shared.contracts import topics
 from shared.contracts.words import Lane
 from shared.kafka.at_least_once import AtLeastOnceRunner
 from shared.kafka.sending import Sender
-from shared.kafka.settings import KafkaSettings
 from shared.lifecycle import Component, Prepare
 from shared.service import Context
 from shared.settings import load
@@ -27,7 +26,7 @@ GROUP: Final = "ingest.desk"
 def build_desk(context: Context) -> Sequence[Component]:
     """Components of the role, in the order of their start."""
     settings = load(DeskSettings)
-    connection = KafkaSettings(bootstrap=settings.kafka, client_id=GROUP)
+    connection = settings.cluster(GROUP)
     mongo = MongoStore(settings.mongodb.get_secret_value(), DATABASE)
     store = DeskStore(mongo, claim=settings.desk_claim)
     sender = Sender(connection=connection, clock=context.clock, metrics=context.kafka_metrics)

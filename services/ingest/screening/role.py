@@ -21,7 +21,6 @@ from services.ingest.settings import ScreeningSettings
 from shared.contracts import topics
 from shared.contracts.words import Lane
 from shared.kafka.sending import Sender
-from shared.kafka.settings import KafkaSettings
 from shared.kafka.topics import partitions as partitions_of
 from shared.kafka.transactional import TransactionalRunner
 from shared.kafka.whole import WholeTopics
@@ -45,7 +44,7 @@ def build_screening(context: Context) -> Sequence[Component]:
     valkey = ValkeyStore(settings.valkey.get_secret_value())
     keys = FileKeyStore(settings.key_store)
     sealer, pseudonyms = Sealer(keys, clock), Pseudonyms(keys)
-    connection = KafkaSettings(bootstrap=settings.kafka, client_id=GROUP)
+    connection = settings.cluster(GROUP)
     sender = Sender(connection=connection, clock=clock, metrics=context.kafka_metrics)
     tallies = Tallies()
     relay = CountsRelay(tallies, sender.send, partial(partitions_of, connection), clock)
@@ -66,7 +65,7 @@ def build_screening(context: Context) -> Sequence[Component]:
     written = (topics.FACTS, topics.HOLDS, topics.SCHEDULED)
     runners = [
         TransactionalRunner(
-            connection=KafkaSettings(bootstrap=settings.kafka, client_id=f"{GROUP}.{lane}"),
+            connection=settings.cluster(f"{GROUP}.{lane}"),
             group=f"{GROUP}.{lane}",
             topics=[topics.requests(lane)],
             decode=read_request,

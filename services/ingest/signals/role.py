@@ -17,7 +17,6 @@ from shared.contracts.abuse import TrafficCounted
 from shared.contracts.codec import only
 from shared.kafka.at_least_once import AtLeastOnceRunner
 from shared.kafka.sending import Sender
-from shared.kafka.settings import KafkaSettings
 from shared.lifecycle import Component, Prepare
 from shared.service import Context
 from shared.settings import load
@@ -29,7 +28,7 @@ GROUP: Final = "ingest.signals"
 def build_signals(context: Context) -> Sequence[Component]:
     """Components of the role, in the order of their start."""
     settings = load(SignalsSettings)
-    connection = KafkaSettings(bootstrap=settings.kafka, client_id=GROUP)
+    connection = settings.cluster(GROUP)
     mongo = MongoStore(settings.mongodb.get_secret_value(), DATABASE)
     store = WindowStore(mongo)
     sender = Sender(connection=connection, clock=context.clock, metrics=context.kafka_metrics)

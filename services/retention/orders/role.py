@@ -12,7 +12,6 @@ from services.retention.settings import OrdersSettings
 from services.retention.store import RetentionStore
 from shared.contracts import topics
 from shared.kafka.sending import Sender
-from shared.kafka.settings import KafkaSettings
 from shared.kafka.whole import WholeTopics
 from shared.lifecycle import Component, Prepare
 from shared.service import Context
@@ -25,7 +24,7 @@ _CLIENT: Final = "retention.orders"
 def build_orders(context: Context) -> Sequence[Component]:
     """Components of the role, in the order of their start: no night is ordered before every account is known."""
     settings = load(OrdersSettings)
-    connection = KafkaSettings(bootstrap=settings.kafka, client_id=_CLIENT)
+    connection = settings.cluster(_CLIENT)
     mongo = MongoStore(settings.mongodb.get_secret_value(), DATABASE)
     store = RetentionStore(mongo)
     accounts = Accounts()

@@ -14,7 +14,6 @@ from services.retention.settings import ProofSettings
 from services.retention.store import RetentionStore
 from shared.contracts import topics
 from shared.kafka.at_least_once import AtLeastOnceRunner
-from shared.kafka.settings import KafkaSettings
 from shared.lifecycle import Component, Prepare
 from shared.service import Context
 from shared.settings import load
@@ -36,7 +35,7 @@ def build_proof(context: Context) -> Sequence[Component]:
         overdue=timedelta(hours=settings.retention_overdue_hours),
     )
     runner = AtLeastOnceRunner(
-        connection=KafkaSettings(bootstrap=settings.kafka, client_id=GROUP),
+        connection=settings.cluster(GROUP),
         group=GROUP,
         topics=[topics.PRIVACY_RECEIPTS],
         decode=read_answer,

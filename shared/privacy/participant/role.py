@@ -9,7 +9,6 @@ from pydantic import Field, SecretStr
 from shared.contracts import topics
 from shared.kafka.at_least_once import AtLeastOnceRunner
 from shared.kafka.sending import Sender
-from shared.kafka.settings import KafkaSettings
 from shared.lifecycle import Component, Prepare
 from shared.privacy.participant.participant import Participant, read_order
 from shared.privacy.participant.store import Store
@@ -35,7 +34,7 @@ def build_participant(
 ) -> Sequence[Component]:
     """Components of the role, in the order of their start. The database is called as the service."""
     group = f"{service}.privacy"
-    connection = KafkaSettings(bootstrap=settings.kafka, client_id=group)
+    connection = settings.cluster(group)
     mongo = MongoStore(settings.mongodb.get_secret_value(), service)
     work = WorkStore(mongo)
     sender = Sender(connection=connection, clock=context.clock, metrics=context.kafka_metrics)

@@ -1,7 +1,7 @@
 """Each service runs from what its image holds: `shared/`, itself, and the packages of its lock.
 
 Nothing here can build an image, so its contents are laid out as the Dockerfile says, and every role is started as its
-manifest says, but for addresses and ports.
+manifest says, but for addresses and ports: logged in as its own user, who may do what Strimzi would let it.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+import warnings
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,14 +26,29 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from deploy.k8s.roles import BASE, COMMON, Role, folders
+from deploy.k8s.strimzi.resources import Manifest, users
 from deploy.local.bootstrap import read_pip_options, uv_may
+from deploy.local.kafka import Kafka
 from deploy.local.ports import free_port
 from deploy.local.settings import ROOT
+from services.ingest.clients.access import BrokerAccess
 from shared.contracts.topics import LOCAL, specs
 from shared.kafka.settings import KafkaSettings
-from tests.catalogue import fresh
+from shared.kafka.topics import create
 from tests.conftest import Stack
 from tests.support import wait_until
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore", DeprecationWarning)
+    from kafka.admin import (  # type: ignore[import-untyped]
+        ACL,
+        ACLOperation,
+        ACLPermissionType,
+        ACLResourcePatternType,
+        KafkaAdminClient,
+        ResourcePattern,
+        ResourceType,
+    )
 
 DOCKERFILE = ROOT / "deploy/image/Dockerfile"
 COMPONENTS = BASE.parent / "components"
@@ -40,6 +56,13 @@ OVERLAY = BASE.parent / "overlays/production-example/services"
 MOUNTS = ("/var/lib/budstikke", "/etc/budstikke", "/run/secrets")
 SERVICES = sorted({role.service for role in folders()})
 pytestmark = pytest.mark.timeout(600)  # the first time, packages are fetched
+PASSWORD = "a-password-of-a-test"
+KINDS = {
+    "topic": ResourceType.TOPIC,
+    "group": ResourceType.GROUP,
+    "transactionalId": ResourceType.TRANSACTIONAL_ID,
+}
+PATTERNS = {"literal": ACLResourcePatternType.LITERAL, "prefix": ACLResourcePatternType.PREFIXED}
 READY, ENDED = 60.0, 30.0  # seconds; a quiet machine takes 3 and 1
 
 
@@ -112,6 +135,8 @@ def environment(role: Role, stack: Stack, mounts: Path) -> dict[str, str]:
     """What a role is told, with this machine's addresses, and folders for those mounted."""
     variables = {name: f"{mounts}{value}" if value.startswith(MOUNTS) else value for name, value in told(role).items()}
     variables |= {name: "0" for name in variables if name.endswith("_PORT")}
+    if "BUDSTIKKE_KAFKA_USER" in variables:  # named after its Deployment by a replacement of kustomize
+        variables |= {"BUDSTIKKE_KAFKA_USER": "-".join(role), "BUDSTIKKE_KAFKA_CA": ""}
     return variables | {
         "PATH": "/usr/bin:/bin",
         "BUDSTIKKE_HOST": "127.0.0.1",
@@ -138,6 +163,7 @@ def mounts(tmp_path: Path) -> Path:
         "operators/fjord": "fjord",
         "operators/tinde": "tinde",
         "strex/key.pem": key.decode(),
+        "kafka/password": PASSWORD,
     }
     for name, text in secrets.items():
         path = folder / "run/secrets" / name
@@ -178,17 +204,60 @@ def said(log: Path) -> str:
 
 
 @pytest.fixture(scope="module")
-def topics(kafka: str) -> None:
-    """The catalogue of the overlay's operators."""
-    operators = tuple(yaml.safe_load((OVERLAY / "operators.yaml").read_text())["operators"])
-    asyncio.run(fresh(KafkaSettings(bootstrap=kafka), specs(operators, LOCAL)))
+def broker(jars: tuple[Path, ...], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kafka]:
+    """The overlay's topics and users, on a broker at whose second listener everybody is held to a list."""
+    folder = tmp_path_factory.mktemp("secured")
+    ports = [free_port() for _ in range(3)]
+    server = Kafka(
+        data=folder / "data",
+        log=folder / "kafka.log",
+        port=ports[0],
+        controller_port=ports[1],
+        clients_port=ports[2],
+        jars=jars,
+    )
+    try:
+        server.start()
+        server.wait_ready()
+        operators = tuple(yaml.safe_load((OVERLAY / "operators.yaml").read_text())["operators"])
+        asyncio.run(create(KafkaSettings(bootstrap=server.bootstrap), specs(operators, LOCAL)))
+        let_in(server.bootstrap, list(users(operators)))
+        yield server
+    finally:
+        server.kill()
 
 
-@pytest.mark.usefixtures("topics")
+def let_in(bootstrap: str, manifests: Sequence[Manifest]) -> None:
+    """What Strimzi's User Operator does with KafkaUsers: a password, and the access list as it stands there."""
+    acls = [
+        ACL(
+            f"User:{user['metadata']['name']}",
+            "*",
+            ACLOperation[operation.upper()],
+            ACLPermissionType.ALLOW,
+            ResourcePattern(
+                KINDS[entry["resource"]["type"]], entry["resource"]["name"], PATTERNS[entry["resource"]["patternType"]]
+            ),
+        )
+        for user in manifests
+        for entry in user["spec"]["authorization"]["acls"]
+        for operation in entry["operations"]
+    ]
+    admin = KafkaAdminClient(bootstrap_servers=bootstrap)
+    try:
+        assert not admin.create_acls(acls)["failed"]
+    finally:
+        admin.close()
+    with BrokerAccess(bootstrap) as access:
+        for user in manifests:
+            access.set_password(user["metadata"]["name"], PASSWORD)
+
+
 @pytest.mark.parametrize("service", SERVICES)
 async def test_a_service_runs_from_its_image_in_each_role_of_its_manifests(
-    service: str, python: Path, stack: Stack, mounts: Path, tmp_path: Path
+    service: str, python: Path, broker: Kafka, mongodb: str, valkey: str, mounts: Path, tmp_path: Path
 ) -> None:
+    stack = Stack(broker.clients_bootstrap, mongodb, valkey)
     lay_out(service, tmp_path / "app")
     async with asyncio.TaskGroup() as group:
         for role in (role for role in folders() if role.service == service):

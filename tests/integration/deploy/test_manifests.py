@@ -66,7 +66,9 @@ def test_the_dockerfile_is_clean_and_its_planted_faults_are_found(tools: Tools) 
 def test_the_page_names_every_secret_that_pods_take(documents: list[Manifest]) -> None:
     rows = re.findall(r"^\| `([\w-]+)` \| `([^|]+)` \|", README, re.MULTILINE)
     told = {(name, key) for name, keys in rows for key in keys.strip("`").split("`, `")}
-    used = secrets_used(manifests(documents))
+    world = manifests(documents)
+    strimzis = world.names("KafkaUser") | {"budstikke-cluster-ca-cert"}
+    used = {pair for pair in secrets_used(world) if pair[0] not in strimzis}
     assert {name for name, _ in used} == {name for name, _ in told}
     assert {pair for pair in used if pair[1]} <= told
 
@@ -84,3 +86,10 @@ def test_one_service_alone_is_applied_as_the_page_says(tools: Tools, tmp_path: P
     assert list(map(str, against_schemas(tools, made, VERSIONS[:1]))) == []
     named = manifests(made).names("Deployment")
     assert named == {f"dispatch-{role.name}" for role in folders() if role.service == "dispatch"}
+
+
+def test_every_role_on_kafka_logs_in_as_a_user_that_there_is(documents: list[Manifest]) -> None:
+    world = manifests(documents)
+    logins = {one.where: one.environment().get("BUDSTIKKE_KAFKA_USER") for one in world.deployed}
+    assert {where: user for where, user in logins.items() if user and where != f"Deployment {user}"} == {}
+    assert set(filter(None, logins.values())) <= world.names("KafkaUser")

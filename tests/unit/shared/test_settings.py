@@ -7,6 +7,7 @@ import pytest
 from pydantic import ValidationError
 
 from shared.errors import BadSettings
+from shared.kafka.settings import Credentials
 from shared.settings import KafkaRoleSettings, RoleSettings, StoreRoleSettings, load, read_secret
 
 SECRET = "mongodb://user:hunter2@127.0.0.1:27017"
@@ -122,3 +123,29 @@ def test_a_secret_that_is_short_is_refused_without_being_shown(tmp_path: Path, c
 def test_a_secret_that_cannot_be_read_names_its_variable(tmp_path: Path) -> None:
     with pytest.raises(BadSettings, match=r"BUDSTIKKE_INTERNAL_SECRET: cannot be read \(No such file or directory\)$"):
         read_secret(tmp_path / "absent")
+
+
+def test_a_role_logs_in_to_kafka_as_the_user_it_is_given(tmp_path: Path) -> None:
+    password = tmp_path / "password"
+    password.write_text("hunter2hunter2\n")
+    told = {"BUDSTIKKE_KAFKA": "b:1", "BUDSTIKKE_HEALTH_PORT": "0"}
+    assert load(KafkaRoleSettings, told).cluster("c").credentials is None
+    user = {"BUDSTIKKE_KAFKA_USER": "dlr-status", "BUDSTIKKE_KAFKA_PASSWORD": str(password)}
+    cluster = load(KafkaRoleSettings, told | user).cluster("c")
+    assert (cluster.client_id, cluster.tls) == ("c", None)
+    assert cluster.credentials == Credentials("dlr-status", "hunter2hunter2")
+
+
+@pytest.mark.parametrize(
+    ("changes", "named"),
+    [
+        ({"BUDSTIKKE_KAFKA_USER": "dlr-status"}, "BUDSTIKKE_KAFKA_PASSWORD"),
+        ({"BUDSTIKKE_KAFKA_PASSWORD": "/nowhere"}, "BUDSTIKKE_KAFKA_USER"),
+        ({"BUDSTIKKE_KAFKA_USER": "u", "BUDSTIKKE_KAFKA_PASSWORD": "/nowhere"}, "BUDSTIKKE_KAFKA_PASSWORD"),
+        ({"BUDSTIKKE_KAFKA_CA": "/nowhere"}, "BUDSTIKKE_KAFKA_CA"),
+    ],
+)
+def test_a_login_to_kafka_that_cannot_be_used_names_its_variable(changes: dict[str, str], named: str) -> None:
+    settings = load(KafkaRoleSettings, {"BUDSTIKKE_KAFKA": "b:1", "BUDSTIKKE_HEALTH_PORT": "0"} | changes)
+    with pytest.raises(BadSettings, match=named):
+        settings.cluster("c")
