@@ -38,7 +38,7 @@ def stores(clock: Clock) -> Callable[[Database], Sequence[Store]]:
             Matching(
                 database,
                 "usage",
-                person=of_person,
+                person=lambda order: {**of_person(order), "day": {"$lte": day_of(order.ordered_at)}},
                 strip=lambda _: _FREED,
                 aged=_used_before,
                 strip_aged=lambda _: _FREED,

@@ -17,6 +17,7 @@ from shared.stores.mongodb import Database
 
 _ACCOUNT: Final = "event.account_id"
 _PSEUDONYM: Final = "event.pseudonym"
+_AT: Final = "event.ordered_at"
 _FREED: Final = {"$unset": {_PSEUDONYM: "", "event.reference": ""}, "$inc": {"version": 1}}
 _SETTLED: Final = {"step": Step.CLOSED.value}
 
@@ -29,15 +30,15 @@ def stores(clock: Clock) -> Callable[[Database], Sequence[Store]]:  # noqa: ARG0
             Matching(
                 database,
                 "premium",
-                person=lambda order: {**of_person(order, _ACCOUNT, _PSEUDONYM), **_SETTLED},
+                person=lambda order: {**of_person(order, _ACCOUNT, _PSEUDONYM, at=_AT), **_SETTLED},
                 strip=lambda _: _FREED,
                 aged=lambda order: {
-                    **older(order, "event.ordered_at", _ACCOUNT, _PSEUDONYM),
+                    **older(order, _AT, _ACCOUNT, _PSEUDONYM),
                     **_SETTLED,
                     "$and": [{_PSEUDONYM: {"$exists": True}}],
                 },
                 strip_aged=lambda _: _FREED,
-                stays=lambda order: of_person(order, _ACCOUNT, _PSEUDONYM),
+                stays=lambda order: of_person(order, _ACCOUNT, _PSEUDONYM, at=_AT),
             ),
         )
 

@@ -8,6 +8,7 @@ be searched for a person, and go after 73 hours by themselves. Counters in Valke
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from datetime import timedelta
 from typing import Final
 
 from pymongo.asynchronous.client_session import AsyncClientSession
@@ -19,6 +20,7 @@ from shared.privacy.participant import Batch, Matching, Store
 from shared.privacy.participant.selecting import of_person, older
 from shared.stores.mongodb import Database, Document
 
+_ON_ITS_WAY: Final = timedelta(minutes=5)
 _OPEN: Final = {"state": {"$in": [Waiting.WAITING.value, Waiting.CLAIMED.value]}}
 _DONE: Final = {"state": {"$in": [Waiting.RELEASED.value, Waiting.REJECTED.value, Waiting.EXPIRED.value]}}
 
@@ -28,7 +30,7 @@ def stores(clock: Clock) -> Callable[[Database], Sequence[Store]]:
 
     def still_valid(order: PrivacyOrdered) -> Document:
         later = {"$or": [{"expires_at": {"$gt": clock.now()}}, {"due_at": {"$ne": None}}]}
-        return {**of_person(order), "state": Waiting.WAITING.value, **later}
+        return {**_of_person(order), "state": Waiting.WAITING.value, **later}
 
     def all_of(database: Database) -> Sequence[Store]:
         return (
@@ -43,12 +45,17 @@ def stores(clock: Clock) -> Callable[[Database], Sequence[Store]]:
             Matching(
                 database,
                 "held",
-                person=lambda order: {**of_person(order), **_DONE},
+                person=lambda order: {**_of_person(order), **_DONE},
                 aged=lambda order: {**older(order, "since"), **_DONE},
             ),
         )
 
     return all_of
+
+
+def _of_person(order: PrivacyOrdered) -> Document:
+    """A row has the time at which the message came to the desk, a while after it was asked for."""
+    return {**of_person(order), "since": {"$lte": order.ordered_at + _ON_ITS_WAY}}
 
 
 class Gone:
@@ -62,5 +69,5 @@ class Gone:
         """As the protocol has it; deletes nothing."""
         if order.kind is not OrderKind.ERASE:
             return Batch(0)
-        left = await self._rows.count_documents({**of_person(order), **_OPEN}, session=session, limit=limit)
+        left = await self._rows.count_documents({**_of_person(order), **_OPEN}, session=session, limit=limit)
         return Batch(0, held=left, more=left > 0)

@@ -18,9 +18,14 @@ def nobody_held(order: PrivacyOrdered) -> dict[str, Any]:
     return {"$nin": list(order.held)}
 
 
-def of_person(order: PrivacyOrdered, account: str = "account_id", pseudonym: str = "pseudonym") -> Document:
-    """Rows of an account about the person of an erasure."""
-    return {account: order.account_id, pseudonym: those(order)}
+def of_person(
+    order: PrivacyOrdered, account: str = "account_id", pseudonym: str = "pseudonym", *, at: str = ""
+) -> Document:
+    """Rows of an account about the person of an erasure. With `at`, the field of their time, only those from before
+    the order: what comes of the person afterwards is new, and no business of it.
+    """
+    before = {at: {"$lte": order.ordered_at}} if at else {}
+    return {account: order.account_id, pseudonym: those(order), **before}
 
 
 def older(order: PrivacyOrdered, at: str, account: str = "account_id", pseudonym: str = "pseudonym") -> Document:

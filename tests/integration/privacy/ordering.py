@@ -16,7 +16,7 @@ from shared.privacy.participant.work import WorkStore
 from shared.stores.mongodb import Database, MongoStore
 
 ACCOUNT = AccountId("acme")
-NOW = datetime(2026, 11, 23, 8, 0, tzinfo=UTC)
+NOW = datetime(2026, 11, 23, 8, 1, tzinfo=UTC)
 ANNA = "2026:" + "a" * 32
 BJORN = "2026:" + "b" * 32
 

@@ -91,7 +91,12 @@ async def test_parked_webhooks_go_with_their_messages_and_incoming_ones_with_the
         [
             {"_id": "c", "account_id": ACCOUNT, "pseudonym": ANNA, "received_at": NOW},
             {"_id": "d", "account_id": None, "pseudonym": BJORN, "received_at": NOW - 400 * DAY},
-            {"_id": "e", "account_id": "other", "opt_outs": [{"pseudonym": ANNA}, {"pseudonym": BJORN}]},
+            {
+                "_id": "e",
+                "account_id": "other",
+                "received_at": NOW,
+                "opt_outs": [{"pseudonym": ANNA}, {"pseudonym": BJORN}],
+            },
         ]
     )
     await database.webhook_deliveries.insert_many([{"message_id": name} for name in "abc"])
@@ -105,12 +110,21 @@ async def test_parked_webhooks_go_with_their_messages_and_incoming_ones_with_the
 
 
 async def test_an_opt_out_survives_as_a_pseudonym_without_its_number(mongo: MongoStore, dlr: Service) -> None:
-    await mongo.database.opt_outs.insert_one({"account_id": ACCOUNT, "pseudonym": ANNA, "number": b"sealed"})
+    await mongo.database.opt_outs.insert_one({"account_id": ACCOUNT, "pseudonym": ANNA, "at": NOW, "number": b"sealed"})
     await dlr.obey(erase(ANNA))
     assert dlr.counted()["opt_outs"] == (1, 1)
     row = await mongo.database.opt_outs.find_one()
     assert row is not None
     assert (row["pseudonym"], bytes(row["number"])) == (ANNA, TAKEN_OUT)
+
+
+async def test_what_somebody_is_sent_after_the_erasure_stays(mongo: MongoStore, dlr: Service) -> None:
+    await dlr.obey(erase(ANNA))
+    again = {"account_id": ACCOUNT, "request": {"pseudonym": ANNA, "requested_at": NOW + timedelta(hours=1)}}
+    await mongo.database.messages.insert_one(again)
+    await dlr.later(AGAIN)
+    await dlr.later(LATE)
+    assert await mongo.database.messages.count_documents({"request.pseudonym": ANNA}) == 1
 
 
 async def test_a_purge_deletes_old_messages_and_stubs_but_of_nobody_under_a_hold(
