@@ -77,7 +77,7 @@ class Closing:
         """Close a month and state it; one that is closed is shown as it is. `actor` is the id of the key that asks.
 
         Raises `Refused`: `month_not_over`; `earlier_month_open` when something is booked in a month before that is
-        not closed.
+        not closed, or the month that was shut last is not stated: a payout carries on from the one before.
         """
         done = await self.settlement(month)
         if done is not None:
@@ -168,6 +168,9 @@ class Closing:
             earlier = {"month": {"$gt": closed, "$lt": month}, "kind": {"$in": [EntryKind.CHARGE, EntryKind.REVERSAL]}}
             if await self._mongo.database[ENTRIES].find_one(earlier, session=session) is not None:
                 raise Refused("earlier_month_open", "an earlier month has entries and is not closed")
+            stated = await self._mongo.database[SETTLEMENTS].find_one({"_id": closed}, session=session)
+            if closed and stated is None:
+                raise Refused("earlier_month_open", f"the close of {closed} came to no end; ask for it again")
             await self._mongo.database[STATE].update_one({"_id": "books"}, {"$set": {"closed": month}}, session=session)
 
         await in_transaction(self._mongo, act)

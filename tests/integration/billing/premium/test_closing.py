@@ -71,6 +71,8 @@ async def test_a_death_between_shutting_and_stating_is_made_good_by_asking_again
         with pytest.raises(TryLater):
             await books.closing.close(OCTOBER, KARI)
     assert await books.closing.settlement(OCTOBER) is None
+    books.clock.advance(timedelta(days=31).total_seconds())
+    assert await refusal(books.closing.close(NOVEMBER, KARI)) == "earlier_month_open"
     await books.hear(changed(number=2))
     await books.closing.close(OCTOBER, KARI)
     (statement,) = await books.closing.statements(OCTOBER)
