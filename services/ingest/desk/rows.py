@@ -54,7 +54,7 @@ class Waiting(StrEnum):
 
 
 class Held(msgspec.Struct, frozen=True):
-    """A message that waits. `why` is its hold, or the time it waits for: message and reason are its name.
+    """A message that waits. `why` is its hold, or the time it waits for and since when: message and `why` are its name.
 
     `request` is the `SendRequested` as it came, number and text sealed.
     """

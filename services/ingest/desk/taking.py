@@ -72,11 +72,14 @@ def _held(event: MessageHeld) -> Held:
 
 
 def _delayed(event: MessageDelayed) -> Held:
+    """Named by both times. Screening may delay a message to the same time once more, when its clock is behind ours and
+    it asks too early: that is another wait, which has to end as well.
+    """
     request = event.request
     return Held(
         message_id=request.message_id,
         account_id=request.account_id,
-        why=f"due:{event.due_at.isoformat()}",
+        why=f"due:{event.due_at.isoformat()}:{event.delayed_at.isoformat()}",
         hold_id=None,
         lane=request.lane,
         pseudonym=event.pseudonym,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import msgspec
 import pytest
 
 from services.ingest.desk.rows import HoldState, Waiting
@@ -129,9 +130,25 @@ async def test_a_delayed_message_is_asked_again_when_its_time_has_come(desk: Des
 
     assert await desk.releasing().work() == 1
 
-    message_id, due = delayed.request.message_id, delayed.due_at.isoformat()
+    message_id, why = delayed.request.message_id, f"{delayed.due_at.isoformat()}:{delayed.delayed_at.isoformat()}"
     assert desk.requests() == [delayed.request]
-    assert desk.ids() == [f"{message_id}:desk:released:due:{due}", f"{message_id}:released:due:{due}"]
+    assert desk.ids() == [f"{message_id}:desk:released:due:{why}", f"{message_id}:released:due:{why}"]
+
+
+async def test_what_screening_delays_to_the_same_time_again_is_let_go_again(desk: Desk) -> None:
+    delayed = desk.delayed()
+    await desk.took(delayed)
+    desk.clock.advance(3600)
+    await desk.releasing().work()
+    (first,) = [one for one in desk.ids() if ":desk:" not in one]
+    desk.events()
+
+    behind = delayed.due_at - timedelta(milliseconds=5)
+    await desk.took(msgspec.structs.replace(delayed, delayed_at=behind))
+
+    assert await desk.releasing().work() == 1
+    assert desk.requests() == [delayed.request]
+    assert first not in desk.ids()
 
 
 async def test_what_comes_twice_is_kept_once_and_not_again_after_it_was_let_go(desk: Desk) -> None:
