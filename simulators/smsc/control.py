@@ -3,7 +3,7 @@
 GET    /ready                        200 once it listens
 GET    /control                      name, ports, settings, counters
 PUT    /control                      change some settings (see `Behaviour`); 422 names the field
-GET    /messages?after=N&limit=M     what was taken, numbered
+GET    /messages?after=N&limit=M     what was taken, numbered; without `after` the newest
 DELETE /messages                     forget it
 POST   /incoming                     deliver a message from a handset
 """
@@ -91,8 +91,9 @@ def control(smsc: Smsc) -> Starlette:
         return await show(request)
 
     async def messages(request: Request) -> Response:
-        after, limit = _number(request, "after", 0), _number(request, "limit", 1_000)
-        taken = smsc.taken.after(after, min(limit, _MOST))
+        limit = min(_number(request, "limit", 1_000), _MOST)
+        after = _number(request, "after", 0)
+        taken = smsc.taken.after(after, limit) if "after" in request.query_params else smsc.taken.newest(limit)
         return _json({"messages": [_view(each, smsc) for each in taken], "next": taken[-1].number if taken else after})
 
     async def forget(_: Request) -> Response:

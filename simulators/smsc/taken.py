@@ -53,6 +53,10 @@ class Taken:
         skip = max(0, number + 1 - self._messages[0].number)
         return tuple(islice(self._messages, skip, skip + limit))
 
+    def newest(self, limit: int) -> Sequence[TakenMessage]:
+        """The last `limit` kept messages, in order."""
+        return tuple(islice(self._messages, max(0, len(self._messages) - limit), None))
+
     def forget(self) -> None:
         """Drop messages and traces and count duplicates anew; numbers go on."""
         self._messages.clear()

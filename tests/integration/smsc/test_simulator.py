@@ -195,7 +195,10 @@ async def test_messages_are_shown_numbered_from_a_number_on(esme: Esme, http: ht
     shown = page["messages"][0]
     assert (shown["source"], shown["destination"], shown["data_coding"]) == ("2077", "4799999993", 8)
     assert (shown["udh"], shown["short_message"], shown["duplicate"]) == (udh.hex(), "00e5", False)
-    assert len((await http.get("/messages")).json()["messages"]) == 5, "five bodies are kept"
+    kept = [message["number"] for message in (await http.get("/messages")).json()["messages"]]
+    assert len(kept) == 5, "five bodies are kept"
+    newest = (await http.get("/messages", params={"limit": 2})).json()["messages"]
+    assert [message["number"] for message in newest] == kept[-2:]
 
     assert (await http.delete("/messages")).status_code == 204
     assert (await http.get("/messages")).json() == {"messages": [], "next": 0}
