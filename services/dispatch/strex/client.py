@@ -27,6 +27,8 @@ _KEEP: Final = 4.0
 """Seconds for which an idle connection is used again: less than any server keeps it."""
 _NOT_TAKEN: Final = frozenset({401, 403, 429})
 """Answers that say nothing of the order itself: our key, their patience."""
+_TIMED_OUT: Final = 408
+"""Of whoever stands before Strex: the order may have gone on."""
 _NOT_FOUND: Final = 404
 _decode_seen: Final = msgspec.json.Decoder(Seen)
 _decode_key: Final = msgspec.json.Decoder(SeenKey)
@@ -103,7 +105,9 @@ class StrexClient:
             return Taken()
         if response.status_code in _NOT_TAKEN:
             return NotSent(f"strex_answered_{response.status_code}")
-        return Declined(response.status_code) if response.is_client_error else NoAnswer()
+        if response.is_client_error and response.status_code != _TIMED_OUT:
+            return Declined(response.status_code)
+        return NoAnswer()
 
     async def look(self, path: str) -> Sight:
         """See what Strex has."""

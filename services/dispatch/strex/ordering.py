@@ -19,7 +19,7 @@ from typing import Final
 import msgspec
 
 from services.dispatch.strex import row as moves
-from services.dispatch.strex.bodies import Opened, place_of, request_of
+from services.dispatch.strex.bodies import Opened, Request, place_of, request_of
 from services.dispatch.strex.client import Answer, Declined, Missing, NoAnswer, NotSent, StrexClient, Taken
 from services.dispatch.strex.meaning import meaning
 from services.dispatch.strex.metrics import StrexMetrics
@@ -124,8 +124,15 @@ class Ordering:
         if row is None:
             self._metrics.orders.labels(order.kind, "repeated").inc()
             return
-        answer = await self._client.ask(request_of(order, opened, self._report_url))
-        await self._settle(row, answer)
+        await self._settle(row, await self._ask(row, request_of(order, opened, self._report_url)))
+
+    async def _ask(self, row: Row, request: Request) -> Answer:
+        """What comes of the call. It is not begun when the row has stood for half of the time after which it is given
+        up: a process that slept, or a store that was away, must not charge what is told as not taken.
+        """
+        if row.asked_at is None or self._clock.now() > row.asked_at + self._patience.gone / 2:
+            return NotSent("asked_too_late")
+        return await self._client.ask(request)
 
     async def _refusal(self, order: PremiumOrdered) -> Refusal | None:
         """Why Strex is not asked."""
@@ -181,7 +188,9 @@ class Ordering:
         return row if claimed else None
 
     async def _settle(self, row: Row, answer: Answer) -> None:
-        """What came of asking, in the row. A row that has moved meanwhile, because of a callback, is the watcher's."""
+        """What came of asking, in the row. A row that has moved meanwhile, because of a callback, is the watcher's: he
+        looks at it again, even if he had given it up.
+        """
         kind = row.event.kind
         match answer:
             case Taken():
@@ -193,7 +202,9 @@ class Ordering:
             case NotSent():
                 outcome, after = "withheld", moves.withheld(row)
         self._metrics.orders.labels(kind, outcome).inc()
-        if await self._store.move(row, after) and after.event.sequence:
+        if not await self._store.move(row, after):
+            await self._store.hurry(row.id, self._now())
+        elif after.event.sequence:
             await self._teller.tell([after])
         if isinstance(answer, NotSent):
             raise TryLater(answer.code, "Strex took nothing; the order waits")

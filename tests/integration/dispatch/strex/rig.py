@@ -104,7 +104,7 @@ class Life:
         *,
         broker: Broker | None = None,
         seconds: float = 2.0,
-        gone: float = 0.5,
+        gone: float = 1.0,
         patience: float = 0.1,
         kill_at: str | None = None,
         agreements: Agreements | None = None,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import timedelta
 from typing import Any
 
 import httpx
@@ -10,7 +11,10 @@ import msgspec
 import pytest
 from starlette.responses import PlainTextResponse
 
-from shared.clock import SystemClock
+from services.dispatch.strex.bodies import Request
+from services.dispatch.strex.client import Answer, NoAnswer
+from services.dispatch.strex.row import NOT_TAKEN, Row, refused, row_id
+from shared.clock import ManualClock, SystemClock
 from shared.contracts.premium import Billed
 from shared.errors import TryLater
 from shared.http import HttpServer
@@ -130,6 +134,58 @@ async def test_what_was_given_up_and_is_charged_after_all_is_corrected(
     body = msgspec.json.encode(transaction(order.transaction_id, recipient=NUMBER, price=42))
     simulator.strex.charge(wire.read(body, wire.StrexTransaction), body)
     assert (await life.until(order.transaction_id, "ok")).billed is Billed.TRUE
+
+
+async def test_a_process_that_slept_on_its_row_writes_it_anew_before_it_calls(
+    life: Life, simulator: Simulator, orders: Orders, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order, insert = received(orders.charge()), life.store.insert
+    awake = life.ordering._clock
+    asleep = ManualClock(awake.now() + timedelta(seconds=0.6))
+
+    async def sleepy(row: Row) -> bool:
+        inserted = await insert(row)
+        monkeypatch.setattr(life.ordering, "_clock", asleep)
+        return inserted
+
+    with monkeypatch.context() as patched:
+        patched.setattr(life.store, "insert", sleepy)
+        with pytest.raises(TryLater):
+            await life.handle(order)
+    assert asked(simulator) == {}
+    monkeypatch.setattr(life.ordering, "_clock", awake)
+    await life.handle_patiently(order)
+    await life.until(order.event.transaction_id, "ok", "refused")
+    assert simulator.strex.ledger.totals().charges <= 1
+
+
+async def test_what_was_given_up_during_the_call_is_looked_at_again_without_a_report(
+    life: Life, simulator: Simulator, orders: Orders, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order, ask = orders.charge(), life.client.ask
+
+    async def given_up_meanwhile(request: Request) -> Answer:
+        row = await life.store.get(row_id(order.kind, order.transaction_id))
+        assert row is not None
+        assert await life.store.move(row, refused(row, NOT_TAKEN, row.event.at))
+        return await ask(request)
+
+    monkeypatch.setattr(life.client, "ask", given_up_meanwhile)
+    await life.handle(received(order))
+    assert (await life.until(order.transaction_id, "ok")).billed is Billed.TRUE
+    assert asked(simulator) == {order.transaction_id: 1}
+
+
+async def test_a_call_that_timed_out_on_its_way_may_have_gone_on(life: Life, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def proxy(scope: Any, receive: Any, send: Any) -> None:
+        await PlainTextResponse("too slow", 408)(scope, receive, send)
+
+    server = HttpServer("proxy", proxy, "127.0.0.1", 0, setting="port")
+    await server.start()
+    with monkeypatch.context() as patched:
+        patched.setattr(life.client, "_base", f"http://127.0.0.1:{server.port}")
+        assert await life.client.ask(Request("POST", "api/strex/transactions", b"{}")) == NoAnswer()
+    await server.stop(1.0)
 
 
 async def test_a_404_that_is_not_of_strex_says_nothing(life: Life, orders: Orders) -> None:
