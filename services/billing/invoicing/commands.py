@@ -74,8 +74,7 @@ class Commands:
 
     async def _last(self) -> Month | None:
         """The newest month that is closed or being closed."""
-        found = [one.period for one in await self._books.closings(limit=2) if one.state is not ClosingState.REFUSED]
-        return found[0] if found else None
+        return await self._books.last_period()
 
     async def _require_customers(self, period: Month, leave: Collection[AccountId]) -> None:
         first, last = Day(first_day(moved(period, -REACH)).isoformat()), Day(last_day(period).isoformat())

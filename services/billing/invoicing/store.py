@@ -131,6 +131,15 @@ class Books:
             rows = await self._of("closings").find().sort("_id", DESCENDING).limit(limit).to_list(None)
         return [_value(row, Closing) for row in rows]
 
+    async def last_period(self) -> Month | None:
+        """The newest month that is closed or being closed, however many later ones were refused. There are few: no
+        index.
+        """
+        asked = {"state": {"$ne": ClosingState.REFUSED}}
+        async with translated():
+            row = await self._of("closings").find_one(asked, {"_id": 1}, sort=[("_id", DESCENDING)])
+        return None if row is None else Month(row["_id"])
+
     async def closing(self, period: Month) -> Closing | None:
         """One."""
         async with translated():

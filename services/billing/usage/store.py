@@ -110,10 +110,15 @@ class UsageStore:
         return sorted(totals, key=lambda total: total.usage_id)
 
     async def accounts(self, first: Day, last: Day) -> list[AccountId]:
-        """The accounts that used anything on these days."""
+        """The accounts that used anything on these days: for each that ever did, one look into `account_day`."""
+        days = {"$gte": first, "$lte": last}
         async with translated():
-            found = await self._usage.distinct("account_id", {"day": {"$gte": first, "$lte": last}})
-        return sorted(AccountId(account) for account in found)
+            known = sorted(await self._usage.distinct("account_id"))
+            return [
+                AccountId(account)
+                for account in known
+                if await self._usage.find_one({"account_id": account, "day": days}, {"_id": 1}) is not None
+            ]
 
     async def _insert(self, entries: Iterable[Entry]) -> list[int]:
         """Add rows; the places of those that were there already."""

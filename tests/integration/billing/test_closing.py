@@ -28,7 +28,7 @@ from services.billing.usage.store import UsageStore
 from shared.clock import ManualClock
 from shared.errors import Refused, TryLater
 from shared.ids import AccountId
-from shared.money.periods import Month
+from shared.money.periods import Day, Month
 from shared.stores.mongodb import MongoStore
 from tests.integration.billing.conftest import Outbox
 from tests.unit.billing.building import charge
@@ -275,6 +275,23 @@ async def test_a_close_without_a_price_is_refused_and_may_be_asked_for_again(off
     assert await office.books.invoices() == []
     await office.put(customer("vestvik", "fyr"))
     assert (await office.close(OCTOBER)).state is ClosingState.CLOSED
+
+
+async def test_a_month_is_closed_after_the_last_that_was_however_many_later_ones_were_refused(office: Office) -> None:
+    bad = msgspec.structs.replace(customer("vestvik", "fyr"), plan="unknown")
+    await office.put(bad)
+    for period in (NOVEMBER, Month("2026-12"), Month("2027-01")):
+        assert (await office.close(period)).state is ClosingState.REFUSED
+    await office.put(customer("vestvik", "fyr"))
+    await office.close(OCTOBER)
+    assert await office.books.last_period() == OCTOBER
+
+
+async def test_the_accounts_of_some_days_are_those_that_used_something_then(office: Office) -> None:
+    await office.use(used("havn", range(2)), used("skole", range(2, 4), at=FIRST_OF_NOVEMBER))
+    assert await office.ledger.accounts(Day("2026-10-01"), Day("2026-10-31")) == ["havn"]
+    assert await office.ledger.accounts(Day("2026-10-12"), Day("2026-11-01")) == ["havn", "skole"]
+    assert await office.ledger.accounts(Day("2026-12-01"), Day("2026-12-31")) == []
 
 
 async def test_an_account_has_one_customer(office: Office) -> None:
