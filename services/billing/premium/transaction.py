@@ -119,19 +119,21 @@ def fold(known: Transaction | None, event: PremiumChanged) -> Transaction:
     """What is known after an event.
 
     Raises `BadRecord` (`premium_contradiction`) when it names another account, merchant, short number, service or
-    price than before: nobody can book that, so a person has to look. A pseudonym that was erased does not come back.
+    price than before: nobody can book that, so a person has to look. What was erased, pseudonym and reference, does
+    not come back.
     """
     told = _told(event)
     if known is None:
         return told
     if _terms(told) != _terms(known):
         raise BadRecord("premium_contradiction", "the event speaks of other terms than those before it")
+    begins = known.charge is None
     return msgspec.structs.replace(
         known,
         business_model=known.business_model or told.business_model,
         invoice_text=known.invoice_text or told.invoice_text,
-        pseudonym=known.pseudonym or (told.pseudonym if known.charge is None else None),
-        reference=known.reference or told.reference,
+        pseudonym=known.pseudonym or (told.pseudonym if begins else None),
+        reference=known.reference or (told.reference if begins else None),
         charge=_joined(known.charge, told.charge),
         reversal=_joined(known.reversal, told.reversal),
     )

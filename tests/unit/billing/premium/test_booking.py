@@ -196,10 +196,12 @@ def _books(events: Sequence[PremiumChanged]) -> tuple[dict[EntryId, Entry], dict
     return entries, {one.id: one.standing for one in books.transactions.values()}
 
 
-def test_an_erased_pseudonym_does_not_come_back_with_a_late_event() -> None:
-    books = Books().hear([changed(S.SENT)])
-    books.transactions[ID] = msgspec.structs.replace(books.transactions[ID], pseudonym=None)
-    assert books.hear([changed(S.OK, 2), reversed_()]).transactions[ID].pseudonym is None
+def test_what_was_erased_does_not_come_back_with_a_late_event() -> None:
+    books = Books().hear([changed(S.SENT, reference="order-1")])
+    assert books.transactions[ID].reference == "order-1"
+    books.transactions[ID] = msgspec.structs.replace(books.transactions[ID], pseudonym=None, reference=None)
+    late = books.hear([changed(S.OK, 2, reference="order-1"), reversed_()]).transactions[ID]
+    assert (late.pseudonym, late.reference) == (None, None)
 
 
 def test_unknown_never_becomes_false() -> None:
