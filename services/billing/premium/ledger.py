@@ -40,6 +40,7 @@ _NEVER: Final = Month("")
 _INDEXES: Final = {
     TRANSACTIONS: (
         IndexModel([("account_id", ASCENDING), ("ordered_at", DESCENDING), ("_id", ASCENDING)], name="newest"),
+        IndexModel([("ordered_at", DESCENDING), ("_id", ASCENDING)], name="newest_of_all"),
         IndexModel([("standing", ASCENDING), ("ordered_at", ASCENDING)], name="standing"),
         IndexModel([("days", ASCENDING)], name="days"),
         IndexModel(
@@ -53,8 +54,9 @@ _INDEXES: Final = {
         IndexModel([("cause", ASCENDING), ("kind", ASCENDING)], name="cause", unique=True),
     ),
 }
-"""`newest`: an account's, newest first. `standing`: what is open. `days`: of a daily file. `bought`: R-81. `month`: a
-statement. `cause`: one event books one thing once."""
+"""`newest`: an account's, newest first; `newest_of_all`: for finance. `standing`: what is open. `days`: of a daily
+file. `bought`: R-81. `month`: a statement. `cause`: one event books one thing once.
+"""
 
 
 class HeardEvent(msgspec.Struct, frozen=True):
