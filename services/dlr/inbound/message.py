@@ -19,7 +19,7 @@ _TRANSACTION: Final = 1
 
 
 class OptOut(msgspec.Struct, frozen=True):
-    """An opt-out that the message asked for. `new` is the first of its kind, which is told and confirmed."""
+    """An opt-out that the message asked for. `new` is the first of its kind, which is confirmed."""
 
     account_id: AccountId
     scope: str

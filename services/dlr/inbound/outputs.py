@@ -46,9 +46,13 @@ class Outputs:
         self._write = Writer(SOURCE).output
 
     def of(self, message: InboundMessage, partition: int) -> Iterator[Output]:
-        """Everything. `partition` is where the message came from: those of one handset stay in order."""
+        """Everything. `partition` is where the message came from: those of one handset stay in order.
+
+        An opt-out is told each time that it is asked for, for its row does not say that the others know of it: one that
+        is being taken back has its row still. Only the first is confirmed.
+        """
         new = [opt_out for opt_out in message.opt_outs if opt_out.new]
-        for opt_out in new:
+        for opt_out in message.opt_outs:
             yield self._opt_out(message, opt_out)
         if new:
             first = new[0]

@@ -12,8 +12,10 @@ from services.dlr.api.app import application
 from services.dlr.inbound.api.management import InboundManagement
 from services.dlr.inbound.api.problems import KINDS
 from services.dlr.inbound.api.routes import InboundRoutes
+from services.dlr.inbound.store import InboundStore
 from shared.contracts.events import SendRequested
 from shared.contracts.inbound import EVERY_SENDER, OptOutRequested, OptOutSource
+from shared.errors import TryLater
 from shared.ids import AccountId
 from shared.internal import ACTOR, HEADER, Scope, sign
 from tests.integration.dlr.conftest import Outbox
@@ -209,6 +211,28 @@ async def test_who_consents_anew_may_be_sent_to_and_may_opt_out_anew(
     outbox.sent.clear()
     await life.handle([handset.says("STOPP", after=later(minutes=5))])
     assert len(told(outbox.sent, OptOutRequested)) == len(told(outbox.sent, SendRequested)) == 1
+
+
+async def test_a_stop_holds_although_an_earlier_one_was_taken_back_by_half(
+    door: Door, life: Life, handset: Handset, outbox: Outbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def away(*_: object) -> bool:
+        raise TryLater("mongodb_unavailable", "away")
+
+    await life.number()
+    await life.handle([handset.says("STOPP")])
+    key = outbox.sent[0].key
+    (opt_out,) = (await door.ask("GET", "opt-outs")).json()["opt_outs"]
+    with monkeypatch.context() as broken:
+        broken.setattr(InboundStore, "remove_opt_out", away)
+        assert (await door.ask("DELETE", f"opt-outs/{opt_out['id']}")).status_code == 503
+    assert outbox.sent[-1].value is None
+    outbox.sent.clear()
+
+    await life.handle([handset.says("STOPP", after=later(minutes=5))])
+
+    assert (outbox.sent[0].topic, outbox.sent[0].key) == ("config.opt-outs", key)
+    assert outbox.sent[0].value is not None
 
 
 @pytest.mark.parametrize(
