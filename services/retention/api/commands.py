@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Final
 
 from services.retention.api.guard import invalid
 from services.retention.hold import HoldId, LegalHold, Reason
@@ -17,6 +18,9 @@ from shared.money.periods import OSLO
 from shared.privacy.keys import KeyStore
 from shared.privacy.pseudonyms import Pseudonyms
 from shared.text.numbers import parse
+
+_HELD_YEARS: Final = 10
+"""For so many years a legal hold on a person covers also what comes after it was opened."""
 
 
 class Commands:
@@ -55,14 +59,16 @@ class Commands:
         return found
 
     async def open_hold(self, account: AccountId, reason: Reason, number: str | None, actor: str) -> LegalHold:
-        """Open a hold. It covers what is ordered from now on. Raises `Refused` (`invalid_request`)."""
+        """Open a hold. It covers what is ordered from now on, also about what is yet to come. Raises `Refused`
+        (`invalid_request`).
+        """
         hold = LegalHold(
             hold_id=HoldId(f"lh_{self._token()}"),
             account_id=account,
             reason=reason,
             opened_by=actor,
             opened_at=self._clock.now(),
-            pseudonyms=() if number is None else self._people(account, number),
+            pseudonyms=() if number is None else self._people(account, number, ahead=_HELD_YEARS),
         )
         await self._store.open_hold(hold)
         return hold
@@ -80,13 +86,14 @@ class Commands:
         await self._store.add(drafted(event, actor, held))
         return hold
 
-    def _people(self, account: AccountId, number: str) -> tuple[Pseudonym, ...]:
-        """The pseudonyms of a number under every key of the account."""
+    def _people(self, account: AccountId, number: str, *, ahead: int = 0) -> tuple[Pseudonym, ...]:
+        """The pseudonyms of a number under every key of the account, that of this year among them, and under those of
+        so many years ahead: the number is not kept, so nobody can make them later.
+        """
         try:
             parsed = parse(number, allow_m2m=True).number
         except Refused:
             raise invalid("/number", "invalid_number", "is none that could have got a message") from None
-        years = self._keys.pseudonym_years(account)
-        if not years:
-            years = (self._clock.now().year,)
-        return tuple(self._pseudonyms.in_year(account, parsed, year) for year in years)
+        now = self._clock.now().year
+        years = {*self._keys.pseudonym_years(account), *range(now, now + ahead + 1)}
+        return tuple(self._pseudonyms.in_year(account, parsed, year) for year in sorted(years))

@@ -101,3 +101,16 @@ async def test_a_purge_leaves_alone_who_is_under_a_hold_and_a_held_account_altog
     await retention.commands.close_hold(hold.hold_id, "key")
     await retention.ordering.publish()
     assert [event.account_id for event in retention.published] == ["nord"]
+
+
+async def test_a_hold_on_a_person_covers_what_the_years_after_it_bring(retention: Retention) -> None:
+    retention.tell("acme")
+    await retention.commands.open_hold(ACCOUNT, Reason.DISPUTE, NUMBER, "key")
+    retention.clock.advance(3 * 365 * 86_400)
+    later = Pseudonyms(retention.keys).of(ACCOUNT, NUMBER, retention.clock.now())
+    assert later.startswith("2029:")
+    await retention.ordering.order_night()
+    await retention.ordering.publish()
+    assert later in {event.account_id: event.held for event in retention.published}[ACCOUNT]
+    order = await retention.commands.erase(ACCOUNT, NUMBER, Basis.REQUEST, "key")
+    assert order.state is OrderState.WITHHELD
