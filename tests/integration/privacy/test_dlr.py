@@ -109,6 +109,19 @@ async def test_parked_webhooks_go_with_their_messages_and_incoming_ones_with_the
     assert {row["_id"] async for row in database.inbound_messages.find()} == {"e"}
 
 
+async def test_a_webhook_that_is_parked_behind_the_erasure_goes_when_nothing_more_can_come(
+    mongo: MongoStore, dlr: Service
+) -> None:
+    database = mongo.database
+    request = {"pseudonym": ANNA, "requested_at": NOW}
+    await database.messages.insert_one({"_id": "a", "account_id": ACCOUNT, "version": 1, "request": request})
+    await dlr.obey(erase(ANNA))
+    await database.webhook_deliveries.insert_many([{"message_id": name} for name in "ab"])
+    await dlr.later(LATE + AGAIN)
+    assert await database.messages.count_documents({}) == 0
+    assert [row["message_id"] async for row in database.webhook_deliveries.find()] == ["b"]
+
+
 async def test_an_opt_out_survives_as_a_pseudonym_without_its_number(mongo: MongoStore, dlr: Service) -> None:
     await mongo.database.opt_outs.insert_one({"account_id": ACCOUNT, "pseudonym": ANNA, "at": NOW, "number": b"sealed"})
     await dlr.obey(erase(ANNA))
