@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
-from pydantic import Field, field_validator
+from pydantic import Field, ValidationInfo, field_validator
 
 from shared.privacy.participant import ParticipantSettings
 from shared.settings import KafkaRoleSettings, StoreRoleSettings
@@ -47,7 +47,10 @@ class StrexSettings(StoreRoleSettings):
     )
     strex_seconds: float = Field(30.0, gt=0, le=120, description="longest wait for the answer to a call; then we look")
     strex_gone_seconds: float = Field(
-        600.0, gt=0, le=86_400, description="so long after a call, what Strex knows nothing of was not taken"
+        600.0,
+        gt=0,
+        le=86_400,
+        description="so long after a call, what Strex knows nothing of was not taken; twice STREX_SECONDS or more",
     )
     premium_agreements: Path | None = Field(
         None, description="file of the agreements by which accounts may charge; without it, orders are believed"
@@ -61,6 +64,14 @@ class StrexSettings(StoreRoleSettings):
         le=500,
         description="most calls under way at a time; of looks, which Strex may hold back, 4 times that",
     )
+
+    @field_validator("strex_gone_seconds")
+    @classmethod
+    def _after_every_call(cls, value: float, given: ValidationInfo) -> float:
+        """A call begins in the first half of that time, and is over in the second."""
+        if value < 2 * given.data.get("strex_seconds", 0.0):
+            raise ValueError("must be twice STREX_SECONDS or more")
+        return value
 
     @field_validator("strex_url", "strex_reports")
     @classmethod

@@ -144,6 +144,7 @@ async def test_orders_are_charged_once_and_given_back_over_a_restart(
         ("STREX_URL", "strex", "must be an http or https URL"),
         ("STREX_KEY_NAME", "a:b", "STREX_KEY_NAME"),
         ("STREX_REPORTS", "http://reports.example", "must be https"),
+        ("STREX_GONE_SECONDS", "59", "must be twice STREX_SECONDS"),
     ],
 )
 def test_settings_that_cannot_be_are_named(environment: dict[str, str], name: str, value: str, says: str) -> None:
