@@ -109,7 +109,7 @@ class PremiumDoor:
         grant = await authenticate(self._view, request.scope, headers, Scope.SEND)
         key = idempotency_key(request.scope) if IDEMPOTENCY_KEY in headers else None
         body = await read_json(headers, request.receive)
-        repeat = None if key is None else OfKey(self._claims, grant, key, body)
+        repeat = None if key is None else OfKey(self._claims, grant, key, body, f"premium {kind} ")
         try:
             wanted = check(body, grant.account, self._agreements)
             _require_may_charge(grant, wanted)

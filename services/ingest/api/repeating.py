@@ -28,10 +28,13 @@ def idempotency_key(scope: Connection) -> IdempotencyKey:
 
 
 class OfKey:
-    """What the rows say of one request with a key."""
+    """What the rows say of one request with a key. What the body asks for depends on `call`: the same body in another
+    call is another request.
+    """
 
-    def __init__(self, claims: Claims, grant: Grant, key: IdempotencyKey, body: bytes) -> None:
+    def __init__(self, claims: Claims, grant: Grant, key: IdempotencyKey, body: bytes, call: str = "") -> None:
         self.body = body
+        self._call = call
         self._claims = claims
         self._account_id = grant.account.account_id
         self._key = key
@@ -39,13 +42,16 @@ class OfKey:
     async def claim(self) -> Claim | Replay:
         """Claim the key. Raises `Rejected` (`idempotency_key_reused`), `TryLater`."""
         try:
-            return await self._claims.claim(self._account_id, self._key, fingerprint(self.body))
+            return await self._claims.claim(self._account_id, self._key, self._fingerprint())
         except KeyReused:
             raise Rejected(Code.IDEMPOTENCY_KEY_REUSED) from None
 
     async def answered(self) -> Replay | None:
         """The answer that this very request once got. Raises `TryLater`."""
         try:
-            return await self._claims.answered(self._account_id, self._key, fingerprint(self.body))
+            return await self._claims.answered(self._account_id, self._key, self._fingerprint())
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return None
+
+    def _fingerprint(self) -> str:
+        return self._call + fingerprint(self.body)

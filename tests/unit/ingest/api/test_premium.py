@@ -167,6 +167,13 @@ async def test_a_repeat_gets_the_same_answer_and_orders_nothing(door: Door) -> N
     assert (other.status_code, other.json()["code"]) == (409, "idempotency_key_reused")
 
 
+async def test_the_answer_to_a_code_is_never_the_answer_to_a_charge(door: Door) -> None:
+    headers = {"idempotency-key": "k-1"}
+    assert (await door.post(TERMS, PASSWORDS, headers=headers)).status_code == 202
+    charge = await door.post(TERMS, CHARGES, headers=headers)
+    assert (charge.status_code, charge.json()["code"]) == (422, "invalid_request")
+
+
 async def test_a_repeat_after_a_broken_write_orders_the_same_transaction(door: Door) -> None:
     headers = {"idempotency-key": "k-1"}
     door.broker.failing = True
