@@ -233,6 +233,13 @@ async def test_without_a_good_key_nobody_learns_why(door: Door, authorization: s
     }
 
 
+@pytest.mark.parametrize("name", ["key", "api_key", "access_token", "authorization"])
+async def test_a_key_in_the_query_lets_nobody_in(door: Door, name: str) -> None:
+    answer = await door.post(GOOD, path=f"/v1/messages?{name}={door.key}", headers={"authorization": ""})
+    assert (answer.status_code, answer.json()["code"]) == (401, "unauthorized")
+    assert door.broker.records == []
+
+
 async def test_the_secret_counts_not_only_the_key_id(door: Door) -> None:
     wrong = door.key[:-1] + ("A" if door.key[-1] != "A" else "B")
     assert (await door.client_with(wrong).post("/v1/messages", json=GOOD)).status_code == 401
