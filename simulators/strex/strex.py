@@ -241,9 +241,10 @@ class Strex:
     def _reach(self, due: _Due) -> None:
         """A state begins. Money moves the first time that it says `billed`, and never again."""
         transaction, now = due.transaction, self._clock.now()
-        had_money, was_open = transaction.state.billed is True, transaction.is_open
+        was_open = transaction.is_open
         transaction.state, transaction.modified = due.state, now
-        if due.state.billed is True and not had_money:
+        if due.state.billed is True and not transaction.moved:
+            transaction.moved = True
             self.ledger.move(transaction, now)
         if was_open and due.state.settled:
             if transaction.kind is not Kind.REVERSAL and transaction.price is not None:

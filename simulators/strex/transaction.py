@@ -37,7 +37,9 @@ WAITING = State(status=QUEUED, detailed="None", settled=False)
 
 
 class Transaction(msgspec.Struct, kw_only=True):
-    """One of them. Prices are øre; `body` is what was posted, to tell a repeat from a reuse of the id."""
+    """One of them. Prices are øre; `body` is what was posted, to tell a repeat from a reuse of the id. `moved`: money
+    moved for it, whatever was said later.
+    """
 
     id: str
     kind: Kind
@@ -65,6 +67,7 @@ class Transaction(msgspec.Struct, kw_only=True):
     report_url: str | None = None
     smsc_id: str | None = None
     posts: int = 1
+    moved: bool = False
 
     @property
     def is_open(self) -> bool:

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from random import Random
 
+import msgspec
 import pytest
 
+from shared.clock import ManualClock
+from simulators.strex import wire
 from simulators.strex.behaviour import Behaviour
 from simulators.strex.course import Asked, Password, Standing, course, most, refusal
 from simulators.strex.ledger import Ledger
 from simulators.strex.profile import ORDINARY, Profile, Scenario
-from simulators.strex.transaction import WAITING, Kind, Transaction
+from simulators.strex.strex import Strex
+from simulators.strex.transaction import WAITING, Kind, State, Transaction
 
 ASKED = Asked(price=4200, service_code="06002")
 NOVEMBER = datetime(2026, 11, 30, 22, 59, tzinfo=UTC)
@@ -35,6 +40,25 @@ def test_what_was_spent_in_the_month_counts() -> None:
     profile = Profile(limit_month=10_000)
     assert refusal(profile, ASKED, Standing(spent=5_800)) is None
     assert refusal(profile, ASKED, Standing(spent=5_801)) == "SubscriberLimitExceeded"
+
+
+async def test_money_moves_once_however_often_a_charge_turns() -> None:
+    strex = Strex(Behaviour(), ManualClock(NOVEMBER), Random(1))
+    wanted: dict[str, object] = {"transactionId": "id-1", "merchantId": "mer_test", "shortNumber": "2222"}
+    wanted |= {
+        "recipient": "+4799999999",
+        "price": 42,
+        "serviceCode": "06002",
+        "invoiceText": "Bussbillett",
+        "timeout": 10,
+    }
+    body = msgspec.json.encode(wanted)
+    charge = strex.charge(wire.read(body, wire.StrexTransaction), body)
+    for billed in (True, None, True, False, True):
+        strex.turn(charge.id, State(status="Ok", detailed="Delivered", billed=billed))
+    totals = strex.ledger.totals()
+    await strex.stop(1.0)
+    assert (totals.charges, totals.charged) == (1, 4200)
 
 
 def test_a_month_is_one_of_the_calendar_in_norway() -> None:
