@@ -8,6 +8,7 @@ With several workers (`make test`) each has a stack of its own, and the tests of
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,10 +18,16 @@ import pytest
 from deploy.local.jars import JarCache, read_list
 from deploy.local.kafka import Kafka
 from deploy.local.mongodb import MongoDB
-from deploy.local.ports import free_port
+from deploy.local.ports import SHARE, free_port
 from deploy.local.valkey import Valkey
 
 ROOT = Path(__file__).resolve().parent.parent
+
+
+def pytest_configure() -> None:
+    """Two workers never look for the same free port: whoever looks first has not taken it yet."""
+    if worker := os.environ.get("PYTEST_XDIST_WORKER"):
+        os.environ[SHARE] = f"{worker.removeprefix('gw')}/{os.environ['PYTEST_XDIST_WORKER_COUNT']}"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import socket
 from contextlib import suppress
@@ -12,6 +13,10 @@ from shared.errors import Fatal
 HOST = "127.0.0.1"
 # Below Linux' ephemeral range (32768 and up): no outgoing connection can take one between our look and its use.
 _FREE = range(22000, 32000)
+_SPAN = 200
+"""More than the ports of a whole run, which begin at a free one."""
+SHARE = "FREE_PORTS"
+"""Variable `<index>/<count>`: of several who start servers at once, each looks for ports in a part of its own."""
 _LISTEN = "0A"  # state column of /proc/net/tcp
 
 
@@ -27,9 +32,12 @@ def is_free(port: int) -> bool:
 
 
 def free_port(source: random.Random | None = None) -> int:
-    """A port that nobody listens on."""
+    """A port that nobody listens on, of our part of them (`SHARE`)."""
     pick = source or random.SystemRandom()
-    while not is_free(port := pick.choice(_FREE)):
+    index, _, count = os.environ.get(SHARE, "0/1").partition("/")
+    size = len(_FREE) // int(count)
+    part = _FREE[int(index) * size : (int(index) + 1) * size - _SPAN]
+    while not is_free(port := pick.choice(part)):
         pass
     return port
 

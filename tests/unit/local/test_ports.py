@@ -29,3 +29,12 @@ def test_a_free_port_is_free_and_out_of_reach_of_outgoing_connections() -> None:
 
 def test_nobody_listens_on_a_free_port() -> None:
     assert who_listens(free_port()) is None
+
+
+@pytest.mark.parametrize("share", ["0/2", "1/2"])
+def test_those_who_share_find_ports_apart_with_room_for_a_whole_run(
+    monkeypatch: pytest.MonkeyPatch, share: str
+) -> None:
+    monkeypatch.setenv("FREE_PORTS", share)
+    lowest = 22_000 if share == "0/2" else 27_000
+    assert all(lowest <= free_port() < lowest + 4_800 for _ in range(200))
