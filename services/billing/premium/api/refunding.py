@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from services.billing.premium.api.asking import RefundAsked, day_in, invalid
 from services.billing.premium.ledger import Ledger
 from services.billing.premium.refund import Refund, RefusalCode
@@ -13,6 +15,9 @@ from shared.ids import AccountId
 from shared.money.periods import Day
 from shared.privacy.pseudonyms import Pseudonyms
 from shared.text.numbers import parse
+
+_YEARS: Final = 2
+"""So many years back somebody is known who bought something; the books forget before."""
 
 
 class RefundDesk:
@@ -60,7 +65,10 @@ class RefundDesk:
                 "invalid_request", "a field is wrong", [FieldError("/to", refused.code, refused.detail)]
             ) from None
         day = day_in(asked.day, "/day")
-        known = [self._pseudonyms.in_year(account, number, year) for year in _years(day)]
+        this = self._clock.now().year
+        # Asking for the key of a year makes it: only for years in which somebody may have bought something.
+        years = [year for year in sorted(_years(day)) if this - _YEARS <= year <= this]
+        known = [self._pseudonyms.in_year(account, number, year) for year in years]
         return [one.id for one in await self._ledger.bought(account, known, asked.short_number, day)]
 
 

@@ -178,6 +178,15 @@ async def test_the_first_hour_of_a_year_is_found_under_the_old_years_key(
     assert (await api.refund(to=NUMBER, short_number="2002", day="2027-01-01"))[0] == 201
 
 
+@pytest.mark.parametrize("day", ["2099-12-31", "2019-01-01"])
+async def test_a_day_on_which_nobody_can_have_bought_anything_makes_no_key(
+    api: Api, pseudonyms: Pseudonyms, day: str
+) -> None:
+    years = pseudonyms._store.pseudonym_years(ACCOUNT)
+    assert (await api.refund(to=NUMBER, short_number="2002", day=day))[0] == 404
+    assert pseudonyms._store.pseudonym_years(ACCOUNT) == years
+
+
 @pytest.mark.parametrize(
     ("body", "pointer"),
     [
