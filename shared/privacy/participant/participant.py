@@ -107,7 +107,7 @@ class Participant:
         if claimed is None:
             return 0
         if claimed.order is None:
-            await self._work.put(msgspec.structs.replace(claimed, next_at=None, claimed_until=None))
+            await self._work.put(claimed, msgspec.structs.replace(claimed, next_at=None, claimed_until=None))
         elif claimed.store < len(self._stores):
             await self._step(claimed, claimed.order)
         else:
@@ -132,7 +132,7 @@ class Participant:
         after = await self._work.step(work, act)
         if not after.told and not after.partial and self._clock.now() - after.started_at > PATIENCE:
             await self._answer(after, order, complete=False)
-            await self._work.put(msgspec.structs.replace(after, partial=True))
+            await self._work.put(after, msgspec.structs.replace(after, partial=True))
 
     def _after(self, work: Work, name: str, done: Batch) -> Work:
         now = self._clock.now()
@@ -154,6 +154,7 @@ class Participant:
             await self._answer(finished, order, complete=True)
         late = order.kind is OrderKind.ERASE and now < order.ordered_at + LATE + AGAIN
         await self._work.put(
+            work,
             msgspec.structs.replace(
                 finished,
                 told=True,
@@ -161,7 +162,7 @@ class Participant:
                 order=order if late else None,
                 next_at=now + AGAIN if late else None,
                 claimed_until=None,
-            )
+            ),
         )
 
     async def _answer(self, work: Work, order: PrivacyOrdered, *, complete: bool) -> None:

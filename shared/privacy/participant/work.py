@@ -84,10 +84,13 @@ class WorkStore:
             )
         return None if row is None else msgspec.convert(row, Work)
 
-    async def put(self, work: Work, *, session: AsyncClientSession | None = None) -> None:
-        """Put what is known of an order in the place of what was."""
+    async def put(self, before: Work, after: Work) -> None:
+        """Put what is known of an order in the place of what was. When somebody else has had it in hand since, what
+        they know stands.
+        """
+        same = {"_id": before.order_id, "claimed_until": before.claimed_until, "next_at": before.next_at}
         async with _translated():
-            await self._rows.replace_one({"_id": work.order_id}, _row(work), session=session)
+            await self._rows.replace_one(same, _row(after))
 
     async def step(self, claimed: Work, act: Callable[[AsyncClientSession], Awaitable[Work]]) -> Work:
         """Run a step of a claimed order and keep what it leads to, both or neither; again when another writer came

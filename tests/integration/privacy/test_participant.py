@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from pymongo.asynchronous.client_session import AsyncClientSession
@@ -121,6 +122,29 @@ async def test_who_was_too_slow_does_nothing_to_an_order_that_is_anothers_by_now
     with pytest.raises(TryLater) as lost:
         await service.participant._step(slow, slow.order)
     assert (lost.value.code, await left(mongo)) == ("privacy_claim_lost", 5)
+
+
+async def test_who_is_slow_to_tell_that_it_is_partial_does_not_set_back_what_another_did_since(
+    mongo: MongoStore,
+) -> None:
+    await fill(mongo)
+    service = Service("dlr", mongo, rows)
+    await service.take(erase())
+    service.clock.advance(PATIENCE.total_seconds() + 1)
+    told, another = service.participant._answer, Service("dlr", mongo, rows)
+    another.clock.advance(PATIENCE.total_seconds() + 2)
+
+    async def slowly(*given: Any, **words: Any) -> None:
+        service.participant._answer = told  # type: ignore[method-assign]
+        await another.all_due()
+        await told(*given, **words)
+
+    service.participant._answer = slowly  # type: ignore[method-assign]
+    await service.all_due()
+    assert (await left(mongo), another.counted(), service.answers[-1].complete) == (4, {"rows": (10, 0)}, False)
+    work = await mongo.database[COLLECTION].find_one({})
+    assert (work or {})["told"]
+    assert (work or {})["counts"] == {"rows": [10, 0]}
 
 
 async def test_what_comes_late_is_erased_too_and_then_the_order_forgets_the_person(mongo: MongoStore) -> None:
