@@ -39,6 +39,8 @@ async def log(mongodb: str) -> AsyncIterator[MongoStore]:
     await store.start()
     await store.database.client.drop_database(DATABASE)
     yield store
+    # A process that was killed leaves its transaction open for a minute, and nothing is dropped behind one.
+    await store.database.client.admin.command({"killAllSessions": []})
     await store.database.client.drop_database(DATABASE)
     await store.stop(1.0)
 
