@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Final
 
 from services.retention.api.guard import invalid
@@ -17,7 +18,7 @@ from shared.ids import AccountId
 from shared.money.periods import OSLO
 from shared.privacy.keys import KeyStore
 from shared.privacy.pseudonyms import Pseudonyms
-from shared.text.numbers import parse
+from shared.text.numbers import parse, parse_any
 
 _HELD_YEARS: Final = 10
 """For so many years a legal hold on a person covers also what comes after it was opened."""
@@ -90,10 +91,19 @@ class Commands:
         """The pseudonyms of a number under every key of the account, that of this year among them, and under those of
         so many years ahead: the number is not kept, so nobody can make them later.
         """
-        try:
-            parsed = parse(number, allow_m2m=True).number
-        except Refused:
-            raise invalid("/number", "invalid_number", "is none that could have got a message") from None
+        parsed = _e164(number)
         now = self._clock.now().year
         years = {*self._keys.pseudonym_years(account), *range(now, now + ahead + 1)}
         return tuple(self._pseudonyms.in_year(account, parsed, year) for year in sorted(years))
+
+
+def _e164(number: str) -> str:
+    """A number as stores have it: a mobile, or any other that somebody may have written from."""
+    for read in (_mobile, parse_any):
+        with suppress(Refused):
+            return read(number)
+    raise invalid("/number", "invalid_number", "is none that could have got or sent a message")
+
+
+def _mobile(number: str) -> str:
+    return parse(number, allow_m2m=True).number

@@ -69,6 +69,12 @@ async def test_a_person_is_erased_by_all_pseudonyms_and_the_number_is_kept_nowhe
     assert "90000001" not in str(row)
 
 
+async def test_who_wrote_from_a_fixed_line_is_erased_too(retention: Retention) -> None:
+    order = await retention.commands.erase(ACCOUNT, "22 22 55 55", Basis.REQUEST, "key")
+    assert order.event is not None
+    assert order.event.pseudonyms == (Pseudonyms(retention.keys).in_year(ACCOUNT, "+4722225555", 2026),)
+
+
 async def test_a_number_that_is_none_is_refused_without_being_quoted(retention: Retention) -> None:
     with pytest.raises(Refused) as refused:
         await retention.commands.erase(ACCOUNT, "4711", Basis.REQUEST, "key")
