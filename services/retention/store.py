@@ -29,6 +29,8 @@ _INDEXES: Final = {
         IndexModel([("unpublished", ASCENDING)], name="unpublished", sparse=True),
         IndexModel([("state", ASCENDING), ("ordered_at", ASCENDING)], name="by_state"),
         IndexModel([("account_id", ASCENDING), ("kind", ASCENDING), ("ordered_at", DESCENDING)], name="newest"),
+        IndexModel([("account_id", ASCENDING), ("ordered_at", DESCENDING)], name="newest_of_account"),
+        IndexModel([("ordered_at", DESCENDING)], name="newest_of_all"),
     ),
     "audit": (IndexModel([("account_id", ASCENDING), ("at", DESCENDING)], name="newest"),),
 }
@@ -116,7 +118,8 @@ class RetentionStore:
     async def orders(self, query: dict[str, Any]) -> list[Order]:
         """At most 200 orders, the newest first."""
         async with translated():
-            rows = await self._mongo.database["orders"].find(query).sort("ordered_at", DESCENDING).to_list(_MOST)
+            found = self._mongo.database["orders"].find(query).sort("ordered_at", DESCENDING).limit(_MOST)
+            rows = await found.to_list(None)
         return [from_row(row, Order) for row in rows]
 
     async def unpublished(self) -> Sequence[Order]:

@@ -120,3 +120,21 @@ async def test_a_hold_on_a_person_covers_what_the_years_after_it_bring(retention
     assert later in {event.account_id: event.held for event in retention.published}[ACCOUNT]
     order = await retention.commands.erase(ACCOUNT, NUMBER, Basis.REQUEST, "key")
     assert order.state is OrderState.WITHHELD
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        {},
+        {"account_id": ACCOUNT},
+        {"account_id": ACCOUNT, "kind": "erase"},
+        {"state": "open"},
+        {"account_id": ACCOUNT, "state": "open"},
+    ],
+)
+async def test_no_list_of_orders_reads_or_sorts_them_all(retention: Retention, query: dict[str, str]) -> None:
+    found = retention.mongo.database.orders.find(query).sort("ordered_at", -1).limit(200)
+    plan = str((await found.explain())["queryPlanner"]["winningPlan"])
+    assert "IXSCAN" in plan
+    assert "COLLSCAN" not in plan
+    assert "'stage': 'SORT'" not in plan
