@@ -106,7 +106,6 @@ class DeskSettings(KafkaRoleSettings):
 class SignalsSettings(KafkaRoleSettings):
     """Role `signals`: what is unusual about an account's traffic."""
 
-    mongodb: SecretStr = Field(description="MongoDB URI of the replica set")
     signals_window: int = Field(60, ge=1, le=3600, description="seconds in which traffic is counted")
     signals_volume: int = Field(100_000, ge=1, description="requests in a window above which an account's are held")
     signals_failures: int = Field(

@@ -44,6 +44,7 @@ class Kept(StrEnum):
     MONTH = "month"
     FINANCE = "finance"
     COMPACTED = "compacted"
+    TABLE = "table"
 
 
 class Personal(StrEnum):
@@ -105,6 +106,14 @@ _AS_MESSAGES = frozenset(
 )
 """Topics keyed by these have as many partitions as the message path."""
 
+_COMPACTED = {
+    "cleanup.policy": "compact",
+    "max.compaction.lag.ms": str(_DAY_MS),
+    "min.cleanable.dirty.ratio": "0.1",
+    "delete.retention.ms": str(7 * _DAY_MS),
+    "message.timestamp.type": "LogAppendTime",
+}
+
 _SETTINGS: dict[Kept, dict[str, str]] = {
     Kept.FLOW: {
         "cleanup.policy": "delete",
@@ -130,13 +139,8 @@ _SETTINGS: dict[Kept, dict[str, str]] = {
         "segment.ms": str(30 * _DAY_MS),
         "message.timestamp.type": "LogAppendTime",
     },
-    Kept.COMPACTED: {
-        "cleanup.policy": "compact",
-        "max.compaction.lag.ms": str(_DAY_MS),
-        "min.cleanable.dirty.ratio": "0.1",
-        "delete.retention.ms": str(7 * _DAY_MS),
-        "message.timestamp.type": "LogAppendTime",
-    },
+    Kept.COMPACTED: _COMPACTED,
+    Kept.TABLE: _COMPACTED,
 }
 
 
@@ -152,6 +156,9 @@ def settings_of(kept: Kept, profile: Profile) -> dict[str, str]:
 
     `compacted`: the last record of each key stays; an older one is gone a day later (the lag also rolls the segment),
     and a tombstone after seven more, time enough for a reader that was away.
+
+    `table`: the same, for what a consumer keeps beside each partition that it reads: as many partitions as that topic,
+    and each instance reads those that it owns.
     """
     return {**_SETTINGS[kept], "min.insync.replicas": str(profile.min_insync)}
 
@@ -186,6 +193,8 @@ INBOUND = "sms.inbound"
 INBOUND_EVENTS = "dlr.inbound-events"
 COUNTS = "sms.counts"
 SIGNALS = "abuse.signals"
+SIGNAL_WINDOWS = "ingest.signals-windows-changelog"
+"""The changelog of a table of Faust, which makes its name: group, table, `changelog`."""
 ACCOUNTS = "config.accounts"
 OPT_OUTS = "config.opt-outs"
 PREMIUM_ORDERS = "premium.orders"
@@ -369,6 +378,14 @@ def _abuse() -> Iterator[Topic]:
         producers=("ingest.signals",),
         consumers=("ingest.screening",),
     )
+    yield Topic(
+        name=SIGNAL_WINDOWS,
+        keyed_by=KeyedBy.ACCOUNT,
+        kept=Kept.TABLE,
+        personal=Personal.NONE,
+        producers=("ingest.signals",),
+        consumers=("ingest.signals",),
+    )
 
 
 def _config() -> Iterator[Topic]:
@@ -451,7 +468,7 @@ def _privacy() -> Iterator[Topic]:
 def catalogue(operators: Sequence[str]) -> tuple[Topic, ...]:
     """Every topic of a system with these operators, dead-letter topics included.
 
-    Whoever reads a compacted topic whole skips what it cannot read: there is no dead letter of that.
+    Whoever reads a compacted topic whole skips what it cannot read: there is no dead letter of that, nor of a table.
     """
     topics = (
         *_message_path(operators),
@@ -473,7 +490,7 @@ def catalogue(operators: Sequence[str]) -> tuple[Topic, ...]:
             consumers=(),
         )
         for topic in topics
-        if topic.consumers and topic.kept is not Kept.COMPACTED
+        if topic.consumers and topic.kept not in {Kept.COMPACTED, Kept.TABLE}
     )
     return topics + dead
 

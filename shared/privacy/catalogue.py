@@ -53,7 +53,6 @@ PLACES: Final = (
     Place("ingest", "client_shares", Fate.NOBODY),
     Place("ingest", "client_readers", Fate.NOBODY),
     Place("ingest", "screening", Fate.NOBODY),
-    Place("ingest", "signals", Fate.NOBODY),
     Place("ingest", "holds", Fate.NOBODY),
     Place("ingest", "held", Fate.FORGOTTEN),
     Place("dispatch", "intents", Fate.NOBODY),

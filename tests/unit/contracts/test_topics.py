@@ -12,7 +12,7 @@ from shared.ids import AccountId
 OPERATORS = ("nordic", "western")
 ALL = catalogue(OPERATORS)
 DAY = 24 * 3_600_000
-FEW = ("config.", "abuse.", "billing.", "privacy.", "sms.counts")
+FEW = ("config.", "abuse.", "billing.", "privacy.", "sms.counts", "ingest.signals")
 ROLES = {
     f"{service}.{role}"
     for service, roles in {
@@ -42,6 +42,7 @@ def test_the_catalogue_names_the_topics_of_the_message_path() -> None:
         "dlr.inbound-events",
         "sms.counts",
         "abuse.signals",
+        "ingest.signals-windows-changelog",
         "config.accounts",
         "config.opt-outs",
         "premium.orders",
@@ -73,7 +74,7 @@ def test_every_topic_that_is_read_in_a_group_has_a_dead_letter_topic_that_its_re
     by_name = {topic.name: topic for topic in ALL}
     for topic in ALL:
         dead = by_name.get(topics.dead_letters(topic.name))
-        if not topic.consumers or topic.kept is Kept.COMPACTED:
+        if not topic.consumers or topic.kept in {Kept.COMPACTED, Kept.TABLE}:
             assert dead is None
             continue
         assert dead is not None
@@ -93,6 +94,16 @@ def test_of_a_compacted_topic_only_the_last_record_of_a_key_stays_longer_than_a_
     assert int(config["delete.retention.ms"]) == 7 * DAY
     assert topic.spec(PRODUCTION).partitions == 1
     assert topic.personal in {Personal.NONE, Personal.PSEUDONYM}
+
+
+@pytest.mark.parametrize("profile", [LOCAL, PRODUCTION])
+def test_a_table_has_the_partitions_of_what_it_is_made_of_and_is_compacted(profile: Profile) -> None:
+    table, counts = (
+        next(topic for topic in ALL if topic.name == name).spec(profile)
+        for name in (topics.SIGNAL_WINDOWS, topics.COUNTS)
+    )
+    assert table.partitions == counts.partitions
+    assert table.config["cleanup.policy"] == "compact"
 
 
 def test_counts_are_kept_a_day() -> None:

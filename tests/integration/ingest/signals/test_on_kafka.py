@@ -1,0 +1,240 @@
+"""Signals on a real broker: counted once, whatever comes again, goes down or cannot be read."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from random import SystemRandom
+
+import msgspec
+import pytest
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.structs import OffsetAndMetadata
+from prometheus_client import CollectorRegistry
+
+from deploy.local.settings import ROOT
+from services.ingest.signals.app import CountsApp
+from services.ingest.signals.role import GROUP, build_signals
+from services.ingest.signals.windows import Window
+from shared.clock import SystemClock
+from shared.contracts import codec, topics
+from shared.contracts.abuse import SignalChanged, TrafficCounted
+from shared.contracts.topics import LOCAL, specs
+from shared.errors import BadSettings
+from shared.ids import AccountId
+from shared.kafka.metrics import KafkaMetrics
+from shared.kafka.record import Output, Record
+from shared.kafka.sending import Sender
+from shared.kafka.settings import KafkaSettings
+from shared.service import Context
+from tests.catalogue import fresh
+from tests.support import wait_until
+
+TOPICS = [spec for spec in specs([], LOCAL) if spec.name.startswith(("sms.counts", "abuse.", "ingest.signals"))]
+COUNTS, TABLE = TopicPartition(topics.COUNTS, 0), TopicPartition(topics.SIGNAL_WINDOWS, 0)
+ACME, FJORD = AccountId("acme"), AccountId("fjord")
+
+
+class Rig:
+    """The topics, and screening that counts."""
+
+    def __init__(self, kafka: str, sender: Sender) -> None:
+        self.kafka = kafka
+        self.sender = sender
+
+    async def count(self, passed: int, account_id: AccountId = ACME, *, age: float = 0.0) -> None:
+        """One count, of `age` seconds ago."""
+        now = datetime.now(UTC) - timedelta(seconds=age)
+        write = codec.Writer("/budstikke/ingest/screening").output
+        event = TrafficCounted(account_id=account_id, until=now, passed=passed)
+        await self.sender.send([write(topics.COUNTS, 0, event, event_id="1", time=now, subject=account_id)])
+
+    async def records(self, partition: TopicPartition) -> Sequence[Record]:
+        """Everything that lies there."""
+        found: list[Record] = []
+        async with AIOKafkaConsumer(bootstrap_servers=self.kafka) as consumer:
+            consumer.assign([partition])
+            await consumer.seek_to_beginning()
+            end = (await consumer.end_offsets([partition]))[partition]
+            while await consumer.position(partition) < end:
+                found += await _polled(consumer, partition)
+        return found
+
+    async def signals(self) -> Sequence[tuple[str, str, bool, int]]:
+        read = [codec.only(SignalChanged, one) for one in await self.records(TopicPartition(topics.SIGNALS, 0))]
+        return [(one.account_id, one.signal, one.on, one.value) for one in read]
+
+    async def window(self, account_id: AccountId = ACME) -> Window | None:
+        """The account's row as a process that starts finds it."""
+        rows = {one.key: one.value for one in await self.records(TABLE)}
+        row = rows.get(account_id.encode())
+        return msgspec.json.decode(row, type=Window) if row else None
+
+    async def counted(self, requests: int, account_id: AccountId = ACME) -> None:
+        """Wait until so many requests are in the account's window."""
+
+        async def there() -> bool:
+            window = await self.window(account_id)
+            return window is not None and window.requested == requests
+
+        await wait_until(there, 40, waiting_for=f"{requests} requests of {account_id}")
+
+    async def committed(self, offset: int) -> None:
+        """Wait until the group is behind all counts before this one."""
+        async with AIOKafkaConsumer(bootstrap_servers=self.kafka, group_id=GROUP) as consumer:
+
+            async def there() -> bool:
+                return bool(await consumer.committed(COUNTS) == offset)
+
+            await wait_until(there, 40)
+
+    async def rewind(self) -> None:
+        """What happens when the last commits are lost: everything comes again."""
+        async with AIOKafkaConsumer(bootstrap_servers=self.kafka, group_id=GROUP, enable_auto_commit=False) as consumer:
+            consumer.assign([COUNTS])
+            await consumer.commit({COUNTS: OffsetAndMetadata(0, "")})
+
+
+async def _polled(consumer: AIOKafkaConsumer, partition: TopicPartition) -> Sequence[Record]:
+    polled = (await consumer.getmany(timeout_ms=200)).get(partition, [])
+    fields = [{name: getattr(one, name) for name in Record.__struct_fields__} for one in polled]
+    return [Record(**(each | {"headers": tuple(each["headers"])})) for each in fields]
+
+
+@pytest.fixture
+async def rig(kafka: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Rig]:
+    for name, value in {
+        "HEALTH_PORT": "0",
+        "KAFKA": kafka,
+        "SIGNALS_WINDOW": "3600",
+        "SIGNALS_VOLUME": "100",
+    }.items():
+        monkeypatch.setenv(f"BUDSTIKKE_{name}", value)
+    connection = KafkaSettings(bootstrap=kafka)
+    await fresh(connection, TOPICS)
+    sender = Sender(connection=connection, clock=SystemClock(), metrics=KafkaMetrics(CollectorRegistry()))
+    await sender.start()
+    yield Rig(kafka, sender)
+    await sender.stop(5.0)
+
+
+def context() -> Context:
+    registry = CollectorRegistry()
+    return Context(SystemClock(), SystemRandom(), registry, KafkaMetrics(registry))
+
+
+@asynccontextmanager
+async def running() -> AsyncIterator[CountsApp]:
+    """The role in this process, as soon as it is ready."""
+    sender, app = build_signals(context())
+    assert isinstance(app, CountsApp)
+    await sender.start()
+    await app.start()
+    try:
+        await wait_until(lambda: app.health().ready, 60)
+        yield app
+    finally:
+        await app.stop(20.0)
+        await sender.stop(5.0)
+
+
+async def test_an_account_above_the_threshold_is_told_and_others_are_not(rig: Rig) -> None:
+    async with running():
+        await rig.count(100)
+        await rig.count(60, FJORD)
+        await rig.count(1)
+        await rig.counted(101)
+        await rig.counted(60, FJORD)
+    assert await rig.signals() == [(ACME, "volume", True, 101)]
+
+
+async def test_a_restart_goes_on_with_its_table_and_a_replay_counts_once(rig: Rig) -> None:
+    async with running():
+        await rig.count(60)
+        await rig.counted(60)
+        await rig.committed(1)
+
+    async with running():
+        await rig.count(30)
+        await rig.counted(90)
+        await rig.committed(2)
+
+    await rig.rewind()
+    async with running():
+        await rig.committed(2)
+        await rig.count(11)
+        await rig.counted(101)
+    assert await rig.signals() == [(ACME, "volume", True, 101)]
+
+
+async def test_records_that_cannot_be_read_become_dead_letters_and_the_next_is_counted(rig: Rig) -> None:
+    unreadable = [
+        Output(topics.COUNTS, 0, None, None),
+        Output(topics.COUNTS, 0, b"\xff", b"{", (("ce_type", b"no.budstikke.sms.traffic-counted.v1"),)),
+        Output(topics.COUNTS, 0, b"acme", b"not json"),
+    ]
+    async with running():
+        await rig.sender.send(unreadable)
+        await rig.count(7)
+        await rig.counted(7)
+        await rig.committed(4)
+    dead = await rig.records(TopicPartition(topics.dead_letters(topics.COUNTS), 0))
+    assert [(one.key, one.value) for one in dead] == [(one.key, one.value) for one in unreadable]
+
+
+async def test_without_more_traffic_time_takes_a_signal_back_after_a_restart_too(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with running():
+        await rig.count(101)
+        await rig.counted(101)
+
+    monkeypatch.setenv("BUDSTIKKE_SIGNALS_WINDOW", "1")
+    async with running():
+
+        async def taken_back() -> bool:
+            return (await rig.signals())[-1] == (ACME, "volume", False, 101)
+
+        await wait_until(taken_back, 30)
+
+
+async def test_a_table_with_other_partitions_than_the_counts_is_a_bad_setting(rig: Rig) -> None:
+    connection = KafkaSettings(bootstrap=rig.kafka)
+    two = [msgspec.structs.replace(spec, partitions=2) if spec.name == topics.COUNTS else spec for spec in TOPICS]
+    await fresh(connection, two)
+    try:
+        _, app = build_signals(context())
+        with pytest.raises(BadSettings, match="as many partitions"):
+            await app.start()
+    finally:
+        await fresh(connection, TOPICS)
+
+
+async def test_nothing_is_counted_twice_or_not_at_all_when_the_process_is_killed(rig: Rig) -> None:
+    def process() -> subprocess.Popen[bytes]:
+        return subprocess.Popen(
+            [sys.executable, "-m", "services.ingest", "signals"], cwd=ROOT, stdout=subprocess.DEVNULL, env=os.environ
+        )
+
+    running = process()
+    try:
+        for number in range(1, 201):
+            await rig.count(1, FJORD)
+            if number == 100:
+                await rig.counted(100, FJORD)
+            if number in (101, 150):
+                running.send_signal(signal.SIGKILL)
+                running.wait(10)
+                running = process()
+        await rig.counted(200, FJORD)
+        running.send_signal(signal.SIGTERM)
+        assert await asyncio.to_thread(running.wait, 30) == 0
+    finally:
+        running.kill()
+        running.wait(10)
