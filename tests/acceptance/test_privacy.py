@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import secrets
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -65,7 +66,8 @@ async def canary(api: Customer, fjord: Smsc) -> str:
     message_id = await api.send_one(CANARY, TEXT, category="otp")
     await api.delivered(message_id)
     sold = {"price": 4200, "service_code": "06002", "invoice_text": "Buss", "consent_ref": "avtale", "text": TEXT}
-    charged = await api.http.post("/v1/premium/charges", json=sold | {"to": CANARY})
+    key = {"idempotency-key": secrets.token_hex(8)}
+    charged = await api.http.post("/v1/premium/charges", json=sold | {"to": CANARY}, headers=key)
     await wait_until(lambda: _is_billed(api, charged.json()["id"]), 45.0)
     await fjord.behave(receipt_state="undeliverable")
     await api.until(await api.send_one(CANARY, TEXT), "undelivered")

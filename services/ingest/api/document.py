@@ -153,7 +153,8 @@ def _ordering(operation_id: str, summary: str, body: Json, answer: Json) -> Json
         "operationId": operation_id,
         "summary": summary,
         "description": "202 means that the order is stored safely. After 503, or without an answer, it may have been "
-        "taken: the same request with the same `Idempotency-Key` is the same transaction, and nobody pays twice.",
+        "taken: the same request with the same `Idempotency-Key` is the same transaction, and nobody pays twice. "
+        "A charge with `consent_ref` must have one.",
         "tags": ["premium"],
         "security": _needs(Scope.SEND),
         "parameters": [_IDEMPOTENCY_KEY],

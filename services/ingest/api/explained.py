@@ -35,6 +35,10 @@ FIELDS: Final[Mapping[FieldCode, Explanation]] = {
         "The header is given twice, is empty, too long, or holds other than visible ASCII.",
         "Give one key of 1 to 128 visible ASCII characters, best a random one.",
     ),
+    FieldCode.IDEMPOTENCY_KEY_MISSING: Explanation(
+        "A charge with `consent_ref` has no header `Idempotency-Key`: a repeat of it would charge twice.",
+        "Give a new key for each charge, and the same one when you repeat it.",
+    ),
     FieldCode.SUSPENDED: Explanation("The lane or the sender is suspended.", "Use another, or ask us."),
     FieldCode.CONSENT_MISSING: Explanation(
         "The charge does not show how the user agreed, or shows it in two ways.",

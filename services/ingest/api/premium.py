@@ -25,9 +25,10 @@ from services.ingest.api.authentication import authenticate
 from services.ingest.api.bodies import headers_of, read_json
 from services.ingest.api.limiting import Header, limit_headers, require_within_limits
 from services.ingest.api.premium_drafting import Wanted, charge_wanted, password_wanted
-from services.ingest.api.problems import Code, FieldCode, Rejected
+from services.ingest.api.problems import Code, FieldCode, Rejected, invalid
 from services.ingest.api.repeating import IDEMPOTENCY_KEY, REPLAYED, OfKey, idempotency_key
 from services.ingest.idempotency.claims import Claim, Claims, Replay
+from services.ingest.idempotency.key import IdempotencyKey
 from services.ingest.limits.limiter import Limiter
 from shared.clock import Clock
 from shared.contracts.codec import Writer
@@ -113,6 +114,7 @@ class PremiumDoor:
         try:
             wanted = check(body, grant.account, self._agreements)
             _require_may_charge(grant, wanted)
+            _require_one_charge(wanted, key)
         except Rejected:
             # What is wrong today may have been right when it was answered.
             replay = None if repeat is None else await repeat.answered()
@@ -182,6 +184,16 @@ def _require_may_charge(grant: Grant, wanted: Wanted) -> None:
         error = FieldError("/short_number", FieldCode.SUSPENDED, "is suspended")
         code = Code(why)
         raise Rejected(code, errors=(error,) if code is Code.SENDER_SUSPENDED else ())
+
+
+def _require_one_charge(wanted: Wanted, key: IdempotencyKey | None) -> None:
+    """A charge without code has no id until we give it one: only by its key is a repeat the same charge. Raises
+    `Rejected` (`idempotency_key_missing`).
+    """
+    if wanted.consent_ref is not None and key is None:
+        raise invalid(
+            "", FieldCode.IDEMPOTENCY_KEY_MISSING, "a charge with consent_ref needs the header Idempotency-Key"
+        )
 
 
 def _consent(kind: PremiumKind, name: TransactionId, wanted: Wanted, at: datetime) -> Consent | None:

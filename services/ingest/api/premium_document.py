@@ -32,7 +32,10 @@ _TERMS: Final[Mapping[str, Any]] = {
 PASSWORD: Final = {"one": {"summary": "Ask for a code", "value": {**_TERMS, "text": "Koden for bussbilletten:"}}}
 CHARGE: Final = {
     "code": {"summary": "With the code", "value": {**_TERMS, "id": _ID, "one_time_password": "1234"}},
-    "consent": {"summary": "With a consent of your own", "value": {**_TERMS, "consent_ref": "avtale 7781"}},
+    "consent": {
+        "summary": "With a consent of your own, and an `Idempotency-Key`",
+        "value": {**_TERMS, "consent_ref": "avtale 7781"},
+    },
 }
 
 

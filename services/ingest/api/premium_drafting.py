@@ -81,7 +81,11 @@ class ChargeBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
         ),
     ] = None
     consent_ref: Annotated[
-        Note | None, msgspec.Meta(description="Where the user's consent is kept; you may be asked for it at any time.")
+        Note | None,
+        msgspec.Meta(
+            description="Where the user's consent is kept; you may be asked for it at any time. Needs the header "
+            "`Idempotency-Key`."
+        ),
     ] = None
 
 

@@ -145,6 +145,7 @@ class FieldCode(StrEnum):
     SENDER_MISSING = "sender_missing"
     INVALID_URL = "invalid_url"
     INVALID_IDEMPOTENCY_KEY = "invalid_idempotency_key"
+    IDEMPOTENCY_KEY_MISSING = "idempotency_key_missing"
     SUSPENDED = "suspended"
     CONSENT_MISSING = "consent_missing"
     NOT_AGREED = "not_agreed"

@@ -77,6 +77,8 @@ class Known(msgspec.Struct, frozen=True):
             elif "/premium/" in case.path:
                 case.body |= CHARGED | ({"consent_ref": "avtale"} if case.path.endswith("/charges") else {})
                 case.body = {name: value for name, value in case.body.items() if name not in UNPAID}
+            if case.path == "/v1/premium/charges":
+                case.headers["Idempotency-Key"] = secrets.token_hex(8)
         return case
 
     async def ask(self, method: str, path: str, mode: GenerationMode, change: Callable[[Case], Case]) -> set[int]:
@@ -157,5 +159,6 @@ async def test_the_examples_of_bodies_are_taken(known: Known) -> None:
         body = DOCUMENT["paths"][path][method].get("requestBody")
         for example in body["content"]["application/json"]["examples"].values() if body else ():
             target = path.replace("{id}", known.endpoint)
-            answer = await known.caller.http.request(method, target, json=example["value"])
+            headers = {"Idempotency-Key": secrets.token_hex(8)}
+            answer = await known.caller.http.request(method, target, json=example["value"], headers=headers)
             assert answer.status_code in GOOD, (method, path, answer.text)

@@ -22,6 +22,7 @@ PASSWORDS, CHARGES = "/v1/premium/one-time-passwords", "/v1/premium/charges"
 TERMS = {"to": "99999999", "price": 4200, "service_code": "06002", "invoice_text": "Bussbillett"}
 CODED = {**TERMS, "id": "4f0c7d9e-52ab-8d31-9c6e-7b1f0a2e6004", "one_time_password": "1234"}
 CONSENTED = {**TERMS, "consent_ref": "avtale 7781"}
+KEYED = {"idempotency-key": "k-0"}
 
 
 def order_of(output: Output) -> PremiumOrdered:
@@ -79,7 +80,7 @@ async def test_a_charge_keeps_how_the_user_agreed(door: Door) -> None:
     assert answer["id"] == coded.transaction_id == CODED["id"]
     assert coded.consent is not None
     assert (coded.consent.kind, coded.consent.reference) == (ConsentKind.ONE_TIME_PASSWORD, CODED["id"])
-    _, declared = await ordered(door, CHARGES, {**CONSENTED, "short_number": "2003"})
+    _, declared = await ordered(door, CHARGES, {**CONSENTED, "short_number": "2003"}, headers=KEYED)
     assert declared.consent is not None
     assert (declared.consent.kind, declared.consent.reference) == (ConsentKind.DECLARED, "avtale 7781")
     assert (declared.terms.short_number, declared.consent.at) == ("2003", START)
@@ -113,7 +114,7 @@ async def test_a_charge_that_is_wrong_is_refused_by_the_field(
     door: Door, change: dict[str, Any], errors: list[tuple[str, str]]
 ) -> None:
     body = {name: value for name, value in {**CONSENTED, **change}.items() if value is not None}
-    answer = await door.post(body, CHARGES)
+    answer = await door.post(body, CHARGES, headers=KEYED)
     assert fault(answer) == (422, "invalid_request", errors)
     assert door.broker.records == []
 
@@ -188,13 +189,24 @@ async def test_a_repeat_after_a_broken_write_orders_the_same_transaction(door: D
     assert first.ordered_at == second.ordered_at == START
 
 
-async def test_without_a_key_each_request_is_a_charge_of_its_own(door: Door) -> None:
-    ids = {(await door.post(CONSENTED, CHARGES)).json()["id"] for _ in range(3)}
+async def test_a_charge_without_code_needs_a_key_so_that_a_repeat_charges_nobody_twice(door: Door) -> None:
+    answer = await door.post(CONSENTED, CHARGES)
+    assert fault(answer) == (422, "invalid_request", [("", "idempotency_key_missing")])
+    assert door.broker.records == []
+
+
+async def test_a_charge_with_a_code_is_one_by_its_id_without_a_key(door: Door) -> None:
+    ids = {(await ordered(door, CHARGES, CODED))[0]["id"] for _ in range(3)}
+    assert ids == {CODED["id"]}
+
+
+async def test_codes_without_a_key_are_transactions_of_their_own(door: Door) -> None:
+    ids = {(await ordered(door, PASSWORDS, TERMS))[0]["id"] for _ in range(3)}
     assert len(ids) == 3
 
 
 async def test_charges_count_against_the_limits_of_the_account(door: Door) -> None:
-    answer = await door.post(CONSENTED, CHARGES)
+    answer = await door.post(CONSENTED, CHARGES, headers=KEYED)
     assert answer.headers["ratelimit-remaining"] == "9999"
 
 
