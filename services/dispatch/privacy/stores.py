@@ -18,7 +18,13 @@ from shared.stores.mongodb import Database
 _ACCOUNT: Final = "event.account_id"
 _PSEUDONYM: Final = "event.pseudonym"
 _AT: Final = "event.ordered_at"
-_FREED: Final = {"$unset": {_PSEUDONYM: "", "event.reference": ""}, "$inc": {"version": 1}}
+_FREED: Final = {
+    "$unset": dict.fromkeys((_PSEUDONYM, "event.reference", "event.consent.reference"), ""),
+    "$inc": {"version": 1},
+}
+"""Who it was goes, and what the seller wrote, which may say so. A consent by code or by message is found without its
+reference: that is the id of the row, or stands in `inbound_id`.
+"""
 _SETTLED: Final = {"step": Step.CLOSED.value}
 
 

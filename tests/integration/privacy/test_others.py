@@ -61,7 +61,8 @@ async def test_the_premium_ledger_keeps_a_person_until_nothing_can_be_refunded_a
 
 
 async def test_a_premium_transaction_that_is_open_keeps_its_person_until_it_is_settled(mongo: MongoStore) -> None:
-    event = {"account_id": ACCOUNT, "pseudonym": ANNA, "ordered_at": NOW}
+    consent = {"kind": "declared", "at": NOW, "reference": "signed by Anna"}
+    event = {"account_id": ACCOUNT, "pseudonym": ANNA, "ordered_at": NOW, "reference": "order 7", "consent": consent}
     await mongo.database.premium.insert_many(
         [{"_id": step, "step": step, "event": event, "version": 1} for step in ("taken", "closed")]
     )
@@ -71,4 +72,7 @@ async def test_a_premium_transaction_that_is_open_keeps_its_person_until_it_is_s
     await mongo.database.premium.update_one({"_id": "taken"}, {"$set": {"step": "closed"}})
     await service.later(timedelta(hours=7))
     assert await mongo.database.premium.count_documents({"event.pseudonym": ANNA}) == 0
-    assert {row["version"] async for row in mongo.database.premium.find()} == {2}
+    rows = [row async for row in mongo.database.premium.find()]
+    assert {row["version"] for row in rows} == {2}
+    freed = {"account_id": ACCOUNT, "ordered_at": NOW, "consent": {"kind": "declared", "at": NOW}}
+    assert [row["event"] for row in rows] == [freed, freed]
