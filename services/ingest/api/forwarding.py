@@ -23,11 +23,12 @@ from shared.internal import Scope as Permission
 WEBHOOKS: Final = "/v1/webhooks"
 INCOMING: Final = ("/v1/inbound", "/v1/keywords", "/v1/numbers", "/v1/opt-outs")
 """What dlr answers of incoming messages."""
+REFUNDS: Final = "/v1/premium/refunds"
 BOOKS: Final = (
     "/v1/usage",
     "/v1/invoices",
     "/v1/premium/transactions",
-    "/v1/premium/refunds",
+    REFUNDS,
     "/v1/statements",
 )
 """What billing answers."""
@@ -50,7 +51,9 @@ class Target(msgspec.Struct, frozen=True):
 
 
 class Forwarding:
-    """Passes a call on and its answer back. Reading needs the scope `messages:read`, changing needs `admin`."""
+    """Passes a call on and its answer back. Reading needs the scope `messages:read`, changing needs `admin`; a key for
+    tests has nothing refunded, for money is never a test.
+    """
 
     def __init__(self, view: AccountView, targets: Sequence[Target]) -> None:
         self._view = view
@@ -75,6 +78,8 @@ class Forwarding:
         reads = request.method in {"GET", "HEAD"}
         headers = headers_of(request.scope)
         grant = await authenticate(self._view, request.scope, headers, Scope.READ if reads else Scope.ADMIN)
+        if not reads and target.prefix == REFUNDS and Scope.TEST in grant.key.scopes:
+            raise Rejected(Code.SCOPE_MISSING, "a key for tests has nothing refunded")
         tail = request.url.path.removeprefix(target.prefix)
         if _TAIL.fullmatch(tail) is None:
             raise Rejected(Code.NOT_FOUND)

@@ -6,6 +6,7 @@ import pytest
 
 from services.ingest.accounts.account import Account
 from services.ingest.accounts.keys import ALL_SCOPES, Scope
+from services.ingest.api.forwarding import REFUNDS
 from shared.ids import AccountId
 from shared.internal import ACTOR, HEADER, verify
 from shared.internal import Scope as Permission
@@ -42,6 +43,18 @@ async def test_a_key_without_the_scope_changes_nothing(door: Door) -> None:
     answer = await door.post({"url": "https://example.no/hook"}, "/v1/webhooks")
     assert (answer.status_code, answer.json()["code"]) == (403, "scope_missing")
     assert not door.owner.asked
+
+
+async def test_a_key_for_tests_has_nothing_refunded_though_it_may_administer(door: Door) -> None:
+    key = door.add(ACME, scopes=ALL_SCOPES | {Scope.ADMIN, Scope.TEST})
+    headers = {"authorization": f"Bearer {key}"}
+    answer = await door.post({"transaction_id": "t1"}, REFUNDS, headers=headers)
+    assert (answer.status_code, answer.json()["code"]) == (403, "scope_missing")
+    assert not door.owner.asked
+    door.owner.status = 200
+    assert (await door.client.get(REFUNDS, headers=headers)).status_code == 200
+    assert (await door.post({}, REFUNDS, headers=manager(door))).status_code == 200
+    assert (await door.post({}, "/v1/webhooks", headers=headers)).status_code == 200
 
 
 @pytest.mark.parametrize("path", ["/v1/webhooks/..", "/v1/webhooks/a/b/c/d/e", "/v1/webhooks/%2e%2e/messages/x"])
