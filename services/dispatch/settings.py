@@ -53,7 +53,7 @@ class StrexSettings(StoreRoleSettings):
         description="so long after a call, what Strex knows nothing of was not taken; twice STREX_SECONDS or more",
     )
     premium_agreements: Path | None = Field(
-        None, description="file of the agreements by which accounts may charge; without it, orders are believed"
+        None, description="file of the agreements by which accounts may charge; without it nobody may"
     )
     strex_order_seconds: float = Field(
         3600.0, gt=0, le=259_200, description="age of an order to charge that is not carried out any more"

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import httpx
+import msgspec
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
@@ -25,6 +26,7 @@ from services.dispatch.strex.callbacks import PATH
 from services.dispatch.strex.role import GROUP as STREX_GROUP
 from tests.integration.billing.premium.driving import leave
 from tests.support import wait_until
+from tests.unit.dispatch.strex.orders import AGREEMENT
 
 API_KEY: Final = "chaos"
 VICTIMS: Final = ("strex", "billing", "mongodb")
@@ -42,6 +44,8 @@ class System:
         key = ec.generate_private_key(ec.SECP256R1())
         pem.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
         self.mongodb = MongoDB(data=folder / "mongodb", log=folder / "mongodb.log", port=free_port())
+        agreements = folder / "agreements.yaml"
+        agreements.write_bytes(msgspec.json.encode({"agreements": [AGREEMENT]}))
         told = {
             "HEALTH_PORT": "0",
             "KAFKA": kafka,
@@ -54,6 +58,7 @@ class System:
             "STREX_REPORTS": f"http://127.0.0.1:{reports}",
             "STREX_SECONDS": "3",
             "STREX_GONE_SECONDS": "6",
+            "PREMIUM_AGREEMENTS": str(agreements),
         }
         environment = os.environ | {f"BUDSTIKKE_{name}": value for name, value in told.items()}
         self._reports = f"http://127.0.0.1:{reports}{PATH}"

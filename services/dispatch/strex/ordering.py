@@ -72,13 +72,11 @@ class Ordering:
         patience: Patience,
         owner: str,
         report_url: str | None,
-        agreements: Agreements | None,
+        agreements: Agreements,
         at_once: int,
         on_taken: Callable[[], None],
     ) -> None:
-        """`owner` is unlike that of any other process, or other life of this one. Without `agreements` orders are
-        believed.
-        """
+        """`owner` is unlike that of any other process, or other life of this one."""
         self._store = store
         self._client = client
         self._teller = teller

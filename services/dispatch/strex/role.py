@@ -92,7 +92,7 @@ def build_strex(context: Context) -> Sequence[Component]:
         ),
         owner=f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}",
         report_url=report_url,
-        agreements=None if settings.premium_agreements is None else agreements.load(settings.premium_agreements),
+        agreements=agreements.load(settings.premium_agreements),
         at_once=settings.strex_at_once,
         on_taken=watcher.wake,
     )

@@ -46,11 +46,11 @@ def out_of_date(order: PremiumOrdered, now: datetime, longest: timedelta) -> Ref
     return None
 
 
-def not_agreed(order: PremiumOrdered, agreements: Agreements | None) -> Refusal | None:
+def not_agreed(order: PremiumOrdered, agreements: Agreements) -> Refusal | None:
     """Whatever door an order came in by, a charge is by an agreement of its account (R-78). What was charged may be
     given back after the agreement has ended.
     """
-    if agreements is None or order.kind is PremiumKind.REVERSAL or agreements.cover(order.account_id, order.terms):
+    if order.kind is PremiumKind.REVERSAL or agreements.cover(order.account_id, order.terms):
         return None
     return Refusal.NOT_AGREED
 

@@ -27,6 +27,7 @@ from shared.contracts import codec
 from shared.contracts.premium import OneTimePasswordChanged, PremiumChanged, PremiumOrdered
 from shared.errors import TryLater
 from shared.http import HttpServer
+from shared.ids import AccountId
 from shared.kafka.at_least_once import Finishing
 from shared.kafka.record import Received
 from shared.privacy.sealing import Sealer
@@ -37,8 +38,10 @@ from tests.integration.dispatch.rig import Broker
 from tests.integration.strex.peers import Simulator
 from tests.support import wait_until
 from tests.unit.dispatch.building import PARTITIONS, record_of
+from tests.unit.dispatch.strex.orders import AGREEMENT
 
 _owners = count()
+AGREED = Agreements([AGREEMENT, msgspec.structs.replace(AGREEMENT, account=AccountId("other"))])
 
 
 class Killed(BaseException):
@@ -107,7 +110,7 @@ class Life:
         gone: float = 1.0,
         patience: float = 0.1,
         kill_at: str | None = None,
-        agreements: Agreements | None = None,
+        agreements: Agreements = AGREED,
     ) -> None:
         clock = SystemClock()
         self.simulator = simulator

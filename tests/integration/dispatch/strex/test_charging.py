@@ -14,7 +14,7 @@ from shared.errors import BadRecord, TryLater
 from shared.ids import AccountId
 from shared.privacy.keys import quarter_of
 from shared.stores.mongodb import Database
-from shared.strex.agreements import Agreement, Agreements
+from shared.strex.agreements import Agreements
 from simulators.strex.profile import Profile, Scenario
 from simulators.strex.transaction import State
 from tests.integration.dispatch.strex.conftest import Live
@@ -22,7 +22,7 @@ from tests.integration.dispatch.strex.rig import Life, asked, story, struct_text
 from tests.integration.strex.peers import Simulator
 from tests.support import wait_until
 from tests.unit.dispatch.building import Letters
-from tests.unit.dispatch.strex.orders import ACCOUNT, NUMBER, TERMS, Orders, received, reversal
+from tests.unit.dispatch.strex.orders import ACCOUNT, AGREEMENT, NUMBER, TERMS, Orders, received, reversal
 
 
 async def test_a_charge_is_asked_for_once_and_told_until_it_is_billed(
@@ -208,15 +208,21 @@ async def test_an_order_that_waited_too_long_is_not_carried_out(
 async def test_a_charge_is_by_an_agreement_of_its_account_whatever_door_it_came_in_by(
     live: Live, simulator: Simulator, orders: Orders, changes: dict[str, Any], detail: str | None
 ) -> None:
-    agreement = Agreement(
-        account=ACCOUNT, merchant_id="mer_test", short_numbers=("2002",), service_codes=("06002",), most=4200
-    )
-    life = await live(agreements=Agreements([agreement]))
+    life = await live(agreements=Agreements([msgspec.structs.replace(AGREEMENT, most=4200)]))
     order = orders.reply(terms=msgspec.structs.replace(TERMS, **changes))
     await life.handle(received(order))
     end = await life.until(order.transaction_id, "ok", "refused")
     assert end.detail == (detail or "Delivered")
     assert len(asked(simulator)) == (detail is None)
+
+
+async def test_without_agreements_nobody_is_charged(live: Live, simulator: Simulator, orders: Orders) -> None:
+    life = await live(agreements=Agreements())
+    order = orders.charge()
+    await life.handle(received(order))
+    end = await life.until(order.transaction_id, "refused")
+    assert (end.detail, end.billed) == ("not_agreed", Billed.FALSE)
+    assert asked(simulator) == {}
 
 
 @pytest.mark.parametrize("missing", ["to", "pseudonym", "consent"])

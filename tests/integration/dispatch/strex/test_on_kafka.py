@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from random import SystemRandom
 
+import msgspec
 import pytest
 from aiokafka import AIOKafkaConsumer
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
@@ -32,7 +33,7 @@ from tests.catalogue import fresh
 from tests.integration.strex.peers import Simulator
 from tests.support import wait_until
 from tests.unit.dispatch.building import PARTITIONS, Letters
-from tests.unit.dispatch.strex.orders import Orders, reversal
+from tests.unit.dispatch.strex.orders import AGREEMENT, Orders, reversal
 
 
 @pytest.fixture
@@ -42,6 +43,8 @@ def environment(
     key = tmp_path / "strex.pem"
     key.write_bytes(simulator.key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
     port = free_port()
+    agreements = tmp_path / "agreements.yaml"
+    agreements.write_bytes(msgspec.json.encode({"agreements": [AGREEMENT]}))
     told = {
         "HEALTH_PORT": "0",
         "KAFKA": kafka,
@@ -52,6 +55,7 @@ def environment(
         "STREX_KEY_NAME": "test",
         "STREX_PORT": str(port),
         "STREX_REPORTS": f"http://127.0.0.1:{port}",
+        "PREMIUM_AGREEMENTS": str(agreements),
     }
     for name, value in told.items():
         monkeypatch.setenv(f"BUDSTIKKE_{name}", value)

@@ -21,6 +21,7 @@ from shared.contracts.premium import (
 from shared.ids import AccountId
 from shared.kafka.record import Received
 from shared.privacy.sealing import Sealer
+from shared.strex.agreements import Agreement
 from tests.unit.dispatch.building import as_record
 
 ACCOUNT = AccountId("acme")
@@ -33,6 +34,10 @@ TERMS = PremiumTerms(
     price=4200,
     invoice_text="Bussbillett",
     business_model="STREX-PAYMENT",
+)
+
+AGREEMENT = Agreement(
+    account=ACCOUNT, merchant_id="mer_test", short_numbers=("2002",), service_codes=("06002",), most=60_000
 )
 
 
