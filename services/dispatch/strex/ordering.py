@@ -5,6 +5,8 @@ Order of effects: the row, the call, what came of it in the row, the event, the 
 - after the row, before or during or after the call: the order comes again and finds the row; nobody calls a second
   time, and the watcher finds out by looking;
 - after the outcome: the watcher tells what was not told.
+
+A reversal that ended as `not_taken` is asked for anew when it is ordered again: else money could never be given back.
 """
 
 from __future__ import annotations
@@ -175,9 +177,30 @@ class Ordering:
             self._unsure.discard(standing.id)
             return standing
         self._unsure.discard(standing.id)
+        if moves.is_given_up(standing):
+            return await self._right_to_ask_anew(order, standing)
         if standing.step is not Step.ORDERED:
             return None
-        row = moves.asking(standing, self._now(), self._owner, self._patience.answer)
+        return await self._claim(standing, moves.asking(standing, self._now(), self._owner, self._patience.answer))
+
+    async def _right_to_ask_anew(self, order: PremiumOrdered, standing: Row) -> Row | None:
+        """The same for a reversal that was given up, once a look says that Strex still has none."""
+        match await self._client.look(place_of(order.kind, order.transaction_id)):
+            case NoAnswer():
+                raise TryLater("strex_unreachable", "whether it was given back is not known; the order waits")
+            case Missing():
+                now, wait = self._now(), self._patience.answer
+                return await self._claim(
+                    standing, moves.asking_anew(standing, order.ordered_at, now, self._owner, wait)
+                )
+            case seen:
+                after = moves.found(standing, meaning(seen, order.kind), self._now())
+                if await self._store.move(standing, after):
+                    await self._teller.tell([after])
+                return None
+
+    async def _claim(self, standing: Row, row: Row) -> Row | None:
+        """The row that we make of a standing one, if nobody was first."""
         try:
             claimed = await self._store.move(standing, row)
         except TryLater:

@@ -1,7 +1,8 @@
 """The row of a transaction, and its moves. Pure.
 
 A row stands before Strex is asked. From then on it is looked at, never asked for again: only a row that says that
-certainly nothing was asked (`ordered`) lets somebody ask. Times have the store's precision, milliseconds.
+certainly nothing was asked (`ordered`) lets somebody ask. A reversal that was given up may be asked for anew. Times
+have the store's precision, milliseconds.
 """
 
 from __future__ import annotations
@@ -133,6 +134,22 @@ def withheld(row: Row) -> Row:
 def asking(row: Row, now: datetime, owner: str, patience: timedelta) -> Row:
     """Somebody is about to ask."""
     return _moved(row, step=Step.ASKING, owner=owner, asked_at=now, due_at=now + patience)
+
+
+def is_given_up(row: Row) -> bool:
+    """Whether it is a reversal that ended because Strex never heard of it. Asked for anew it gives money back once: its
+    id is that of its charge, and we assume that Strex makes no second one of an id, whatever it answers.
+    """
+    event = row.event
+    ended = row.step is Step.CLOSED and event.status is PremiumStatus.REFUSED and event.detail == NOT_TAKEN
+    return ended and event.kind is PremiumKind.REVERSAL
+
+
+def asking_anew(row: Row, ordered_at: datetime, now: datetime, owner: str, patience: timedelta) -> Row:
+    """Somebody is about to ask for what was given up, by an order of that time: it is open again."""
+    last = max(row.event.ordered_at, milliseconds(ordered_at))
+    opened = _told(row, now, status=PremiumStatus.UNKNOWN, billed=Billed.UNKNOWN, detail=None, ordered_at=last)
+    return asking(msgspec.structs.replace(opened, looks=0), now, owner, patience)
 
 
 def taken(row: Row, now: datetime) -> Row:

@@ -13,9 +13,9 @@ from starlette.responses import PlainTextResponse
 
 from services.dispatch.strex.bodies import Request
 from services.dispatch.strex.client import Answer, NoAnswer
-from services.dispatch.strex.row import NOT_TAKEN, Row, refused, row_id
+from services.dispatch.strex.row import NOT_TAKEN, Row, Step, refused, row_id
 from shared.clock import ManualClock, SystemClock
-from shared.contracts.premium import Billed
+from shared.contracts.premium import Billed, PremiumKind
 from shared.errors import TryLater
 from shared.http import HttpServer
 from shared.strex.signatures import CALLBACK_HEADER, sign
@@ -76,6 +76,66 @@ async def test_a_reversal_survives_it_too(live: Live, simulator: Simulator, orde
     totals = simulator.strex.ledger.totals()
     assert (end.status, totals.reversals) == expected
     assert totals.deletes <= 1
+
+
+@pytest.mark.parametrize("step", [*BEFORE_THE_CALL, *AFTER_THE_CALL])
+async def test_a_reversal_that_was_given_up_is_made_once_when_it_is_ordered_again(
+    live: Live, simulator: Simulator, orders: Orders, step: str
+) -> None:
+    order = orders.charge()
+    first = await live()
+    await first.handle(received(order))
+    await first.until(order.transaction_id, "ok")
+    back = received(reversal(order))
+    first.steps.kill_at = "before the call"
+    with pytest.raises(Killed):
+        await first.handle(back)
+    await first.until(back.event.transaction_id, "refused")
+
+    first.steps.kill_at = step
+    with pytest.raises(Killed):
+        await first.handle(back)
+    await first.die()
+    second = await live()
+
+    async def closed() -> bool:
+        row = await second.store.get(row_id(PremiumKind.REVERSAL, back.event.transaction_id))
+        return row is not None and row.step is Step.CLOSED
+
+    await wait_until(closed)
+    await asyncio.gather(second.handle(back), second.handle(back))
+    assert (await second.until(back.event.transaction_id, "reversed")).billed is Billed.TRUE
+    totals = simulator.strex.ledger.totals()
+    assert (totals.deletes, totals.reversals, totals.reversed) == (1, 1, 4200)
+    assert told_once(second)
+
+
+async def test_a_reversal_that_was_given_up_and_made_after_all_is_found_when_it_is_ordered_again(
+    life: Life, simulator: Simulator, orders: Orders
+) -> None:
+    order = orders.charge()
+    await life.handle(received(order))
+    await life.until(order.transaction_id, "ok")
+    simulator.behave(fault=Fault.CUT, fault_methods=("DELETE",))
+    back = received(reversal(order))
+    await life.handle(back)
+    assert (await life.until(back.event.transaction_id, "refused")).detail == NOT_TAKEN
+    await simulator.strex.reverse(order.transaction_id)
+    await life.handle(back)
+    assert (await life.until(back.event.transaction_id, "reversed")).billed is Billed.TRUE
+    assert simulator.strex.ledger.totals().reversals == 1
+
+
+async def test_a_charge_that_was_given_up_is_never_asked_for_again(
+    life: Life, simulator: Simulator, orders: Orders
+) -> None:
+    simulator.behave(fault=Fault.CUT, fault_methods=("POST",))
+    order = received(orders.charge())
+    await life.handle(order)
+    await life.until(order.event.transaction_id, "refused")
+    simulator.behave(fault=None)
+    await life.handle(order)
+    assert simulator.strex.ledger.totals().posts == 0
 
 
 async def test_killed_while_strex_has_not_answered_it_is_found_by_looking(
