@@ -19,6 +19,9 @@ from shared.money.periods import Day, day_of, last_day, month_of, moved
 
 RefundId = NewType("RefundId", str)
 
+NOT_TAKEN: Final = "not_taken"
+"""Why a reversal ends of which Strex never heard, in dispatch's words."""
+
 _MONTHS_TO_USER: Final = 3
 
 
@@ -94,6 +97,20 @@ def request(transaction: Transaction, *, at: datetime, by: str, reason: str | No
     )
 
 
+def request_anew(refund: Refund, transaction: Transaction, *, at: datetime, by: str, reason: str | None) -> Refund:
+    """A refund that is asked for again: requested once more if Strex never heard of it, else as it is. The time of the
+    first request stays, and with it the day by which the user is paid. Raises `Refused` as `request` does.
+    """
+    if refund.state is not RefundState.REFUSED or refund.detail != NOT_TAKEN:
+        return refund
+    return msgspec.structs.replace(
+        request(transaction, at=at, by=by, reason=reason or refund.reason),
+        requested_at=refund.requested_at,
+        user_paid_by=refund.user_paid_by,
+        version=refund.version + 1,
+    )
+
+
 def follow(refund: Refund, transaction: Transaction, at: datetime) -> Refund:
     """The refund after what Strex said of the reversal. Forward only: what comes late changes nothing."""
     leg = transaction.reversal
@@ -101,6 +118,9 @@ def follow(refund: Refund, transaction: Transaction, at: datetime) -> Refund:
         return refund
     if leg.moved:
         return move(refund, RefundState.REVERSED, at)
+    if refund.state is RefundState.REQUESTED and leg.detail == NOT_TAKEN and leg.at <= refund.changed_at:
+        # Of the order before the one that follows now.
+        return refund
     if leg.status in SETTLED and leg.billed is Billed.FALSE:
         return move(refund, RefundState.REFUSED, at, leg.detail)
     return move(refund, RefundState.ORDERED, at)

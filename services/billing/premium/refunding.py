@@ -10,7 +10,17 @@ from pymongo.asynchronous.client_session import AsyncClientSession
 
 from services.billing.database import translated
 from services.billing.premium.ledger import REFUNDS, TRANSACTIONS
-from services.billing.premium.refund import Refund, RefundId, RefundState, RefusalCode, follow, move, refund_id, request
+from services.billing.premium.refund import (
+    Refund,
+    RefundId,
+    RefundState,
+    RefusalCode,
+    follow,
+    move,
+    refund_id,
+    request,
+    request_anew,
+)
 from services.billing.premium.rows import from_row, in_transaction, to_row
 from services.billing.premium.transaction import Transaction
 from shared.contracts.premium import TransactionId
@@ -40,6 +50,7 @@ class Refunds:
         self, account: AccountId, charge: TransactionId, *, at: datetime, by: str, reason: str | None
     ) -> tuple[Refund, bool]:
         """The refund of an account's charge, and whether it is new: the first asking makes it, each later one finds it.
+        One that Strex never heard of (`not_taken`) is requested again by a later asking.
 
         Raises `Refused`: `not_found` (another account's, too), `not_billed`, `outcome_open`.
         """
@@ -51,10 +62,16 @@ class Refunds:
             )
             if row is None:
                 raise Refused(RefusalCode.NOT_FOUND, "there is no such transaction")
+            transaction = from_row(row, Transaction)
             known = await self._mongo.database[REFUNDS].find_one({"_id": refund_id(charge)}, session=session)
             if known is not None:
-                return from_row(known, Refund), False
-            transaction = from_row(row, Transaction)
+                refund = from_row(known, Refund)
+                after = request_anew(refund, transaction, at=at, by=by, reason=reason)
+                if after is not refund:
+                    await self._mongo.database[REFUNDS].replace_one(
+                        {"_id": refund.id}, to_row(after, unpublished=True), session=session
+                    )
+                return after, False
             refund = follow(request(transaction, at=at, by=by, reason=reason), transaction, at)
             await self._mongo.database[REFUNDS].insert_one(to_row(refund, unpublished=True), session=session)
             return refund, True

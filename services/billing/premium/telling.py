@@ -123,13 +123,16 @@ class Teller:
         return self._write(topics.REFUNDS, 0, event, event_id=name, time=one.changed_at, subject=one.id)
 
     def reversal(self, refund: Refund, charge: Transaction) -> Output:
-        """The order to Strex, on `premium.orders`: the terms of the charge, the id `-<charge>`."""
+        """The order to Strex, on `premium.orders`: the terms of the charge, the id `-<charge>`. Each request is an
+        order of its own.
+        """
         name = reversal_id(charge.id)
+        again = f":{refund.version}" if refund.version > 1 else ""
         event = PremiumOrdered(
             transaction_id=name,
             account_id=charge.account_id,
             kind=PremiumKind.REVERSAL,
-            ordered_at=refund.requested_at,
+            ordered_at=refund.changed_at,
             terms=PremiumTerms(
                 merchant_id=charge.merchant_id,
                 short_number=charge.short_number,
@@ -147,8 +150,8 @@ class Teller:
             topics.PREMIUM_ORDERS,
             partition_of(name, self._partitions),
             event,
-            event_id=f"{name}:{PremiumKind.REVERSAL}",
-            time=refund.requested_at,
+            event_id=f"{name}:{PremiumKind.REVERSAL}{again}",
+            time=refund.changed_at,
             subject=name,
         )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
+import msgspec
 import pytest
 
 from services.billing.premium.chart import LedgerAccount
@@ -112,6 +113,28 @@ async def test_a_reversal_that_strex_refuses_is_told_with_its_reason_and_books_n
     assert isinstance(event, RefundChanged)
     assert (event.state, event.detail) == ("refused", "not_reversable")
     assert (await books.balances())[LedgerAccount.STREX] == 4200
+
+
+async def test_a_refund_that_strex_never_heard_of_is_ordered_again_when_it_is_asked_for_again(
+    books: Books, teller: PremiumOutbox, outbox: Outbox
+) -> None:
+    await books.hear(changed())
+    await ask(books)
+    await teller.empty()
+    books.clock.advance(600)
+    lost = reversed_(S.REFUSED, detail="not_taken")
+    await books.hear(msgspec.structs.replace(lost, at=books.clock.now()))
+    assert await state(books) is RefundState.REFUSED
+    books.clock.advance(3600)
+    again, new = await ask(books)
+    assert (again.state, new) == (RefundState.REQUESTED, False)
+    await teller.empty()
+    orders = [one for one in outbox.sent if one.topic == topics.PREMIUM_ORDERS]
+    assert ids(orders) == [f"-{ID}:reversal", f"-{ID}:reversal:{again.version}"]
+    assert await state(books) is RefundState.ORDERED
+    await books.hear(reversed_(S.UNKNOWN, 2), reversed_(S.REVERSED, 3))
+    assert await state(books) is RefundState.REVERSED
+    assert set((await books.balances()).values()) == {0}
 
 
 @pytest.mark.parametrize(("account", "code"), [(AccountId("other"), "not_found"), (ACCOUNT, "not_billed")])

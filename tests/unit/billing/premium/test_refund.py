@@ -1,10 +1,11 @@
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
+import msgspec
 import pytest
 
-from services.billing.premium.refund import Refund, RefundState, follow, move, request
+from services.billing.premium.refund import NOT_TAKEN, Refund, RefundState, follow, move, request, request_anew
 from services.billing.premium.transaction import Transaction
 from shared.contracts.premium import PremiumChanged, PremiumStatus
 from shared.errors import Refused
@@ -67,3 +68,25 @@ def test_it_goes_forward_only_and_a_reversal_after_a_refusal_counts() -> None:
     done = follow(refund, known(changed(), reversed_()), NOW)
     assert done.state is RefundState.REVERSED
     assert move(done, RefundState.REFUSED, NOW) is done
+
+
+def test_what_strex_never_heard_of_is_requested_again_and_nothing_else_is() -> None:
+    lost = move(asked(), RefundState.REFUSED, NOW, NOT_TAKEN)
+    charge = known(changed(), reversed_(S.REFUSED, detail=NOT_TAKEN))
+    later = NOW + timedelta(days=40)
+    again = request_anew(lost, charge, at=later, by="k2", reason=None)
+    assert (again.state, again.detail, again.version, again.by) == (RefundState.REQUESTED, None, 3, "k2")
+    assert (again.requested_at, again.changed_at, again.user_paid_by) == (NOW, later, lost.user_paid_by)
+    assert again.reason == "upheld_complaint"
+    for other in (move(asked(), RefundState.REFUSED, NOW, "declined_409"), asked(), again):
+        assert request_anew(other, charge, at=later, by="k2", reason=None) is other
+
+
+def test_the_end_of_the_order_before_does_not_end_the_next_one() -> None:
+    lost = move(asked(), RefundState.REFUSED, NOW, NOT_TAKEN)
+    before = reversed_(S.REFUSED, detail=NOT_TAKEN)
+    again = request_anew(lost, known(changed(), before), at=before.at + timedelta(hours=1), by="k2", reason=None)
+    assert follow(again, known(changed(), before), again.changed_at) is again
+    after = msgspec.structs.replace(before, sequence=2, at=again.changed_at + timedelta(minutes=10))
+    assert follow(again, known(changed(), before, after), after.at).state is RefundState.REFUSED
+    assert follow(again, known(changed(), before, reversed_(sequence=2)), NOW).state is RefundState.REVERSED
