@@ -10,6 +10,7 @@ from services.ingest.accounts.store import AccountStore
 from shared.clock import Clock
 from shared.errors import TryLater
 from shared.lifecycle import Health
+from shared.tasks import end
 from shared.telemetry.logs import get_log
 
 _log = get_log()
@@ -36,8 +37,7 @@ class KeyUse:
     async def stop(self, deadline: float) -> None:
         """Write what is left."""
         if self._task is not None:
-            self._task.cancel()
-            await asyncio.wait([self._task])
+            await end(self._task)
             self._task = None
             async with asyncio.timeout(deadline):
                 await self._write()

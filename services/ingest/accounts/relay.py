@@ -25,6 +25,7 @@ from shared.errors import TryLater
 from shared.kafka.record import Output
 from shared.lifecycle import Health
 from shared.stores.mongodb import MongoStore
+from shared.tasks import end
 from shared.telemetry.logs import get_log
 
 _log = get_log()
@@ -73,8 +74,7 @@ class AccountRelay:
     async def stop(self, deadline: float) -> None:  # noqa: ARG002 - what is not published is still marked
         """End; what is left is the next process's."""
         if self._task is not None:
-            self._task.cancel()
-            await asyncio.wait([self._task])
+            await end(self._task)
             self._task = None
 
     async def wait(self) -> None:

@@ -17,6 +17,7 @@ from shared.contracts.words import Lane
 from shared.errors import BudstikkeError, TryLater
 from shared.kafka.record import Output
 from shared.lifecycle import Health
+from shared.tasks import end
 
 WINDOW: Final = {Lane.EXPRESS: 0.0, Lane.STANDARD: 0.002, Lane.BULK: 0.002}
 """Seconds that a flush waits for company."""
@@ -139,8 +140,7 @@ class Gathering:
         if not self._task.done():
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._idle.wait(), deadline)
-        self._task.cancel()
-        await asyncio.gather(self._task, return_exceptions=True)
+        await end(self._task)
         self._task = None
         for flush in (*self._closed, self._open):
             self._settle(flush, TryLater("stopping", "the process is stopping"))

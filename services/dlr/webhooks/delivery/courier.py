@@ -19,6 +19,7 @@ from services.dlr.webhooks.delivery.metrics import WebhookMetrics
 from services.dlr.webhooks.endpoints.policy import Place, valid_keys
 from shared.clock import Clock
 from shared.lifecycle import Health
+from shared.tasks import end
 
 Post: TypeAlias = Callable[[Target, bytes, bytes, Done], None]
 
@@ -141,8 +142,7 @@ class Courier:
     async def stop(self, deadline: float) -> None:
         """Give back what waits, let what is in flight end within `deadline` seconds."""
         if self._ticking is not None:
-            self._ticking.cancel()
-            await asyncio.gather(self._ticking, return_exceptions=True)
+            await end(self._ticking)
             self._ticking = None
         for name, channel in list(self._queued.items()):
             self._give_back(name, channel)

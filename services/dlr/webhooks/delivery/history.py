@@ -21,6 +21,7 @@ from services.dlr.webhooks.endpoints.occasion import Occasion
 from shared.errors import BadSettings, TryLater
 from shared.ids import MessageId
 from shared.lifecycle import Health
+from shared.tasks import end
 from shared.telemetry.logs import get_log
 
 _log = get_log()
@@ -84,8 +85,7 @@ class History:
     async def stop(self, deadline: float) -> None:
         """Write what is left, if that is quick."""
         if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+            await end(self._task)
             self._task = None
             with suppress(TimeoutError):
                 async with asyncio.timeout(min(deadline, _TIMEOUT)):

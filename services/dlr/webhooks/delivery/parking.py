@@ -11,6 +11,7 @@ from services.dlr.webhooks.delivery.store import Change
 from shared.errors import TryLater
 from shared.kafka.backoff import Backoff
 from shared.lifecycle import Health
+from shared.tasks import end
 from shared.telemetry.logs import get_log
 
 _log = get_log()
@@ -61,8 +62,7 @@ class Parking:
                 await self._idle.wait()
         except TimeoutError:
             _log.warning("webhook_changes_abandoned", count=len(self._changes))
-        self._task.cancel()
-        await asyncio.gather(self._task, return_exceptions=True)
+        await end(self._task)
         self._task = None
 
     async def wait(self) -> None:

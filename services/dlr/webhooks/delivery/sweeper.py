@@ -39,6 +39,7 @@ from shared.errors import BadRecord, TryLater
 from shared.ids import AccountId
 from shared.lifecycle import Health
 from shared.privacy.sealing import Sealer
+from shared.tasks import end
 from shared.telemetry.logs import get_log
 
 _log = get_log()
@@ -114,8 +115,7 @@ class Sweeper:
     async def stop(self, deadline: float) -> None:  # noqa: ARG002 - what is claimed is the courier's to end
         """Claim no more."""
         if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+            await end(self._task)
             self._task = None
 
     async def wait(self) -> None:

@@ -17,6 +17,7 @@ from services.dlr.webhooks.endpoints.policy import Place
 from services.dlr.webhooks.endpoints.store import EndpointStore
 from shared.errors import TryLater
 from shared.lifecycle import Health
+from shared.tasks import end
 from shared.telemetry.logs import get_log
 
 _log = get_log()
@@ -84,8 +85,7 @@ class Switchboard:
     async def stop(self, deadline: float) -> None:
         """Write what waits, once."""
         if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+            await end(self._task)
             self._task = None
             async with asyncio.timeout(deadline):
                 await self.flush()
