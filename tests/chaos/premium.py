@@ -34,8 +34,8 @@ from services.billing.premium.entry import Entry, EntryKind, balances
 from services.billing.premium.ledger import ENTRIES, REFUNDS, TRANSACTIONS, Ledger
 from services.billing.premium.reconciling import Finding, compare
 from services.billing.premium.refunding import Refunds
-from services.billing.premium.rows import from_row
 from services.billing.premium.terms import read_terms
+from services.billing.rows import from_row
 from shared.clock import SystemClock
 from shared.contracts import topics
 from shared.contracts.codec import Writer

@@ -26,7 +26,7 @@ from services.billing.invoicing.booking import Booking
 from services.billing.invoicing.closing import NEXT, WORKED_ON, Closing, ClosingState
 from services.billing.invoicing.document import Invoice
 from services.billing.invoicing.parties import Customer
-from services.billing.premium.rows import in_transaction
+from services.billing.rows import in_transaction
 from shared.errors import Fatal, Refused
 from shared.ids import AccountId
 from shared.money.periods import Day, Month

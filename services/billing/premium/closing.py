@@ -24,9 +24,9 @@ from services.billing.premium.chart import LedgerAccount
 from services.billing.premium.entry import Entry, EntryId, EntryKind, lines_of
 from services.billing.premium.ledger import ENTRIES, STATE, Ledger, closed_month
 from services.billing.premium.payout import Payout, decide, payout_entry
-from services.billing.premium.rows import from_row, in_transaction, to_row
 from services.billing.premium.statement import Statement, Tally, received_entry, state, total, vat_entry
 from services.billing.premium.terms import TermsTable
+from services.billing.rows import from_row, in_transaction, to_row
 from shared.clock import Clock
 from shared.errors import Refused
 from shared.ids import GATEWAY, AccountId

@@ -19,10 +19,10 @@ from services.billing.database import DUPLICATE_KEY, translated
 from services.billing.premium.booking import book
 from services.billing.premium.entry import Entry, EntryKind
 from services.billing.premium.refund import Refund, follow, refund_id
-from services.billing.premium.rows import from_row, in_transaction, to_row
 from services.billing.premium.statement import OpenTotal
 from services.billing.premium.terms import TermsTable
 from services.billing.premium.transaction import Standing, Transaction, charge_of, fold, leg_day
+from services.billing.rows import from_row, in_transaction, to_row
 from shared.contracts.premium import PremiumChanged, TransactionId
 from shared.errors import BadRecord
 from shared.ids import AccountId

@@ -18,9 +18,9 @@ from services.billing.premium.ledger import REFUNDS
 from services.billing.premium.payout import Payout
 from services.billing.premium.refund import Refund
 from services.billing.premium.refunding import Refunds
-from services.billing.premium.rows import from_row
 from services.billing.premium.statement import Statement
 from services.billing.premium.telling import Teller
+from services.billing.rows import from_row
 from shared.clock import Clock
 from shared.errors import TryLater
 from shared.kafka.record import Output

@@ -21,8 +21,8 @@ from services.billing.premium.refund import (
     request,
     request_anew,
 )
-from services.billing.premium.rows import from_row, in_transaction, to_row
 from services.billing.premium.transaction import Transaction
+from services.billing.rows import from_row, in_transaction, to_row
 from shared.contracts.premium import TransactionId
 from shared.errors import Refused
 from shared.ids import AccountId

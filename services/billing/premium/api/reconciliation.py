@@ -13,7 +13,7 @@ from services.billing.premium.api.daily_files import DailyFiles
 from services.billing.premium.daily_file import read_daily
 from services.billing.premium.ledger import Ledger
 from services.billing.premium.reconciling import Report, compare
-from services.billing.premium.rows import from_row, to_row
+from services.billing.rows import from_row, to_row
 from shared.clock import Clock
 from shared.contracts.premium import TransactionId
 from shared.errors import Refused

@@ -14,7 +14,7 @@ from services.billing.premium.closing import Closing
 from services.billing.premium.entry import Entry, balances
 from services.billing.premium.ledger import ENTRIES, HeardEvent, Ledger
 from services.billing.premium.refunding import Refunds
-from services.billing.premium.rows import from_row
+from services.billing.rows import from_row
 from shared.clock import ManualClock
 from shared.contracts.codec import read
 from shared.contracts.envelope import ID

@@ -16,7 +16,7 @@ from services.billing.database import DATABASE
 from services.billing.premium.entry import Entry, balances
 from services.billing.premium.ledger import ENTRIES
 from services.billing.premium.role import GROUP
-from services.billing.premium.rows import from_row
+from services.billing.rows import from_row
 from shared.clock import SystemClock
 from shared.contracts import topics
 from shared.contracts.codec import Writer

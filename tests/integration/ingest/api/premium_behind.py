@@ -9,9 +9,9 @@ from services.billing.premium.closing import STATEMENTS
 from services.billing.premium.ledger import HeardEvent, Ledger
 from services.billing.premium.refund import refund_id
 from services.billing.premium.refunding import Refunds
-from services.billing.premium.rows import to_row
 from services.billing.premium.statement import OpenTotal, state
 from services.billing.premium.terms import read_terms
+from services.billing.rows import to_row
 from shared.contracts.premium import TransactionId
 from shared.ids import AccountId
 from shared.money.periods import Month

@@ -1,4 +1,4 @@
-"""Values of the premium books as rows of MongoDB and back: the struct as it is, its id as `_id`."""
+"""Values of the books as rows of MongoDB and back: the struct as it is, its id as `_id`."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def from_row(row: dict[str, Any], kind: type[S]) -> S:
     try:
         return msgspec.convert(fields, kind, builtin_types=_NATIVE)
     except msgspec.ValidationError as error:
-        raise Fatal("unreadable_books", f"a row of the premium books cannot be read: {error}") from None
+        raise Fatal("unreadable_books", f"a row of the books cannot be read: {error}") from None
 
 
 async def in_transaction(mongo: MongoStore, act: Callable[[AsyncClientSession], Awaitable[T]]) -> T:
