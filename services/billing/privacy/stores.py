@@ -40,7 +40,7 @@ def stores(clock: Clock) -> Callable[[Database], Sequence[Store]]:
                 "usage",
                 person=lambda order: {**of_person(order), "day": {"$lte": day_of(order.ordered_at)}},
                 strip=lambda _: _FREED,
-                aged=_used_before,
+                aged=used_before,
                 strip_aged=lambda _: _FREED,
             ),
             Matching(
@@ -61,7 +61,8 @@ def stores(clock: Clock) -> Callable[[Database], Sequence[Store]]:
     return all_of
 
 
-def _used_before(order: PrivacyOrdered) -> Document | None:
+def used_before(order: PrivacyOrdered) -> Document | None:
+    """The rows of an account that a purge frees; index `unfreed` of the ledger finds them."""
     if order.before is None:
         return None
     return {

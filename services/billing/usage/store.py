@@ -28,8 +28,14 @@ INDEXES: Final = (
     IndexModel([("account_id", ASCENDING), ("day", ASCENDING)], name="account_day"),
     IndexModel([("recorded_at", ASCENDING)], name="recorded_at"),
     IndexModel([("pseudonym", ASCENDING)], name="person", sparse=True),
+    IndexModel(
+        [("account_id", ASCENDING), ("day", ASCENDING)],
+        name="unfreed",
+        partialFilterExpression={"pseudonym": {"$type": "string"}},
+    ),
 )
-"""`account_day`: sums by day, and an account's rows by age. `recorded_at`: `days_touched`. `person`: to erase somebody.
+"""`account_day`: sums by day. `recorded_at`: `days_touched`. `person`: to erase somebody. `unfreed`: to purge an
+account's rows by age, of which all that were freed before are left out.
 """
 
 

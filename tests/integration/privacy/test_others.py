@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from services.billing.privacy import stores as billing
+from services.billing.usage.store import UsageStore
 from services.dispatch.privacy import stores as dispatch
 from services.ingest.privacy import stores as ingest
 from shared.stores.mongodb import MongoStore
@@ -45,6 +46,22 @@ async def test_of_a_usage_row_the_person_goes_and_the_fact_stays(mongo: MongoSto
     await service.obey(purge(NOW - 5 * DAY))
     assert await mongo.database.usage.count_documents({"pseudonym": {"$exists": True}}) == 0
     assert await mongo.database.usage.count_documents({}) == 2
+
+
+async def test_a_purge_of_usage_does_not_read_what_was_freed_before(mongo: MongoStore) -> None:
+    """Every row of an account stays for ever, and one more day of them is freed each night."""
+    usage = mongo.database.usage
+    await UsageStore(mongo).prepare()
+    day = NOW - 400 * DAY
+    freed = [{"account_id": ACCOUNT, "day": f"{day + n % 300 * DAY:%Y-%m-%d}", "parts": 1} for n in range(3000)]
+    tonight = {"account_id": ACCOUNT, "day": f"{NOW - 50 * DAY:%Y-%m-%d}", "parts": 1, "pseudonym": BJORN}
+    kept = [{**tonight, "day": f"{NOW - n % 39 * DAY:%Y-%m-%d}"} for n in range(300)]
+    others = [{**tonight, "account_id": f"other-{n % 7}"} for n in range(300)]
+    await usage.insert_many([*freed, *kept, *others, *({**tonight} for _ in range(20))])
+    found = usage.find(billing.used_before(purge(NOW - 40 * DAY, held=(ANNA,))), {"_id": 1}).limit(100)
+    told = await found.explain()
+    assert "unfreed" in str(told["queryPlanner"]["winningPlan"])
+    assert (told["executionStats"]["totalKeysExamined"], told["executionStats"]["nReturned"]) == (20, 20)
 
 
 async def test_the_premium_ledger_keeps_a_person_until_nothing_can_be_refunded_any_more(mongo: MongoStore) -> None:
