@@ -35,14 +35,3 @@ class LegalHold(msgspec.Struct, frozen=True, kw_only=True):
     pseudonyms: tuple[Pseudonym, ...] = ()
     closed_by: str | None = None
     closed_at: datetime | None = None
-
-
-class Held(msgspec.Struct, frozen=True):
-    """What open holds say of an account. `everything`: all of it."""
-
-    everything: bool = False
-    pseudonyms: tuple[Pseudonym, ...] = ()
-
-    def covers(self, pseudonyms: tuple[Pseudonym, ...]) -> bool:
-        """Whether a person is under a hold."""
-        return self.everything or not set(pseudonyms).isdisjoint(self.pseudonyms)

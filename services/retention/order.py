@@ -14,10 +14,11 @@ from typing import Final
 
 import msgspec
 
-from services.retention.hold import Held, HoldId
+from services.retention.hold import HoldId
 from shared.contracts.privacy import Basis, OrderId, OrderKind, PrivacyAnswered, PrivacyOrdered, Pseudonym
 from shared.ids import AccountId
 from shared.money.periods import day_of
+from shared.privacy.holds import Held
 
 SERVICES: Final = ("billing", "dispatch", "dlr", "ingest")
 """Who has to answer: every owner of personal data."""
@@ -31,7 +32,7 @@ class OrderState(StrEnum):
     """Not everybody has answered in time; the alarm was told."""
     FINISHED = "finished"
     WITHHELD = "withheld"
-    """A legal hold covers it: it was never ordered."""
+    """A legal hold covers it: it was not ordered, or was stopped. It is ordered when the hold is closed."""
 
 
 class Answer(msgspec.Struct, frozen=True):
@@ -45,7 +46,8 @@ class Answer(msgspec.Struct, frozen=True):
 class Order(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """An order. The event goes once it is finished, for then nobody needs its pseudonyms; `scope` stays.
 
-    `actor` is the id of the key that asked, or `retention` for a nightly purge.
+    `actor` is the id of the key that asked, or `retention` for a nightly purge. `withheld_until` is when the hold that
+    withheld it was closed.
     """
 
     order_id: OrderId = msgspec.field(name="_id")
@@ -61,6 +63,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     answers: Mapping[str, Answer] = {}
     finished_at: datetime | None = None
     unpublished: bool = False
+    withheld_until: datetime | None = None
 
     @property
     def answered(self) -> bool:
@@ -113,8 +116,11 @@ def purge(
 
 
 def drafted(event: PrivacyOrdered, actor: str, held: Held) -> Order:
-    """The row of an order: to be published, or withheld where a hold covers it."""
-    withheld = held.everything or (event.kind is OrderKind.ERASE and held.covers(event.pseudonyms))
+    """The row of an order: to be published, or withheld where a hold covers it. A purge that is withheld is never
+    ordered: the one that follows the end of the hold takes all that it would have taken.
+    """
+    withheld = held.stops(event)
+    dropped = withheld and event.kind is OrderKind.PURGE
     return Order(
         order_id=event.order_id,
         account_id=event.account_id,
@@ -124,7 +130,7 @@ def drafted(event: PrivacyOrdered, actor: str, held: Held) -> Order:
         actor=actor,
         scope=scope_of(event),
         state=OrderState.WITHHELD if withheld else OrderState.OPEN,
-        event=None if withheld else event,
+        event=None if dropped else event,
         held=len(event.held) or int(withheld),
         unpublished=not withheld,
     )

@@ -2,7 +2,7 @@
 
 policies   _id account id, the members of `Policy`
 audit      what was set and by whom: at, actor, account_id, what, months, reason
-holds      _id hold id, the members of `LegalHold`
+holds      _id hold id, the members of `LegalHold`; untold (true while the owners of data are to be told of it)
 orders     _id order id, the members of `Order`
 """
 
@@ -16,15 +16,19 @@ from pymongo import ASCENDING, DESCENDING, IndexModel
 from pymongo.errors import DuplicateKeyError
 
 from services.retention.database import from_row, to_row, translated
-from services.retention.hold import Held, HoldId, LegalHold
+from services.retention.hold import HoldId, LegalHold
 from services.retention.order import Order, OrderState
 from services.retention.policy import Policy, default_of
 from shared.contracts.privacy import OrderId
 from shared.ids import AccountId
+from shared.privacy.holds import Held
 from shared.stores.mongodb import MongoStore
 
 _INDEXES: Final = {
-    "holds": (IndexModel([("closed_at", ASCENDING), ("account_id", ASCENDING)], name="open"),),
+    "holds": (
+        IndexModel([("closed_at", ASCENDING), ("account_id", ASCENDING)], name="open"),
+        IndexModel([("untold", ASCENDING)], name="untold", sparse=True),
+    ),
     "orders": (
         IndexModel([("unpublished", ASCENDING)], name="unpublished", sparse=True),
         IndexModel([("state", ASCENDING), ("ordered_at", ASCENDING)], name="by_state"),
@@ -70,15 +74,16 @@ class RetentionStore:
             await self._mongo.database["policies"].replace_one({"_id": policy.account_id}, row, upsert=True)
 
     async def open_hold(self, hold: LegalHold) -> None:
-        """Keep a new hold."""
+        """Keep a new hold, which is to be told."""
         async with translated():
-            await self._mongo.database["holds"].insert_one(to_row(hold))
+            await self._mongo.database["holds"].insert_one(to_row(hold) | {"untold": True})
 
     async def close_hold(self, hold: HoldId, by: str, at: datetime) -> LegalHold | None:
         """The hold, closed now or before; None when there is none."""
         holds = self._mongo.database["holds"]
         async with translated():
-            await holds.update_one({"_id": hold, "closed_at": None}, {"$set": {"closed_by": by, "closed_at": at}})
+            closed = {"closed_by": by, "closed_at": at, "untold": True}
+            await holds.update_one({"_id": hold, "closed_at": None}, {"$set": closed})
             row = await holds.find_one({"_id": hold})
         return None if row is None else from_row(row, LegalHold)
 
@@ -88,6 +93,23 @@ class RetentionStore:
         async with translated():
             rows = await self._mongo.database["holds"].find(query).sort("opened_at", ASCENDING).to_list(None)
         return [from_row(row, LegalHold) for row in rows]
+
+    async def untold_holds(self) -> list[LegalHold]:
+        """Holds that are to be told, as they are now."""
+        async with translated():
+            rows = await self._mongo.database["holds"].find({"untold": True}).to_list(None)
+        return [from_row(row, LegalHold) for row in rows]
+
+    async def tell_again(self) -> None:
+        """Every hold that stands is to be told."""
+        async with translated():
+            await self._mongo.database["holds"].update_many({"closed_at": None}, {"$set": {"untold": True}})
+
+    async def told(self, hold: LegalHold) -> None:
+        """It was told as it was; one that was closed since is to be told of that."""
+        same = {"_id": hold.hold_id, "closed_at": hold.closed_at}
+        async with translated():
+            await self._mongo.database["holds"].update_one(same, {"$unset": {"untold": ""}})
 
     async def held(self, account: AccountId) -> Held:
         """What open holds say of an account."""
@@ -137,7 +159,29 @@ class RetentionStore:
 
     async def overdue(self, since: datetime) -> list[Order]:
         """Orders from before then that not everybody has answered, and of which no alarm was told."""
-        return await self.orders({"state": OrderState.OPEN.value, "ordered_at": {"$lt": since}})
+        long_ago = {"ordered_at": {"$lt": since}, "withheld_until": {"$not": {"$gte": since}}}
+        return await self.orders({"state": OrderState.OPEN.value, **long_ago})
+
+    async def unfinished(self, account: AccountId, *states: OrderState) -> list[Order]:
+        """Every order of an account in these states that can still be carried out."""
+        query = {"account_id": account, "state": {"$in": [state.value for state in states]}, "event": {"$ne": None}}
+        async with translated():
+            rows = await self._mongo.database["orders"].find(query).to_list(None)
+        return [from_row(row, Order) for row in rows]
+
+    async def withhold(self, order: Order) -> None:
+        """It is not to be carried out, though it may have been published. One that was finished since stays so."""
+        change = {"$set": {"state": OrderState.WITHHELD.value}, "$unset": {"unpublished": "", "finished_at": ""}}
+        async with translated():
+            await self._mongo.database["orders"].update_one(_as_it_is(order), change)
+
+    async def order_again(self, order: Order, at: datetime) -> None:
+        """What was withheld is to be carried out after all."""
+        again = {"state": OrderState.OPEN.value, "unpublished": True, "withheld_until": at}
+        async with translated():
+            await self._mongo.database["orders"].update_one(
+                _as_it_is(order), {"$set": again, "$unset": {"finished_at": ""}}
+            )
 
     async def change(self, before: Order, after: Order) -> bool:
         """Compare-and-set on state and answers, beside which nothing changes once it is published."""
@@ -151,3 +195,7 @@ class RetentionStore:
         async with translated():
             result = await self._mongo.database["orders"].update_one(query, update)
         return result.matched_count == 1
+
+
+def _as_it_is(order: Order) -> dict[str, Any]:
+    return {"_id": order.order_id, "state": order.state.value}

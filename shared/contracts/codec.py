@@ -48,6 +48,7 @@ TYPES: Final[dict[str, type[Event]]] = {
     "no.budstikke.billing.refund-changed.v1": settlements.RefundChanged,
     "no.budstikke.privacy.privacy-ordered.v1": privacy.PrivacyOrdered,
     "no.budstikke.privacy.privacy-answered.v1": privacy.PrivacyAnswered,
+    "no.budstikke.privacy.legal-hold-changed.v1": privacy.LegalHoldChanged,
 }
 """Every event type that may stand in a `ce_type`, with its struct. A released version never changes."""
 

@@ -1,4 +1,4 @@
-"""Orders to forget, and the answers of whoever owns the data (v1).
+"""Orders to forget, legal holds, and the answers of whoever owns the data (v1).
 
 No event here holds a number or a text. A person is named by the pseudonyms of one account, one for each year whose
 key there is; the same person at another account is somebody else.
@@ -53,6 +53,20 @@ class PrivacyOrdered(Event, frozen=True, kw_only=True):
     pseudonyms: tuple[Pseudonym, ...] = ()
     before: Utc | None = None
     held: tuple[Pseudonym, ...] = ()
+
+
+class LegalHoldChanged(Event, frozen=True, kw_only=True):
+    """A legal hold was opened or closed. On `privacy.orders`, so that every owner has it before the orders behind it;
+    the event's id is `<hold>:opened` or `<hold>:closed`. One that stands is told again each night.
+
+    Until `closed_at` no order takes anything of the people in `pseudonyms`; without any, nothing of the account.
+    """
+
+    hold_id: Order
+    account_id: Account
+    opened_at: Utc
+    pseudonyms: tuple[Pseudonym, ...] = ()
+    closed_at: Utc | None = None
 
 
 class StoreCount(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):

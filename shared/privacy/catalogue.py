@@ -42,6 +42,7 @@ class Place(msgspec.Struct, frozen=True):
 
 
 _WORK: Final = "orders of the last nine days, so that what comes late is forgotten too"
+_HELD: Final = "people under a legal hold, until it is closed"
 
 PLACES: Final = (
     Place("ingest", "organisations", Fate.NOBODY),
@@ -86,10 +87,11 @@ PLACES: Final = (
     Place("billing", "premium_payouts", Fate.NOBODY),
     Place("billing", "premium_reconciliations", Fate.NOBODY),
     *(Place(owner, "privacy_work", Fate.KEPT, why=_WORK) for owner in ("ingest", "dispatch", "dlr", "billing")),
+    *(Place(owner, "privacy_holds", Fate.KEPT, why=_HELD) for owner in ("ingest", "dispatch", "dlr", "billing")),
     Place("retention", "policies", Fate.NOBODY),
     Place("retention", "audit", Fate.NOBODY),
     Place("retention", "holds", Fate.KEPT, why="a legal hold on a person names them until it is closed and after"),
-    Place("retention", "orders", Fate.KEPT, why="until everybody has answered"),
+    Place("retention", "orders", Fate.KEPT, why="until everybody has answered, and while a legal hold withholds it"),
     Place("retention", "proof", Fate.NOBODY),
     Place("ingest", r"ingest:limits:\{[A-Za-z0-9_-]+\}", Fate.NOBODY, Kind.KEYS),
     Place("ingest", r"ingest:screening:(epoch|used:[0-9-]+|.{12})", Fate.NOBODY, Kind.KEYS),

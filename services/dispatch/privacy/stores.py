@@ -1,7 +1,7 @@
 """The stores of dispatch with personal data, and how each forgets.
 
 Intents and outcomes of parts hold message ids, and go after 30 days by themselves. A premium transaction that is not
-settled keeps its pseudonym until it is: it is looked at again while the order is.
+settled keeps its pseudonym until it is: it is looked at again while the order is. After 400 days the whole row goes.
 """
 
 from __future__ import annotations
@@ -10,9 +10,10 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from services.dispatch.strex.row import Step
+from services.dispatch.strex.store import KEPT
 from shared.clock import Clock
 from shared.privacy.participant import Matching, Store
-from shared.privacy.participant.selecting import of_person, older
+from shared.privacy.participant.selecting import nobody_held, of_person, older
 from shared.stores.mongodb import Database
 
 _ACCOUNT: Final = "event.account_id"
@@ -28,11 +29,21 @@ reference: that is the id of the row, or stands in `inbound_id`.
 _SETTLED: Final = {"step": Step.CLOSED.value}
 
 
-def stores(clock: Clock) -> Callable[[Database], Sequence[Store]]:  # noqa: ARG001 - as every service's are made
+def stores(clock: Clock) -> Callable[[Database], Sequence[Store]]:
     """The stores in a database, in the order in which they forget."""
 
     def all_of(database: Database) -> Sequence[Store]:
         return (
+            Matching(
+                database,
+                "premium",
+                name="premium.old",
+                aged=lambda order: {
+                    _ACCOUNT: order.account_id,
+                    _AT: {"$lt": clock.now() - KEPT},
+                    _PSEUDONYM: nobody_held(order),
+                },
+            ),
             Matching(
                 database,
                 "premium",

@@ -3,14 +3,15 @@
 premium   _id transaction id (`<id>:one_time_password` for a code), step, event (what is or was told), age, version,
           looks, owner, asked_at, due_at; untold (true while the event is to be told)
 
-Rows live 400 days, by the time of their order. They hold pseudonyms, and no number and no text.
+Rows live 400 days, by the time of their order; the role `privacy` deletes them then, but of people under a legal hold.
+They hold pseudonyms, and no number and no text.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 import msgspec
@@ -22,11 +23,13 @@ from services.dispatch.strex.row import Row, RowId
 from shared.errors import TryLater
 from shared.stores.mongodb import Database, Document
 
+KEPT: Final = timedelta(days=400)
+
 INDEXES: Final = (
     IndexModel([("due_at", ASCENDING)], name="due", partialFilterExpression={"due_at": {"$exists": True}}),
     IndexModel([("event.at", ASCENDING)], name="untold", partialFilterExpression={"untold": True}),
     IndexModel([("event.account_id", ASCENDING), ("event.pseudonym", ASCENDING)], name="person"),
-    IndexModel([("event.ordered_at", ASCENDING)], name="kept", expireAfterSeconds=400 * 24 * 3600),
+    IndexModel([("event.account_id", ASCENDING), ("event.ordered_at", ASCENDING)], name="aged"),
 )
 _SECONDS: Final = 5.0
 

@@ -32,7 +32,8 @@ class InboundMessage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
     gateway's own while nobody has the message.
 
     `delivered_as` is the id that the operator's delivery has, the same for a day. `told_at` is when everything that
-    follows from the message had been written.
+    follows from the message had been written. Once its person was erased (`erased` is the order), `from_` and `content`
+    are `TAKEN_OUT` and `pseudonym` is empty.
     """
 
     id: InboundId = msgspec.field(name="_id")
@@ -54,6 +55,7 @@ class InboundMessage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
     premium: PremiumReply | None = None
     opt_outs: tuple[OptOut, ...] = ()
     told_at: datetime | None = None
+    erased: str | None = None
 
     @property
     def keeper(self) -> AccountId:

@@ -34,8 +34,11 @@ _MESSAGES: Final = (
     IndexModel([("account_id", ASCENDING), ("received_at", DESCENDING), ("_id", DESCENDING)], name="newest"),
     IndexModel([("account_id", ASCENDING), ("pseudonym", ASCENDING)], name="person"),
     IndexModel([("opt_outs.pseudonym", ASCENDING)], name="opted_out", sparse=True),
+    IndexModel([("erased", ASCENDING)], name="erased", sparse=True),
 )
-"""`delivered`: repeats. `newest`: an account's list. `person` and `opted_out`: to erase somebody."""
+"""`delivered`: repeats. `newest`: an account's list. `person` and `opted_out`: to erase somebody; `erased`:
+what is left of that.
+"""
 _KEYWORDS: Final = (
     IndexModel([("account_id", ASCENDING), ("number", ASCENDING), ("keyword", ASCENDING)], name="of_account"),
     IndexModel([("number", ASCENDING), ("state", ASCENDING), ("account_id", ASCENDING)], name="tenants"),

@@ -2,7 +2,7 @@
 
 holds   _id hold id, the members of `Hold`
 held    _id message id and why, the members of `Held`; state, claim and claimed_until while somebody lets it go, done_at
-        when that is done: the request goes then, and 30 days later the row
+        when that is done: the request goes then, and 30 days later the row, by the role `privacy`
 """
 
 from __future__ import annotations
@@ -39,7 +39,11 @@ _HELD_INDEXES: Final = (
     IndexModel([("state", ASCENDING), ("due_at", ASCENDING)], name="by_due_time"),
     IndexModel([("claim", ASCENDING)], name="by_claim", sparse=True),
     IndexModel([("account_id", ASCENDING), ("pseudonym", ASCENDING)], name="by_person"),
-    IndexModel([("done_at", ASCENDING)], name="kept", expireAfterSeconds=int(KEPT.total_seconds())),
+    IndexModel(
+        [("account_id", ASCENDING), ("done_at", ASCENDING)],
+        name="done",
+        partialFilterExpression={"done_at": {"$exists": True}},
+    ),
 )
 _DUPLICATE: Final = 11000
 

@@ -1,7 +1,8 @@
 """The stores of ingest with personal data, and how each forgets.
 
 A message that waits for a person or for its time expires at once: the desk lets it go as it does with any other, so
-that the message log and the customer are told, and its row is deleted after that. Idempotency rows are sealed, cannot
+that the message log and the customer are told, and its row is deleted after that. What was let go goes after 30 days,
+or with the account. Idempotency rows are sealed, cannot
 be searched for a person, and go after 73 hours by themselves. Counters in Valkey name accounts and events only.
 """
 
@@ -14,10 +15,11 @@ from typing import Final
 from pymongo.asynchronous.client_session import AsyncClientSession
 
 from services.ingest.desk.rows import Waiting
+from services.ingest.desk.store import KEPT
 from shared.clock import Clock
 from shared.contracts.privacy import OrderKind, PrivacyOrdered
 from shared.privacy.participant import Batch, Matching, Store
-from shared.privacy.participant.selecting import of_person, older
+from shared.privacy.participant.selecting import nobody_held, of_person
 from shared.stores.mongodb import Database, Document
 
 _ON_ITS_WAY: Final = timedelta(minutes=5)
@@ -31,6 +33,12 @@ def stores(clock: Clock) -> Callable[[Database], Sequence[Store]]:
     def still_valid(order: PrivacyOrdered) -> Document:
         later = {"$or": [{"expires_at": {"$gt": clock.now()}}, {"due_at": {"$ne": None}}]}
         return {**_of_person(order), "state": Waiting.WAITING.value, **later}
+
+    def done_long_ago(order: PrivacyOrdered) -> Document | None:
+        if order.before is None:
+            return None
+        before = max(order.before, clock.now() - KEPT)
+        return {"account_id": order.account_id, "done_at": {"$lt": before}, "pseudonym": nobody_held(order)}
 
     def all_of(database: Database) -> Sequence[Store]:
         return (
@@ -46,7 +54,7 @@ def stores(clock: Clock) -> Callable[[Database], Sequence[Store]]:
                 database,
                 "held",
                 person=lambda order: {**_of_person(order), **_DONE},
-                aged=lambda order: {**older(order, "since"), **_DONE},
+                aged=done_long_ago,
             ),
         )
 

@@ -60,8 +60,8 @@ class Commands:
         return found
 
     async def open_hold(self, account: AccountId, reason: Reason, number: str | None, actor: str) -> LegalHold:
-        """Open a hold. It covers what is ordered from now on, also about what is yet to come. Raises `Refused`
-        (`invalid_request`).
+        """Open a hold. Every owner of data obeys it from its next batch on, whatever was ordered before; it covers also
+        what is yet to come. Raises `Refused` (`invalid_request`).
         """
         hold = LegalHold(
             hold_id=HoldId(f"lh_{self._token()}"),
@@ -75,7 +75,9 @@ class Commands:
         return hold
 
     async def close_hold(self, hold_id: str, actor: str) -> LegalHold:
-        """Close a hold, and order at once what it kept from being purged. Raises `Refused` (`not_found`)."""
+        """Close a hold, and order at once what it kept from being purged; erasures that it withheld follow by
+        themselves. Raises `Refused` (`not_found`).
+        """
         hold = await self._store.close_hold(HoldId(hold_id), actor, self._clock.now())
         if hold is None:
             raise Refused("not_found", "there is no such hold")

@@ -1,4 +1,4 @@
-"""The nightly purges, and the publication of every order."""
+"""The nightly purges, the publication of every order, and what a legal hold does to those that are out."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from datetime import date
 from typing import Final
 
-from services.retention.hold import OLD
-from services.retention.order import Order, drafted, purge
+from services.retention.hold import OLD, LegalHold
+from services.retention.order import Order, OrderState, drafted, purge
 from services.retention.orders.accounts import Accounts, ended
 from services.retention.policy import cut_off, purge_at_end
 from services.retention.store import RetentionStore
 from shared.clock import Clock
 from shared.contracts import topics
 from shared.contracts.codec import Writer
-from shared.contracts.privacy import Basis
+from shared.contracts.privacy import Basis, LegalHoldChanged, OrderId
 from shared.errors import TryLater
 from shared.ids import GATEWAY, AccountId
 from shared.kafka.record import Output
@@ -90,6 +90,7 @@ class Ordering:
         for account, basis in self._due(night):
             made += await self._order(account, basis, night)
         self._ordered = night
+        await self._store.tell_again()
         for hold in await self._store.holds():
             if self._clock.now() - hold.opened_at > OLD:
                 _log.error("legal_hold_old", hold_id=hold.hold_id, opened_at=hold.opened_at.isoformat())
@@ -97,7 +98,14 @@ class Ordering:
         return made
 
     async def publish(self) -> int:
-        """Publish what is marked; how many. Raises `TryLater` without database or broker."""
+        """Publish what is marked; how many orders. Raises `TryLater` without database or broker.
+
+        A hold goes out before what is ordered behind it, and stays marked until it has had its effect on orders.
+        """
+        for hold in await self._store.untold_holds():
+            await self._send([self._told(hold)])
+            await self._regard(hold.account_id)
+            await self._store.told(hold)
         count = 0
         while orders := await self._store.unpublished():
             await self._send([self._output(order) for order in orders])
@@ -122,10 +130,40 @@ class Ordering:
 
     async def _order(self, account: AccountId, basis: Basis, night: date) -> bool:
         """The end of the relation shortens a period, and never lengthens it."""
+        await self._regard(account)
         policy, held = await self._store.policy(account), await self._store.held(account)
         months = 0 if basis is Basis.END_OF_RELATION else policy.months
         event = purge(account, night, cut_off(night, months), held, self._clock.now(), basis=basis)
         return await self._store.add(drafted(event, ACTOR, held))
+
+    async def _regard(self, account: AccountId) -> None:
+        """Withhold what a hold covers by now, and order what none covers any more."""
+        held = await self._store.held(account)
+        states = (OrderState.OPEN, OrderState.PARTIAL, OrderState.WITHHELD)
+        for order in await self._store.unfinished(account, *states):
+            stopped, withheld = order.event is not None and held.stops(order.event), order.state is OrderState.WITHHELD
+            if stopped and not withheld:
+                await self._store.withhold(order)
+            elif withheld and not stopped:
+                await self._store.order_again(order, self._clock.now())
+
+    def _told(self, hold: LegalHold) -> Output:
+        closed = hold.closed_at is not None
+        event = LegalHoldChanged(
+            hold_id=OrderId(hold.hold_id),
+            account_id=hold.account_id,
+            opened_at=hold.opened_at,
+            pseudonyms=() if closed else hold.pseudonyms,
+            closed_at=hold.closed_at,
+        )
+        return self._write(
+            topics.PRIVACY_ORDERS,
+            0,
+            event,
+            event_id=f"{hold.hold_id}:{'closed' if closed else 'opened'}",
+            time=hold.closed_at or hold.opened_at,
+            subject=hold.hold_id,
+        )
 
     def _output(self, order: Order) -> Output:
         if order.event is None:

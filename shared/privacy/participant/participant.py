@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
-from functools import partial
 from typing import Final
 
 import msgspec
@@ -13,12 +12,14 @@ from pymongo.asynchronous.client_session import AsyncClientSession
 
 from shared.clock import Clock
 from shared.contracts import topics
-from shared.contracts.codec import Writer, only
-from shared.contracts.privacy import OrderKind, PrivacyAnswered, PrivacyOrdered, StoreCount
+from shared.contracts.codec import Reader, Writer
+from shared.contracts.events import Event
+from shared.contracts.privacy import LegalHoldChanged, OrderKind, PrivacyAnswered, PrivacyOrdered, StoreCount
 from shared.errors import TryLater
 from shared.kafka.at_least_once import Finish
 from shared.kafka.record import Output, Received
 from shared.lifecycle import Health
+from shared.privacy.participant.holds import KnownHolds
 from shared.privacy.participant.store import Batch, Store
 from shared.privacy.participant.work import Work, WorkStore
 from shared.tasks import end
@@ -29,7 +30,7 @@ _log = get_log()
 Send = Callable[[Sequence[Output]], Awaitable[None]]
 """`shared.kafka.sending.Sender.send`: returns once all replicas have everything; raises `TryLater`."""
 
-read_order = partial(only, PrivacyOrdered)
+read_order: Final = Reader(PrivacyOrdered, LegalHoldChanged)
 
 LATE: Final = timedelta(days=9)
 """For so long what was under way may still come from topics, which keep it for eight days: an erasure is carried out
@@ -38,15 +39,21 @@ AGAIN: Final = timedelta(hours=6)
 """Between two such looks."""
 PATIENCE: Final = timedelta(minutes=15)
 """After so long an order that is not carried out is answered as partial."""
+HELD: Final = timedelta(minutes=1)
+"""An order that a legal hold stops is looked at again after so long."""
 _STUCK: Final = timedelta(seconds=1)
 _EVERY: Final = 0.5
 
 
 class Participant:
-    """A handler of orders, and a component that carries them out. Any number of processes may run one.
+    """A handler of orders and legal holds, and a component that carries orders out. Any number of processes may run
+    one.
 
     An order is kept before its offset passes, and carried out one batch at a time, of one store after the other, with
     a pause between: orders take turns, and the stores stay quick for everybody else. A repeat of an order is nothing.
+
+    A legal hold wins from the next batch on, also over an order that is under way: that waits until the hold is closed,
+    or goes on around the people who are held.
     """
 
     def __init__(
@@ -54,6 +61,7 @@ class Participant:
         service: str,
         stores: Sequence[Store],
         work: WorkStore,
+        holds: KnownHolds,
         send: Send,
         clock: Clock,
         *,
@@ -66,6 +74,7 @@ class Participant:
         self._service = service
         self._stores = tuple(stores)
         self._work = work
+        self._holds = holds
         self._send = send
         self._clock = clock
         self._batch = batch
@@ -74,11 +83,15 @@ class Participant:
         self._write = Writer(f"/budstikke/{service}/privacy").output
         self._task: asyncio.Task[None] | None = None
 
-    async def __call__(self, batch: Sequence[Received[PrivacyOrdered]], finish: Finish[PrivacyOrdered]) -> None:
-        """Keep orders. Raises `TryLater` without a database."""
+    async def __call__(self, batch: Sequence[Received[Event]], finish: Finish[Event]) -> None:
+        """Keep orders and holds. Raises `TryLater` without a database."""
         for received in batch:
-            if await self._work.take(received.event, self._clock.now()):
-                _log.info("privacy_order_taken", order_id=received.event.order_id, kind=received.event.kind)
+            event = received.event
+            if isinstance(event, LegalHoldChanged):
+                await self._holds.take(event)
+                _log.info("legal_hold_taken", hold_id=event.hold_id, closed=event.closed_at is not None)
+            elif isinstance(event, PrivacyOrdered) and await self._work.take(event, self._clock.now()):
+                _log.info("privacy_order_taken", order_id=event.order_id, kind=event.kind)
             finish(received)
 
     async def start(self) -> None:
@@ -127,7 +140,10 @@ class Participant:
         store = self._stores[work.store]
 
         async def act(session: AsyncClientSession) -> Work:
-            return self._after(work, store.name, await store.forget(order, session, self._batch))
+            held = await self._holds.of(order.account_id, session)
+            if held.stops(order):
+                return msgspec.structs.replace(work, next_at=self._clock.now() + HELD, claimed_until=None)
+            return self._after(work, store.name, await store.forget(held.narrow(order), session, self._batch))
 
         after = await self._work.step(work, act)
         if not after.told and not after.partial and self._clock.now() - after.started_at > PATIENCE:

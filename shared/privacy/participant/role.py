@@ -10,6 +10,7 @@ from shared.contracts import topics
 from shared.kafka.at_least_once import AtLeastOnceRunner
 from shared.kafka.sending import Sender
 from shared.lifecycle import Component, Prepare
+from shared.privacy.participant.holds import KnownHolds
 from shared.privacy.participant.participant import Participant, read_order
 from shared.privacy.participant.store import Store
 from shared.privacy.participant.work import WorkStore
@@ -36,12 +37,13 @@ def build_participant(
     group = f"{service}.privacy"
     connection = settings.cluster(group)
     mongo = MongoStore(settings.mongodb.get_secret_value(), service)
-    work = WorkStore(mongo)
+    work, holds = WorkStore(mongo), KnownHolds(mongo)
     sender = Sender(connection=connection, clock=context.clock, metrics=context.kafka_metrics)
     participant = Participant(
         service,
         stores(mongo.database),
         work,
+        holds,
         sender.send,
         context.clock,
         batch=settings.privacy_batch,
@@ -59,4 +61,5 @@ def build_participant(
         metrics=context.kafka_metrics,
         random=context.random,
     )
-    return [mongo, Prepare("index of orders to forget", work.prepare), sender, participant, runner]
+    prepared = Prepare("index of orders to forget", work.prepare), Prepare("index of legal holds", holds.prepare)
+    return [mongo, *prepared, sender, participant, runner]

@@ -62,13 +62,13 @@ class WorkStore:
 
     async def prepare(self) -> None:
         """Make the indexes; a repeat is nothing."""
-        async with _translated():
+        async with translated():
             await self._rows.create_indexes(list(_INDEXES))
 
     async def take(self, order: PrivacyOrdered, now: datetime) -> bool:
         """Keep a new order; False when it is known."""
         row = _row(Work(order_id=order.order_id, order=order, started_at=now, next_at=now))
-        async with _translated():
+        async with translated():
             try:
                 await self._rows.insert_one(row)
             except DuplicateKeyError:
@@ -78,7 +78,7 @@ class WorkStore:
     async def claim(self, now: datetime) -> Work | None:
         """One order that is due, the longest waiting first, and nobody else's."""
         due = {"next_at": {"$lte": now}, "$or": [{"claimed_until": None}, {"claimed_until": {"$lte": now}}]}
-        async with _translated():
+        async with translated():
             row = await self._rows.find_one_and_update(
                 due, {"$set": {"claimed_until": now + CLAIM}}, sort=[("next_at", ASCENDING)], return_document=True
             )
@@ -89,7 +89,7 @@ class WorkStore:
         they know stands.
         """
         same = {"_id": before.order_id, "claimed_until": before.claimed_until, "next_at": before.next_at}
-        async with _translated():
+        async with translated():
             await self._rows.replace_one(same, _row(after))
 
     async def step(self, claimed: Work, act: Callable[[AsyncClientSession], Awaitable[Work]]) -> Work:
@@ -105,7 +105,7 @@ class WorkStore:
                 raise TryLater("privacy_claim_lost", "another process has the order by now")
             return work
 
-        async with _translated(), self._mongo.database.client.start_session() as session:
+        async with translated(), self._mongo.database.client.start_session() as session:
             done: Work = await session.with_transaction(
                 together, read_concern=ReadConcern("snapshot"), write_concern=_WRITE, max_commit_time_ms=10_000
             )
@@ -118,7 +118,7 @@ def _row(work: Work) -> Document:
 
 
 @asynccontextmanager
-async def _translated() -> AsyncIterator[None]:
+async def translated() -> AsyncIterator[None]:
     """Errors of the driver as ours; the type alone is told, for its text may quote a document."""
     try:
         yield

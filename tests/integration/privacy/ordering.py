@@ -7,10 +7,12 @@ from datetime import UTC, datetime, timedelta
 
 from shared.clock import Clock, ManualClock
 from shared.contracts.codec import read
-from shared.contracts.privacy import Basis, OrderId, OrderKind, PrivacyAnswered, PrivacyOrdered
+from shared.contracts.events import Event
+from shared.contracts.privacy import Basis, LegalHoldChanged, OrderId, OrderKind, PrivacyAnswered, PrivacyOrdered
 from shared.ids import AccountId
 from shared.kafka.record import Output, Received, Record
 from shared.privacy.participant import Store
+from shared.privacy.participant.holds import KnownHolds
 from shared.privacy.participant.participant import Participant
 from shared.privacy.participant.work import WorkStore
 from shared.stores.mongodb import Database, MongoStore
@@ -44,6 +46,17 @@ def purge(before: datetime, *, held: tuple[str, ...] = (), account: AccountId = 
     )
 
 
+def hold(*pseudonyms: str, closed: bool = False) -> LegalHoldChanged:
+    """On these people; without any, on the account."""
+    return LegalHoldChanged(
+        hold_id=OrderId("lh_1"),
+        account_id=ACCOUNT,
+        opened_at=NOW,
+        pseudonyms=() if closed else pseudonyms,
+        closed_at=NOW if closed else None,
+    )
+
+
 class Service:
     """One participant, and what it answered."""
 
@@ -59,7 +72,13 @@ class Service:
         self.ids: list[str] = []
         self.work = WorkStore(mongo)
         self.participant = Participant(
-            name, stores(self.clock)(mongo.database), self.work, self._send, self.clock, batch=batch
+            name,
+            stores(self.clock)(mongo.database),
+            self.work,
+            KnownHolds(mongo),
+            self._send,
+            self.clock,
+            batch=batch,
         )
 
     async def obey(self, order: PrivacyOrdered) -> None:
@@ -67,9 +86,9 @@ class Service:
         await self.take(order)
         await self.all_due()
 
-    async def take(self, order: PrivacyOrdered) -> None:
+    async def take(self, *events: Event) -> None:
         record = Record("privacy.orders", 0, 0, 0, None, None, ())
-        await self.participant([Received(record, order)], lambda _: None)
+        await self.participant([Received(record, event) for event in events], lambda _: None)
 
     async def all_due(self) -> None:
         while await self.participant.work():

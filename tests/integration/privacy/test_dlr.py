@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import msgspec
 import pytest
 
 from services.dlr.inbound.store import InboundStore
@@ -21,7 +22,7 @@ from shared.privacy.sealing import ERASED, TAKEN_OUT, Sealer
 from shared.stores.mongodb import MongoStore
 from tests.integration.dlr.conftest import Outbox, door, keys, outbox, parked, role, sealer, store
 from tests.integration.dlr.driving import NUMBER, Door, Role, events, fact, message_ids, receipt
-from tests.integration.privacy.ordering import ANNA, BJORN, NOW, Service, erase, purge
+from tests.integration.privacy.ordering import ANNA, BJORN, NOW, Service, erase, hold, purge
 from tests.unit.dlr.building import ACCOUNT, START, operator_receipt, part_fact
 
 __all__ = ["door", "keys", "outbox", "parked", "role", "sealer", "store"]
@@ -102,24 +103,61 @@ async def test_parked_webhooks_go_with_their_messages_and_incoming_ones_with_the
     await database.webhook_deliveries.insert_many([{"message_id": name} for name in "abc"])
     await dlr.obey(erase(ANNA))
     assert [row["_id"] async for row in database.messages.find()] == ["b"]
-    assert {row["_id"] async for row in database.inbound_messages.find()} == {"d", "e"}
+    left = [row async for row in database.inbound_messages.find({"erased": None})]
+    assert {row["_id"] for row in left} == {"d", "e"}
     assert [row["message_id"] async for row in database.webhook_deliveries.find()] == ["b"]
     assert (await database.inbound_messages.find_one({"_id": "e"}) or {})["opt_outs"] == [{"pseudonym": BJORN}]
     await dlr.obey(purge(NOW - 90 * DAY, account=GATEWAY))
-    assert {row["_id"] async for row in database.inbound_messages.find()} == {"e"}
+    assert {row["_id"] async for row in database.inbound_messages.find({"erased": None})} == {"e"}
 
 
-async def test_a_webhook_that_is_parked_behind_the_erasure_goes_when_nothing_more_can_come(
+async def test_a_webhook_that_is_parked_behind_the_erasure_goes_at_the_next_look(
     mongo: MongoStore, dlr: Service
 ) -> None:
     database = mongo.database
     request = {"pseudonym": ANNA, "requested_at": NOW}
     await database.messages.insert_one({"_id": "a", "account_id": ACCOUNT, "version": 1, "request": request})
+    await database.inbound_messages.insert_one(
+        {"_id": "b", "account_id": ACCOUNT, "pseudonym": ANNA, "received_at": NOW, "from_": b"sealed"}
+    )
     await dlr.obey(erase(ANNA))
-    await database.webhook_deliveries.insert_many([{"message_id": name} for name in "ab"])
-    await dlr.later(LATE + AGAIN)
+    await database.webhook_deliveries.insert_many([{"message_id": name} for name in "abc"])
+    await dlr.later(AGAIN)
+    assert [row["message_id"] async for row in database.webhook_deliveries.find()] == ["c"]
+    await dlr.later(LATE)
     assert await database.messages.count_documents({}) == 0
-    assert [row["message_id"] async for row in database.webhook_deliveries.find()] == ["b"]
+    assert await database.inbound_messages.count_documents({}) == 0
+
+
+async def test_a_person_is_erased_from_what_came_for_nobody_as_of_an_account(mongo: MongoStore, dlr: Service) -> None:
+    inbound = mongo.database.inbound_messages
+    await inbound.insert_many(
+        [
+            {"_id": name, "account_id": None, "pseudonym": who, "received_at": NOW, "from_": b"sealed"}
+            for name, who in (("a", ANNA), ("b", BJORN))
+        ]
+    )
+    await dlr.obey(msgspec.structs.replace(erase(ANNA), account_id=GATEWAY))
+    rows = {row["_id"]: row async for row in inbound.find()}
+    assert (bytes(rows["a"]["from_"]), rows["a"]["pseudonym"]) == (TAKEN_OUT, "")
+    assert (bytes(rows["b"]["from_"]), rows["b"]["pseudonym"]) == (b"sealed", BJORN)
+
+
+async def test_dead_webhooks_go_after_a_month_but_while_anybody_is_under_a_hold(
+    mongo: MongoStore, dlr: Service
+) -> None:
+    deliveries = mongo.database.webhook_deliveries
+    await deliveries.insert_many(
+        [{"account_id": ACCOUNT, "dead_at": NOW - days * DAY} for days in (29, 31)] + [{"account_id": ACCOUNT}]
+    )
+    await dlr.take(hold(BJORN))
+    await dlr.obey(purge(NOW - 540 * DAY))
+    assert await deliveries.count_documents({}) == 3
+    await dlr.take(hold(closed=True))
+    await dlr.obey(purge(NOW - 539 * DAY))
+    assert await deliveries.count_documents({}) == 2
+    await dlr.obey(purge(NOW))
+    assert await deliveries.count_documents({}) == 1
 
 
 async def test_an_opt_out_survives_as_a_pseudonym_without_its_number(mongo: MongoStore, dlr: Service) -> None:

@@ -9,7 +9,7 @@ from services.billing.usage.store import UsageStore
 from services.dispatch.privacy import stores as dispatch
 from services.ingest.privacy import stores as ingest
 from shared.stores.mongodb import MongoStore
-from tests.integration.privacy.ordering import ACCOUNT, ANNA, BJORN, NOW, Service, erase, purge
+from tests.integration.privacy.ordering import ACCOUNT, ANNA, BJORN, NOW, Service, erase, hold, purge
 
 DAY = timedelta(days=1)
 
@@ -85,7 +85,7 @@ async def test_a_premium_transaction_that_is_open_keeps_its_person_until_it_is_s
     )
     service = Service("dispatch", mongo, dispatch.stores)
     await service.obey(erase(ANNA))
-    assert service.counted() == {"premium": (1, 1)}
+    assert service.counted()["premium"] == (1, 1)
     await mongo.database.premium.update_one({"_id": "taken"}, {"$set": {"step": "closed"}})
     await service.later(timedelta(hours=7))
     assert await mongo.database.premium.count_documents({"event.pseudonym": ANNA}) == 0
@@ -93,3 +93,35 @@ async def test_a_premium_transaction_that_is_open_keeps_its_person_until_it_is_s
     assert {row["version"] for row in rows} == {2}
     freed = {"account_id": ACCOUNT, "ordered_at": NOW, "consent": {"kind": "declared", "at": NOW}}
     assert [row["event"] for row in rows] == [freed, freed]
+
+
+async def test_what_the_desk_let_go_goes_after_a_month_but_of_nobody_under_a_hold(mongo: MongoStore) -> None:
+    held = mongo.database.held
+    row = {"account_id": ACCOUNT, "state": "released"}
+    ages = (("anna", ANNA, 31), ("young", ANNA, 29), ("bjorn", BJORN, 31))
+    await held.insert_many(
+        [{**row, "_id": name, "pseudonym": who, "done_at": NOW - days * DAY} for name, who, days in ages]
+    )
+    service = Service("ingest", mongo, ingest.stores)
+    await service.take(hold(BJORN))
+    await service.obey(purge(NOW - 540 * DAY))
+    assert {row["_id"] async for row in held.find()} == {"young", "bjorn"}
+
+
+async def test_a_premium_transaction_goes_after_400_days_but_of_nobody_under_a_hold(mongo: MongoStore) -> None:
+    premium = mongo.database.premium
+    ages = (("anna", ANNA, 401), ("freed", None, 401), ("young", ANNA, 399), ("bjorn", BJORN, 401))
+    await premium.insert_many(
+        [
+            {
+                "_id": name,
+                "step": "taken",
+                "event": {"account_id": ACCOUNT, "ordered_at": NOW - days * DAY, **({"pseudonym": who} if who else {})},
+            }
+            for name, who, days in ages
+        ]
+    )
+    service = Service("dispatch", mongo, dispatch.stores)
+    await service.take(hold(BJORN))
+    await service.obey(purge(NOW - 540 * DAY))
+    assert {row["_id"] async for row in premium.find()} == {"young", "bjorn"}

@@ -6,18 +6,19 @@ from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import Any
 
+import msgspec
 import pytest
 from pymongo.asynchronous.client_session import AsyncClientSession
 
 from shared.clock import Clock
-from shared.contracts.privacy import PrivacyOrdered
+from shared.contracts.privacy import OrderId, PrivacyOrdered
 from shared.errors import TryLater
 from shared.privacy.participant import Batch, Matching, Store
-from shared.privacy.participant.participant import AGAIN, LATE, PATIENCE
+from shared.privacy.participant.participant import AGAIN, HELD, LATE, PATIENCE
 from shared.privacy.participant.selecting import of_person, older
 from shared.privacy.participant.work import COLLECTION
 from shared.stores.mongodb import Database, MongoStore
-from tests.integration.privacy.ordering import ACCOUNT, ANNA, BJORN, NOW, Service, erase, purge
+from tests.integration.privacy.ordering import ACCOUNT, ANNA, BJORN, NOW, Service, erase, hold, purge
 
 DAY = timedelta(days=1)
 
@@ -176,3 +177,33 @@ async def test_an_order_that_waits_for_somebody_is_answered_as_partial(mongo: Mo
         {"waiting": (0, 1)},
         ["erase-acme-1:dlr:partial"],
     )
+
+
+async def test_a_hold_stops_an_erasure_that_is_out_until_it_is_closed(mongo: MongoStore) -> None:
+    await fill(mongo)
+    service = Service("dlr", mongo, rows)
+    await service.take(erase())
+    assert await service.participant.work() == 1
+    await service.take(hold(ANNA))
+    await service.all_due()
+    await service.later(timedelta(days=60))
+    assert (await left(mongo), [answer.complete for answer in service.answers]) == (11, [False])
+    await service.take(hold(closed=True), hold(ANNA))  # told again, behind its end
+    await service.later(HELD)
+    assert (await left(mongo), service.counted()) == (4, {"rows": (10, 0)})
+    assert await mongo.database.privacy_holds.count_documents({"pseudonyms": {"$exists": True}}) == 0
+
+
+async def test_a_hold_on_a_person_turns_a_purge_that_is_out_around_them_and_one_on_the_account_stops_it(
+    mongo: MongoStore,
+) -> None:
+    await fill(mongo)
+    service = Service("dlr", mongo, rows)
+    await service.take(purge(NOW - 4 * DAY), hold(BJORN))
+    await service.all_due()
+    assert service.counted() == {"rows": (5, 0)}
+    assert await mongo.database.rows.count_documents({"pseudonym": BJORN}) == 3
+    whole = msgspec.structs.replace(hold(), hold_id=OrderId("lh_2"))
+    await service.take(whole, purge(NOW))
+    await service.all_due()
+    assert (len(service.answers), await left(mongo)) == (1, 9)

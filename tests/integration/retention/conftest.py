@@ -21,7 +21,7 @@ from services.retention.store import RetentionStore
 from shared.clock import ManualClock
 from shared.contracts.accounts import AccountChanged
 from shared.contracts.codec import read
-from shared.contracts.privacy import OrderId, PrivacyAnswered, PrivacyOrdered, StoreCount
+from shared.contracts.privacy import LegalHoldChanged, OrderId, PrivacyAnswered, PrivacyOrdered, StoreCount
 from shared.contracts.words import AccountState
 from shared.ids import AccountId
 from shared.kafka.record import Output, Received, Record
@@ -41,6 +41,7 @@ class Retention:
         self.keys = keys
         self.clock = ManualClock(NIGHT)
         self.published: list[PrivacyOrdered] = []
+        self.holds: list[LegalHoldChanged] = []
         self.store, self.chain = RetentionStore(mongo), Chain(mongo)
         self.accounts = Accounts()
         names = count()
@@ -76,8 +77,11 @@ class Retention:
     async def _send(self, outputs: Sequence[Output]) -> None:
         for output in outputs:
             event = read(Record(output.topic, output.partition, 0, 0, output.key, output.value, output.headers))
-            assert isinstance(event, PrivacyOrdered)
-            self.published.append(event)
+            if isinstance(event, LegalHoldChanged):
+                self.holds.append(event)
+            else:
+                assert isinstance(event, PrivacyOrdered)
+                self.published.append(event)
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from services.retention.hold import Reason
-from services.retention.order import OrderState
+from services.retention.order import SERVICES, OrderState
 from shared.contracts.privacy import Basis, OrderKind
 from shared.contracts.words import AccountState
 from shared.errors import Refused
@@ -107,6 +107,73 @@ async def test_a_purge_leaves_alone_who_is_under_a_hold_and_a_held_account_altog
     await retention.commands.close_hold(hold.hold_id, "key")
     await retention.ordering.publish()
     assert [event.account_id for event in retention.published] == ["nord"]
+
+
+async def test_an_erasure_that_a_hold_withheld_is_ordered_when_the_hold_is_closed(retention: Retention) -> None:
+    hold = await retention.commands.open_hold(ACCOUNT, Reason.DISPUTE, NUMBER, "key")
+    order = await retention.commands.erase(ACCOUNT, NUMBER, Basis.REQUEST, "key")
+    await retention.proving.look()
+    retention.clock.advance(timedelta(days=100).total_seconds())
+    await retention.commands.close_hold(hold.hold_id, "key")
+    await retention.ordering.publish()
+    (event,) = [event for event in retention.published if event.kind is OrderKind.ERASE]
+    assert (event.order_id, event.ordered_at, event.pseudonyms) == (order.order_id, NIGHT, hold.pseudonyms)
+    await retention.proving.look()
+    again = await retention.commands.order(order.order_id)
+    assert (again.state, again.finished_at) == (OrderState.OPEN, None)
+    await retention.answer(order.order_id, *SERVICES)
+    assert (await retention.commands.order(order.order_id)).state is OrderState.FINISHED
+    outcomes = [record.claim.outcome for record in await retention.chain.after(0, 10)]
+    assert outcomes == ["withheld", "complete"]
+
+
+async def test_of_an_erasure_that_two_holds_withhold_the_first_to_be_closed_changes_nothing(
+    retention: Retention,
+) -> None:
+    first = await retention.commands.open_hold(ACCOUNT, Reason.DISPUTE, NUMBER, "key")
+    await retention.commands.open_hold(ACCOUNT, Reason.CRIMINAL_SUSPICION, None, "key")
+    order = await retention.commands.erase(ACCOUNT, NUMBER, Basis.REQUEST, "key")
+    await retention.commands.close_hold(first.hold_id, "key")
+    await retention.ordering.publish()
+    assert (await retention.commands.order(order.order_id)).state is OrderState.WITHHELD
+
+
+async def test_a_hold_is_told_to_every_owner_before_what_is_ordered_behind_it_and_stops_what_is_out(
+    retention: Retention,
+) -> None:
+    order = await retention.commands.erase(ACCOUNT, NUMBER, Basis.REQUEST, "key")
+    await retention.ordering.publish()
+    hold = await retention.commands.open_hold(ACCOUNT, Reason.DISPUTE, NUMBER, "key")
+    await retention.ordering.publish()
+    await retention.ordering.publish()
+    (told,) = retention.holds
+    assert (told.hold_id, told.pseudonyms, told.closed_at) == (hold.hold_id, hold.pseudonyms, None)
+    assert (await retention.commands.order(order.order_id)).state is OrderState.WITHHELD
+    await retention.commands.close_hold(hold.hold_id, "key")
+    await retention.ordering.publish()
+    assert (retention.holds[-1].pseudonyms, retention.holds[-1].closed_at) == ((), NIGHT)
+    assert (await retention.commands.order(order.order_id)).state is OrderState.OPEN
+
+
+async def test_a_hold_that_stands_is_told_again_each_night(retention: Retention) -> None:
+    await retention.commands.open_hold(ACCOUNT, Reason.DISPUTE, NUMBER, "key")
+    await retention.ordering.publish()
+    await retention.ordering.order_night()
+    await retention.ordering.publish()
+    assert [hold.closed_at for hold in retention.holds] == [None, None]
+
+
+async def test_an_erasure_that_was_withheld_behind_the_end_of_its_hold_is_ordered_at_night(
+    retention: Retention,
+) -> None:
+    retention.tell("acme")
+    hold = await retention.commands.open_hold(ACCOUNT, Reason.DISPUTE, NUMBER, "key")
+    await retention.commands.close_hold(hold.hold_id, "key")
+    await retention.ordering.publish()
+    order = await retention.commands.erase(ACCOUNT, NUMBER, Basis.REQUEST, "key")
+    await retention.store.withhold(order)  # as whoever read the holds before the end
+    await retention.ordering.order_night()
+    assert (await retention.commands.order(order.order_id)).state is OrderState.OPEN
 
 
 async def test_a_hold_on_a_person_covers_what_the_years_after_it_bring(retention: Retention) -> None:

@@ -21,7 +21,8 @@ from shared.stores.mongodb import Document, MongoStore
 
 _NATIVE: Final = (bytes, datetime)
 _DUPLICATE_KEY: Final = 11000
-_DEAD_SECONDS: Final = 30 * 86_400
+KEPT: Final = timedelta(days=30)
+"""Dead deliveries, until the role `privacy` deletes them."""
 
 INDEXES: Final = (
     IndexModel(
@@ -30,10 +31,14 @@ INDEXES: Final = (
         partialFilterExpression={"standing": Standing.PARKED.value},
     ),
     IndexModel([("endpoint_id", ASCENDING), ("created_at", DESCENDING), ("_id", DESCENDING)], name="history"),
-    IndexModel([("dead_at", ASCENDING)], name="forgotten", expireAfterSeconds=_DEAD_SECONDS, sparse=True),
+    IndexModel(
+        [("account_id", ASCENDING), ("dead_at", ASCENDING)],
+        name="dead",
+        partialFilterExpression={"dead_at": {"$exists": True}},
+    ),
     IndexModel([("message_id", ASCENDING)], name="message"),
 )
-"""`due`: what a sweep looks for. `history`: an endpoint's pages. `forgotten`: dead deliveries are kept for 30 days.
+"""`due`: what a sweep looks for. `history`: an endpoint's pages. `dead`: those that were kept for long enough.
 `message`: goes with its message when that is erased.
 """
 
