@@ -32,3 +32,8 @@ class Pseudonyms:
         if key is None:
             key = self._keys[account, year] = self._store.pseudonym_key(account, year)
         return f"{year}:{hmac.digest(key, number.encode(), 'sha256')[:_OCTETS].hex()}"
+
+
+def year_of(pseudonym: str) -> int:
+    """The year of the key that a pseudonym was made under."""
+    return int(pseudonym.partition(":")[0])

@@ -83,7 +83,12 @@ def request_of(order: PremiumOrdered, opened: Opened, report_url: str | None) ->
         case PremiumKind.REPLY:
             return Request("POST", MESSAGES, _encode(_reply(order, opened, report_url)))
         case PremiumKind.REVERSAL:
-            return Request("DELETE", f"{TRANSACTIONS}/{order.reversal_of}")
+            return reversing(TransactionId(order.transaction_id.removeprefix("-")))
+
+
+def reversing(charge: TransactionId) -> Request:
+    """The call that gives a charge back."""
+    return Request("DELETE", f"{TRANSACTIONS}/{charge}")
 
 
 def place_of(kind: PremiumKind, transaction_id: TransactionId) -> str:

@@ -21,7 +21,7 @@ from services.dispatch.strex.server_keys import ServerKeys
 from services.dispatch.strex.store import PremiumStore
 from shared.clock import Clock
 from shared.contracts.premium import Billed, PremiumKind
-from shared.errors import TryLater
+from shared.errors import BadRecord, TryLater
 from shared.http import problem
 from shared.strex.signatures import CALLBACK_HEADER, BadSignature, parse, verify
 
@@ -56,7 +56,11 @@ class Callbacks:
         """The application."""
         return Starlette(
             routes=[Route(PATH, self._take, methods=["POST"])],
-            exception_handlers={BadSignature: self._forged, TryLater: self._come_back},
+            exception_handlers={
+                BadSignature: self._forged,
+                BadRecord: self._come_back,
+                TryLater: self._come_back,
+            },
         )
 
     async def _take(self, request: Request) -> Response:
@@ -93,7 +97,7 @@ class Callbacks:
         return problem(401, "unauthorized", "The signature is not good")
 
     async def _come_back(self, _: Request, error: Exception) -> Response:
-        code = error.code if isinstance(error, TryLater) else "unavailable"
+        code = error.code if isinstance(error, TryLater | BadRecord) else "unavailable"
         return problem(503, "unavailable", "Come back later", code)
 
 

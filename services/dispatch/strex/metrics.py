@@ -11,7 +11,8 @@ class StrexMetrics:
     def __init__(self, registry: CollectorRegistry) -> None:
         self.orders = Counter(
             "budstikke_strex_orders",
-            "Orders by kind and what came of asking: taken, declined, withheld, unknown, refused, repeated",
+            "Orders by kind and what came of asking: taken, declined, withheld, unknown, refused, repeated; foreign: "
+            "of another account's transaction; anew: a lost reversal, asked for without an order",
             ["kind", "outcome"],
             registry=registry,
         )
@@ -26,4 +27,9 @@ class StrexMetrics:
         )
         self.settled = Counter(
             "budstikke_strex_settled", "Transactions by kind and final status", ["kind", "status"], registry=registry
+        )
+        self.unreadable = Counter(
+            "budstikke_strex_rows_unreadable",
+            "Rows that could not be read and were set aside for an hour: each is for a person",
+            registry=registry,
         )

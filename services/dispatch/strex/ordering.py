@@ -7,6 +7,8 @@ Order of effects: the row, the call, what came of it in the row, the event, the 
 - after the outcome: the watcher tells what was not told.
 
 A reversal that ended as `not_taken` is asked for anew when it is ordered again: else money could never be given back.
+An order that names another account's transaction is dropped: whatever it would leave behind would stand in the way of
+whose transaction it is.
 """
 
 from __future__ import annotations
@@ -21,15 +23,15 @@ from typing import Final
 import msgspec
 
 from services.dispatch.strex import row as moves
-from services.dispatch.strex.bodies import Opened, Request, place_of, request_of
-from services.dispatch.strex.client import Answer, Declined, Missing, NoAnswer, NotSent, StrexClient, Taken
+from services.dispatch.strex.asking import Asking
+from services.dispatch.strex.bodies import Opened, place_of, request_of
+from services.dispatch.strex.client import Missing, NoAnswer, NotSent, StrexClient
 from services.dispatch.strex.meaning import meaning
 from services.dispatch.strex.metrics import StrexMetrics
 from services.dispatch.strex.row import Row, RowId, Step, row_id
 from services.dispatch.strex.rules import (
     Refusal,
     not_agreed,
-    of_another,
     out_of_date,
     require_complete,
     without_consent,
@@ -42,8 +44,12 @@ from shared.contracts.premium import PremiumKind, PremiumOrdered
 from shared.errors import TryLater
 from shared.kafka.at_least_once import Finish
 from shared.kafka.record import Received
+from shared.privacy.pseudonyms import Pseudonyms, year_of
 from shared.privacy.sealing import Erased, Sealer
 from shared.strex.agreements import Agreements
+from shared.telemetry.logs import get_log
+
+_log = get_log()
 
 read_order: Final = partial(only, PremiumOrdered)
 
@@ -68,7 +74,9 @@ class Ordering:
         store: PremiumStore,
         client: StrexClient,
         teller: Teller,
+        asking: Asking,
         sealer: Sealer,
+        pseudonyms: Pseudonyms,
         metrics: StrexMetrics,
         clock: Clock,
         patience: Patience,
@@ -82,7 +90,9 @@ class Ordering:
         self._store = store
         self._client = client
         self._teller = teller
+        self._asking = asking
         self._sealer = sealer
+        self._pseudonyms = pseudonyms
         self._metrics = metrics
         self._clock = clock
         self._patience = patience
@@ -115,8 +125,12 @@ class Ordering:
 
     async def _carry_out(self, order: PremiumOrdered) -> None:
         require_complete(order)
+        if await self._store.is_of_another(order.transaction_id, order.account_id):
+            self._metrics.orders.labels(order.kind, "foreign").inc()
+            _log.warning("premium_order_foreign", transaction_id=order.transaction_id, account_id=order.account_id)
+            return
         opened = self._open(order)
-        refusal = Refusal.ERASED if opened is None else await self._refusal(order)
+        refusal = Refusal.ERASED if opened is None else await self._refusal(order, opened)
         if opened is None or refusal is not None:
             await self._refuse(order, refusal or Refusal.ERASED)
             return
@@ -124,27 +138,25 @@ class Ordering:
         if row is None:
             self._metrics.orders.labels(order.kind, "repeated").inc()
             return
-        await self._settle(row, await self._ask(row, request_of(order, opened, self._report_url)))
+        answer = await self._asking(row, request_of(order, opened, self._report_url))
+        if isinstance(answer, NotSent):
+            raise TryLater(answer.code, "Strex took nothing; the order waits")
+        self._on_taken()
 
-    async def _ask(self, row: Row, request: Request) -> Answer:
-        """What comes of the call. It is not begun when the row has stood for half of the time after which it is given
-        up: a process that slept, or a store that was away, must not charge what is told as not taken.
-        """
-        if row.asked_at is None or self._clock.now() > row.asked_at + self._patience.gone / 2:
-            return NotSent("asked_too_late")
-        return await self._client.ask(request)
-
-    async def _refusal(self, order: PremiumOrdered) -> Refusal | None:
+    async def _refusal(self, order: PremiumOrdered, opened: Opened) -> Refusal | None:
         """Why Strex is not asked."""
         refusal = out_of_date(order, self._clock.now(), self._patience.order) or not_agreed(order, self._agreements)
-        if refusal is not None:
+        if refusal is not None or order.one_time_password is None:
             return refusal
-        if order.kind is PremiumKind.REVERSAL and order.reversal_of is not None:
-            return of_another(order, await self._store.get(row_id(order.kind, order.reversal_of)))
-        if order.one_time_password is not None:
-            wanted = row_id(PremiumKind.ONE_TIME_PASSWORD, order.transaction_id)
-            return without_consent(order, await self._store.get(wanted))
-        return None
+        password = await self._store.get(row_id(PremiumKind.ONE_TIME_PASSWORD, order.transaction_id))
+        return without_consent(order, password, self._pseudonym_then(order, opened, password))
+
+    def _pseudonym_then(self, order: PremiumOrdered, opened: Opened, password: Row | None) -> str | None:
+        """The pseudonym that the order's number had when the code was asked for: it may have been the year before."""
+        then = None if password is None else password.event.pseudonym
+        if then is None or order.pseudonym is None or year_of(then) == year_of(order.pseudonym):
+            return order.pseudonym
+        return self._pseudonyms.in_year(order.account_id, opened.to, year_of(then))
 
     async def _refuse(self, order: PremiumOrdered, refusal: Refusal) -> None:
         """Have it on record that it was not asked for; what stands already is left to itself, unless it never began."""
@@ -207,40 +219,6 @@ class Ordering:
             self._unsure.add(row.id)
             raise
         return row if claimed else None
-
-    async def _settle(self, row: Row, answer: Answer) -> None:
-        """What came of asking, in the row. A row that has moved meanwhile, because of a callback, is the watcher's: he
-        looks at it again, even if he had given it up.
-        """
-        kind = row.event.kind
-        match answer:
-            case Taken():
-                outcome, after = "taken", moves.taken(row, self._now())
-            case NoAnswer():
-                outcome, after = "unknown", moves.unanswered(row, self._now())
-            case Declined():
-                outcome, after = "declined", await self._declined(row, answer)
-            case NotSent():
-                outcome, after = "withheld", moves.withheld(row)
-        self._metrics.orders.labels(kind, outcome).inc()
-        if not await self._store.move(row, after):
-            await self._store.hurry(row.id, self._now())
-        elif after.event.sequence:
-            await self._teller.tell([after])
-        if isinstance(answer, NotSent):
-            raise TryLater(answer.code, "Strex took nothing; the order waits")
-        self._on_taken()
-
-    async def _declined(self, row: Row, answer: Declined) -> Row:
-        """Strex says no: because it has it already, or because it does not want it. A look tells."""
-        sight = await self._client.look(place_of(row.event.kind, row.event.transaction_id))
-        match sight:
-            case Missing():
-                return moves.refused(row, f"declined_{answer.status}", self._now())
-            case NoAnswer():
-                return moves.unanswered(row, self._now())
-            case seen:
-                return moves.found(row, meaning(seen, row.event.kind), self._now())
 
     def _draft(self, order: PremiumOrdered) -> Row:
         return moves.drafted(order, self._now(), self._owner, self._patience.answer)

@@ -12,6 +12,7 @@ from typing import Final
 from uuid import uuid4
 
 from services.dispatch.settings import StrexSettings
+from services.dispatch.strex.asking import Asking
 from services.dispatch.strex.callbacks import PATH, Callbacks
 from services.dispatch.strex.client import LOOKS_PER_CALL, StrexClient
 from services.dispatch.strex.metrics import StrexMetrics
@@ -27,6 +28,7 @@ from shared.kafka.at_least_once import AtLeastOnceRunner
 from shared.kafka.sending import Sender
 from shared.lifecycle import Component, Prepare
 from shared.privacy.keys import FileKeyStore
+from shared.privacy.pseudonyms import Pseudonyms
 from shared.privacy.sealing import Sealer
 from shared.service import Context
 from shared.settings import load
@@ -46,6 +48,7 @@ def build_strex(context: Context) -> Sequence[Component]:
     clock = context.clock
     mongo = MongoStore(settings.mongodb.get_secret_value(), "dispatch")
     store = PremiumStore(mongo.database)
+    keys = FileKeyStore(settings.key_store)
     connection = settings.cluster(GROUP)
     sender = Sender(connection=connection, clock=clock, metrics=context.kafka_metrics)
     metrics = StrexMetrics(context.registry)
@@ -60,10 +63,12 @@ def build_strex(context: Context) -> Sequence[Component]:
     )
     teller = Teller(store, sender.send, settings.message_partitions)
     gone = timedelta(seconds=settings.strex_gone_seconds)
+    asking = Asking(store=store, client=client, teller=teller, metrics=metrics, clock=clock, gone=gone)
     watcher = Watcher(
         store=store,
         client=client,
         teller=teller,
+        asking=asking,
         metrics=metrics,
         clock=clock,
         gone=gone,
@@ -82,7 +87,9 @@ def build_strex(context: Context) -> Sequence[Component]:
         store=store,
         client=client,
         teller=teller,
-        sealer=Sealer(FileKeyStore(settings.key_store), clock),
+        asking=asking,
+        sealer=Sealer(keys, clock),
+        pseudonyms=Pseudonyms(keys),
         metrics=metrics,
         clock=clock,
         patience=Patience(

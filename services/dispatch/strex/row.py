@@ -1,12 +1,13 @@
 """The row of a transaction, and its moves. Pure.
 
 A row stands before Strex is asked. From then on it is looked at, never asked for again: only a row that says that
-certainly nothing was asked (`ordered`) lets somebody ask. A reversal that was given up may be asked for anew. Times
-have the store's precision, milliseconds.
+certainly nothing was asked (`ordered`) lets somebody ask. Reversals alone are asked for anew: their id is that of their
+charge, so that money goes back once (ADR 7). Times have the store's precision, milliseconds.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Final, NewType
@@ -16,7 +17,6 @@ import msgspec
 from services.dispatch.strex.meaning import Finding
 from shared.contracts.premium import (
     Billed,
-    OneTimePasswordChanged,
     PremiumChanged,
     PremiumKind,
     PremiumOrdered,
@@ -29,6 +29,11 @@ RowId = NewType("RowId", str)
 
 NOT_TAKEN: Final = "not_taken"
 """Detail of a transaction that Strex never heard of, although it may have been asked."""
+
+ANEW: Final = (1, 6, 36, 144)
+"""How often a reversal of which Strex never heard is asked for anew, and when: so many times the time after which what
+Strex does not know of was not taken (10 minutes) after the asking before.
+"""
 
 _LOOKS: Final = (0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 300.0, 900.0, 3600.0)
 """Seconds between two looks at what does not change; the last stays."""
@@ -57,7 +62,8 @@ class Step(StrEnum):
 class Row(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One transaction. `event` is what was told last, or is to be told; with the sequence 0 there is nothing to tell.
 
-    `owner` and `asked_at` are of whoever asks. `version` counts all changes of the row.
+    `owner` and `asked_at` are of whoever asks. `anew` counts how often a reversal was asked for without an order,
+    `version` all changes of the row.
     """
 
     id: RowId
@@ -66,6 +72,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     age: int = 0
     version: int = 0
     looks: int = 0
+    anew: int = 0
     owner: str | None = None
     asked_at: datetime | None = None
     due_at: datetime | None = None
@@ -126,8 +133,10 @@ def drafted(order: PremiumOrdered, now: datetime, owner: str, patience: timedelt
     )
 
 
-def withheld(row: Row) -> Row:
-    """Nothing was asked, after all."""
+def withheld(row: Row, now: datetime) -> Row:
+    """Nothing was asked, after all: the order brings it up again, or, where there was none, the next look."""
+    if row.anew:
+        return later(row, now)
     return _moved(row, step=Step.ORDERED, due_at=None, owner=None)
 
 
@@ -149,7 +158,7 @@ def asking_anew(row: Row, ordered_at: datetime, now: datetime, owner: str, patie
     """Somebody is about to ask for what was given up, by an order of that time: it is open again."""
     last = max(row.event.ordered_at, milliseconds(ordered_at))
     opened = _told(row, now, status=PremiumStatus.UNKNOWN, billed=Billed.UNKNOWN, detail=None, ordered_at=last)
-    return asking(msgspec.structs.replace(opened, looks=0), now, owner, patience)
+    return asking(msgspec.structs.replace(opened, looks=0, anew=0), now, owner, patience)
 
 
 def taken(row: Row, now: datetime) -> Row:
@@ -170,14 +179,21 @@ def unanswered(row: Row, now: datetime) -> Row:
     return _moved(_told(row, now, status=PremiumStatus.UNKNOWN), due_at=now, looks=0)
 
 
-def missing(row: Row, now: datetime, gone_after: timedelta) -> Row:
-    """Strex knows nothing of it. That is final `gone_after` the asking, when nothing can be on its way any more."""
-    if row.step is Step.ASKING and row.asked_at is not None:
-        if now >= row.asked_at + gone_after:
-            return refused(row, NOT_TAKEN, now)
-        if row.event.sequence == 0:
-            return later(_told(row, now, status=PremiumStatus.UNKNOWN), now)
-    return later(row, now)
+def missing(row: Row, now: datetime, gone_after: timedelta, anew: Sequence[int] = ANEW) -> Row:
+    """Strex knows nothing of it. That is certain `gone_after` the asking, when nothing can be on its way any more: then
+    a reversal is to be asked for anew (`anew` of the row grows), as often as `anew` says, and all else is given up.
+    """
+    if row.step is not Step.ASKING or row.asked_at is None:
+        return later(row, now)
+    again = row.event.kind is PremiumKind.REVERSAL and row.anew < len(anew)
+    certain = row.asked_at + gone_after * (anew[row.anew] if again else 1)
+    if now < certain:
+        told = row if row.event.sequence else _told(row, now, status=PremiumStatus.UNKNOWN)
+        after = later(told, now)
+        return after if after.due_at is None else msgspec.structs.replace(after, due_at=min(after.due_at, certain))
+    if again:
+        return _moved(row, anew=row.anew + 1, owner=None, asked_at=now, due_at=now + gone_after / 2, looks=0)
+    return refused(row, NOT_TAKEN, now)
 
 
 def found(row: Row, finding: Finding, now: datetime) -> Row:
@@ -205,27 +221,6 @@ def later(row: Row, now: datetime) -> Row:
     wait = timedelta(seconds=_LOOKS[min(row.looks, len(_LOOKS) - 1)])
     due = None if age > _OPEN_WITHIN else now + (_DAY if age > 2 * _DAY else wait)
     return _moved(row, looks=row.looks + 1, due_at=due)
-
-
-def to_tell(row: Row) -> PremiumChanged | OneTimePasswordChanged:
-    """The event that the row stands for."""
-    event = row.event
-    if event.kind is not PremiumKind.ONE_TIME_PASSWORD:
-        return event
-    return OneTimePasswordChanged(
-        transaction_id=event.transaction_id,
-        account_id=event.account_id,
-        status=event.status,
-        sequence=event.sequence,
-        at=event.at,
-        detail=event.detail,
-        reference=event.reference,
-    )
-
-
-def event_id(row: Row) -> str:
-    """Of the event that the row stands for."""
-    return f"{row.id}:{row.event.sequence}"
 
 
 def milliseconds(at: datetime) -> datetime:

@@ -18,7 +18,6 @@ class Refusal(StrEnum):
     TOO_LATE = "too_late"
     NO_ONE_TIME_PASSWORD = "no_one_time_password"  # noqa: S105 - a word of the contract
     TERMS_DIFFER = "terms_differ"
-    NOT_YOURS = "not_found"
     NOT_AGREED = "not_agreed"
 
 
@@ -55,20 +54,14 @@ def not_agreed(order: PremiumOrdered, agreements: Agreements) -> Refusal | None:
     return Refusal.NOT_AGREED
 
 
-def without_consent(order: PremiumOrdered, password: Row | None) -> Refusal | None:
-    """A charge with a code is one that the code was asked for: by the same account, of the same person, at the same
-    terms (R-76). `password` is the row of the code, if there is one.
+def without_consent(order: PremiumOrdered, password: Row | None, pseudonym: str | None) -> Refusal | None:
+    """A charge with a code is one that the code was asked for, of the same person, at the same terms (R-76).
+
+    `password` is the row of the code, if there is one; `pseudonym` is that of the order's number in the year in which
+    the code was asked for, because a person has another each year.
     """
     if password is None or password.event.status is PremiumStatus.REFUSED:
         return Refusal.NO_ONE_TIME_PASSWORD
-    asked = password.event
-    if asked.account_id != order.account_id:
-        return Refusal.NO_ONE_TIME_PASSWORD
-    if asked.pseudonym != order.pseudonym or password.terms != order.terms:
+    if password.event.pseudonym != pseudonym or password.terms != order.terms:
         return Refusal.TERMS_DIFFER
     return None
-
-
-def of_another(order: PremiumOrdered, charge: Row | None) -> Refusal | None:
-    """A reversal is the account's whose charge it is. A charge that is not remembered here is for Strex to judge."""
-    return Refusal.NOT_YOURS if charge is not None and charge.event.account_id != order.account_id else None

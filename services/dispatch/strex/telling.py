@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final, Protocol
 
-from services.dispatch.strex.row import Row, event_id, to_tell
+from services.dispatch.strex.row import Row
 from services.dispatch.strex.store import PremiumStore
 from shared.contracts.codec import Writer
+from shared.contracts.premium import OneTimePasswordChanged, PremiumChanged, PremiumKind
 from shared.contracts.topics import PREMIUM_EVENTS
 from shared.errors import TryLater
 from shared.ids import partition_of
@@ -54,3 +55,24 @@ class Teller:
             time=event.at,
             subject=event.transaction_id,
         )
+
+
+def to_tell(row: Row) -> PremiumChanged | OneTimePasswordChanged:
+    """The event that the row stands for."""
+    event = row.event
+    if event.kind is not PremiumKind.ONE_TIME_PASSWORD:
+        return event
+    return OneTimePasswordChanged(
+        transaction_id=event.transaction_id,
+        account_id=event.account_id,
+        status=event.status,
+        sequence=event.sequence,
+        at=event.at,
+        detail=event.detail,
+        reference=event.reference,
+    )
+
+
+def event_id(row: Row) -> str:
+    """Of the event that the row stands for."""
+    return f"{row.id}:{row.event.sequence}"

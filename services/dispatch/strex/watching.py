@@ -1,19 +1,21 @@
-"""Looks at transactions until they are settled, and tells what was not told."""
+"""Looks at transactions until they are settled, asks anew for reversals that got lost, and tells what was not told."""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from datetime import timedelta
 from functools import partial
 from typing import Final
 
 from services.dispatch.strex import row as moves
-from services.dispatch.strex.bodies import place_of
+from services.dispatch.strex.asking import Asking
+from services.dispatch.strex.bodies import place_of, reversing
 from services.dispatch.strex.client import Missing, NoAnswer, StrexClient
 from services.dispatch.strex.meaning import meaning
 from services.dispatch.strex.metrics import StrexMetrics
 from services.dispatch.strex.row import Row, RowId, Step
-from services.dispatch.strex.store import PremiumStore
+from services.dispatch.strex.store import Page, PremiumStore
 from services.dispatch.strex.telling import Teller
 from shared.clock import Clock
 from shared.errors import TryLater
@@ -25,6 +27,8 @@ _log = get_log()
 
 _MOST: Final = 500
 _AFTER_FAILURE: Final = 10.0
+_ASIDE: Final = timedelta(hours=1)
+"""For so long a row that cannot be read is passed over; then its alarm is raised anew."""
 
 
 class Watcher:
@@ -39,24 +43,28 @@ class Watcher:
         store: PremiumStore,
         client: StrexClient,
         teller: Teller,
+        asking: Asking,
         metrics: StrexMetrics,
         clock: Clock,
         gone: timedelta,
         at_once: int,
+        anew: Sequence[int] = moves.ANEW,
         every: float = 0.25,
         untold_after: float = 2.0,
     ) -> None:
-        """`gone` after it was asked for, what Strex knows nothing of will not come any more. What was not told for
-        `untold_after` seconds is told by us, whoever should have.
+        """`gone` after it was asked for, what Strex knows nothing of will not come any more; `anew` is when reversals
+        are asked for again then. What was not told for `untold_after` seconds is told by us, whoever should have.
         """
         self.name = "premium watcher"
         self._store = store
         self._client = client
         self._teller = teller
+        self._asking = asking
         self._metrics = metrics
         self._clock = clock
         self._gone = gone
         self._at_once = at_once
+        self._anew = anew
         self._every = every
         self._untold_after = untold_after
         self._woken = asyncio.Event()
@@ -108,7 +116,8 @@ class Watcher:
         room = self._at_once - len(self._looking)
         if room <= 0:
             return
-        for row in await self._store.due(self._clock.now(), room, list(self._looking)):
+        due = await self._store.due(self._clock.now(), room, list(self._looking))
+        for row in await self._readable(due):
             task = asyncio.create_task(self._look(row))
             self._looking[row.id] = task
             task.add_done_callback(partial(self._ended, row.id))
@@ -123,6 +132,11 @@ class Watcher:
         try:
             after = await self._seen(row)
             if not await self._store.move(row, after):
+                return
+            if after.anew > row.anew and after.event.reversal_of is not None:
+                # Strex has just said that it has none; and of an id, the charge's with a minus, it makes no second.
+                self._metrics.orders.labels(after.event.kind, "anew").inc()
+                await self._asking(after, reversing(after.event.reversal_of))
                 return
         except TryLater as error:
             _log.warning("premium_look_waits", transaction_id=row.id, code=error.code)
@@ -148,13 +162,23 @@ class Watcher:
                 return moves.unseen(row, now)
             case Missing():
                 self._metrics.looks.labels("missing").inc()
-                return moves.missing(row, now, self._gone)
+                return moves.missing(row, now, self._gone, self._anew)
             case seen:
                 self._metrics.looks.labels("found").inc()
                 return moves.found(row, meaning(seen, row.event.kind), now)
 
     async def _tell_untold(self) -> None:
         """Tell what a process that is gone did not tell."""
-        rows = await self._store.untold(self._clock.now() - timedelta(seconds=self._untold_after), _MOST)
-        if rows:
+        now = self._clock.now()
+        page = await self._store.untold(now - timedelta(seconds=self._untold_after), now, _MOST)
+        if rows := await self._readable(page):
             await self._teller.tell(rows)
+
+    async def _readable(self, page: Page) -> Sequence[Row]:
+        """The rows of a page; what cannot be read is set aside for a person, and keeps nobody from the others."""
+        if page.unreadable:
+            await self._store.set_aside(page.unreadable, self._clock.now() + _ASIDE)
+            self._metrics.unreadable.inc(len(page.unreadable))
+            for row_id in page.unreadable:
+                _log.error("premium_row_set_aside", transaction_id=row_id, code="unreadable_row")
+        return page.rows

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from shared.privacy.pseudonyms import Pseudonyms
 from shared.stores.mongodb import Database
 from tests.integration.dispatch.rig import Broker
 from tests.integration.dispatch.strex.rig import Life
@@ -41,7 +42,8 @@ async def live(database: Database, simulator: Simulator, sealing: Letters) -> As
     broker = Broker()
 
     async def make(**options: Any) -> Life:
-        lives.append(Life(database, simulator, sealing.fresh_sealer(), broker=broker, **options))
+        keys = Pseudonyms(sealing.keys)
+        lives.append(Life(database, simulator, sealing.fresh_sealer(), keys, broker=broker, **options))
         await lives[-1].start()
         return lives[-1]
 

@@ -12,12 +12,13 @@ from itertools import count
 import msgspec
 from prometheus_client import CollectorRegistry
 
+from services.dispatch.strex.asking import Asking
 from services.dispatch.strex.bodies import Request
 from services.dispatch.strex.callbacks import PATH, Callbacks
 from services.dispatch.strex.client import Answer, StrexClient
 from services.dispatch.strex.metrics import StrexMetrics
 from services.dispatch.strex.ordering import Ordering, Patience
-from services.dispatch.strex.row import Row
+from services.dispatch.strex.row import ANEW, Row
 from services.dispatch.strex.server_keys import ServerKeys
 from services.dispatch.strex.store import PremiumStore
 from services.dispatch.strex.telling import Teller
@@ -30,6 +31,7 @@ from shared.http import HttpServer
 from shared.ids import AccountId
 from shared.kafka.at_least_once import Finishing
 from shared.kafka.record import Received
+from shared.privacy.pseudonyms import Pseudonyms
 from shared.privacy.sealing import Sealer
 from shared.stores.mongodb import Database
 from shared.strex.agreements import Agreements
@@ -104,12 +106,14 @@ class Life:
         database: Database,
         simulator: Simulator,
         sealer: Sealer,
+        pseudonyms: Pseudonyms,
         *,
         broker: Broker | None = None,
         seconds: float = 2.0,
         gone: float = 1.0,
         patience: float = 0.1,
         kill_at: str | None = None,
+        anew: Sequence[int] = ANEW,
         agreements: Agreements = AGREED,
     ) -> None:
         clock = SystemClock()
@@ -132,18 +136,29 @@ class Life:
         )
         self.client.steps = self.steps
         teller = Teller(self.store, self.broker.send, PARTITIONS)
-        self.watcher = Watcher(
+        asking = self.asking = Asking(
             store=self.store,
             client=self.client,
             teller=teller,
             metrics=metrics,
             clock=clock,
             gone=timedelta(seconds=gone),
+        )
+        self.watcher = Watcher(
+            store=self.store,
+            client=self.client,
+            teller=teller,
+            asking=asking,
+            metrics=metrics,
+            clock=clock,
+            gone=timedelta(seconds=gone),
             at_once=32,
+            anew=anew,
             every=0.02,
             untold_after=0.2,
         )
         self._sealer = sealer
+        self._pseudonyms = pseudonyms
         self._metrics = metrics
         self._patience = Patience(
             answer=timedelta(seconds=patience), gone=timedelta(seconds=gone), order=timedelta(hours=1)
@@ -181,7 +196,9 @@ class Life:
             store=self.store,
             client=self.client,
             teller=self._teller,
+            asking=self.asking,
             sealer=self._sealer,
+            pseudonyms=self._pseudonyms,
             metrics=self._metrics,
             clock=self._clock,
             patience=self._patience,
@@ -247,6 +264,14 @@ class Life:
 
         await wait_until(reached, deadline, waiting_for=f"one of {statuses}")
         return self.events(transaction_id)[-1]
+
+    def ordered(self, outcome: str, kind: str = "charge") -> float:
+        """How many orders came to this."""
+        return self.metrics.orders.labels(kind, outcome)._value.get()
+
+    def unreadable(self) -> float:
+        """How many rows were set aside."""
+        return self.metrics.unreadable._value.get()
 
     def watched(self, outcome: str) -> float:
         """How many looks came to this."""

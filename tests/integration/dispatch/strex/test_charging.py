@@ -13,6 +13,7 @@ from shared.contracts.premium import Billed, PremiumStatus
 from shared.errors import BadRecord, TryLater
 from shared.ids import AccountId
 from shared.privacy.keys import quarter_of
+from shared.privacy.pseudonyms import Pseudonyms
 from shared.stores.mongodb import Database
 from shared.strex.agreements import Agreements
 from simulators.strex.profile import Profile, Scenario
@@ -23,6 +24,8 @@ from tests.integration.strex.peers import Simulator
 from tests.support import wait_until
 from tests.unit.dispatch.building import Letters
 from tests.unit.dispatch.strex.orders import ACCOUNT, AGREEMENT, NUMBER, TERMS, Orders, received, reversal
+
+OTHER = AccountId("other")
 
 
 async def test_a_charge_is_asked_for_once_and_told_until_it_is_billed(
@@ -111,15 +114,52 @@ async def test_a_charge_that_nobody_made_cannot_be_given_back(life: Life, orders
     assert (await life.until(f"-{order.transaction_id}", "refused")).detail == "declined_404"
 
 
-async def test_the_charge_of_another_account_is_not_given_back(
+async def test_an_order_of_another_account_is_dropped_and_leaves_the_charge_refundable(
     life: Life, simulator: Simulator, orders: Orders
 ) -> None:
     order = orders.charge()
     await life.handle(received(order))
     await life.until(order.transaction_id, "ok")
-    await life.handle(received(reversal(order, account_id=AccountId("other"))))
-    assert (await life.until(f"-{order.transaction_id}", "refused")).detail == "not_found"
-    assert simulator.strex.ledger.totals().deletes == 0
+    await life.handle(received(reversal(order, account_id=OTHER)))
+    assert life.events(f"-{order.transaction_id}") == []
+    assert (simulator.strex.ledger.totals().deletes, life.ordered("foreign", "reversal")) == (0, 1)
+    await life.handle(received(reversal(order)))
+    assert (await life.until(f"-{order.transaction_id}", "reversed")).account_id == ACCOUNT
+
+
+@pytest.mark.parametrize("agreed", [True, False])
+async def test_whoever_uses_the_id_of_another_accounts_code_does_not_spoil_it(
+    live: Live, simulator: Simulator, orders: Orders, agreed: bool
+) -> None:
+    life = await live() if agreed else await live(agreements=Agreements([AGREEMENT]))
+    password = orders.password()
+    name = password.transaction_id
+    await life.handle(received(password))
+    await life.handle(received(orders.charge(transaction_id=name, code="1234", account_id=OTHER)))
+    assert (life.events(name), life.ordered("foreign")) == ([], 1)
+    await life.handle(received(orders.charge(transaction_id=name, code="1234")))
+    end = await life.until(name, "ok", "refused")
+    assert (end.account_id, end.billed) == (ACCOUNT, Billed.TRUE)
+    await life.handle(received(orders.charge(transaction_id=name, account_id=OTHER)))
+    assert simulator.strex.ledger.totals().charges == 1
+
+
+@pytest.mark.parametrize("same_person", [True, False])
+async def test_a_code_of_the_old_year_opens_its_charge_in_the_new_one(
+    life: Life, orders: Orders, sealing: Letters, same_person: bool
+) -> None:
+    pseudonyms = Pseudonyms(sealing.keys)
+    password = orders.password(pseudonym=pseudonyms.in_year(ACCOUNT, NUMBER, 2026))
+    number = NUMBER if same_person else "+4798079009"
+    charge = orders.charge(
+        transaction_id=password.transaction_id,
+        code="1234",
+        number=number,
+        pseudonym=pseudonyms.in_year(ACCOUNT, number, 2027),
+    )
+    await life.handle(received(password), received(charge))
+    end = await life.until(password.transaction_id, "ok", "refused")
+    assert end.detail == ("Delivered" if same_person else "terms_differ")
 
 
 async def test_a_code_is_asked_for_and_opens_its_charge(life: Life, simulator: Simulator, orders: Orders) -> None:
@@ -145,7 +185,6 @@ async def test_a_wrong_code_charges_nothing(life: Life, simulator: Simulator, or
         ({"terms": msgspec.structs.replace(TERMS, price=9900)}, "terms_differ"),
         ({"terms": msgspec.structs.replace(TERMS, age=18)}, "terms_differ"),
         ({"pseudonym": "2026:somebody-else"}, "terms_differ"),
-        ({"account_id": AccountId("other")}, "no_one_time_password"),
     ],
 )
 async def test_a_code_is_good_for_what_it_was_asked_for_alone(
@@ -252,10 +291,12 @@ async def test_unknown_money_stays_open_and_is_told_when_it_is_known(
 async def test_a_failed_charge_that_is_billed_after_all_is_told(
     life: Life, simulator: Simulator, orders: Orders
 ) -> None:
-    simulator.behave(master_url=life.url, late_ms=200)
-    simulator.strex.ledger.profiles[NUMBER] = Profile(scenario=Scenario.REBILLED)
+    simulator.behave(master_url=life.url)
+    simulator.strex.ledger.profiles[NUMBER] = Profile(scenario=Scenario.ERROR)
     order = orders.charge()
     await life.handle(received(order))
+    await life.until(order.transaction_id, "failed")
+    simulator.strex.turn(order.transaction_id, State(status="Rebilled", detailed="Delivered", billed=True))
     assert (await life.until(order.transaction_id, "rebilled")).billed is Billed.TRUE
     assert story(life.events(order.transaction_id))[1] == "failed:false"
 
@@ -305,3 +346,31 @@ async def test_while_the_broker_is_away_events_wait(life: Life, orders: Orders) 
     await wait_until(lambda: life.broker.refused >= 2)
     life.broker.away = False
     assert (await life.until(order.transaction_id, "ok")).sequence == 2
+
+
+async def test_a_row_that_cannot_be_read_is_set_aside_and_the_others_go_on(
+    life: Life, simulator: Simulator, orders: Orders, database: Database, caplog: pytest.LogCaptureFixture
+) -> None:
+    bad, secret = orders.charge(), "2026:of-a-person"
+    old = datetime.now(UTC) - timedelta(days=1)
+    row = {"version": 1, "step": "no such step", "due_at": old, "untold": True}
+    event = {"at": old, "account_id": ACCOUNT, "pseudonym": secret, "price": "no number"}
+    await database.premium.insert_one({"_id": bad.transaction_id, **row, "event": event})
+    await wait_until(lambda: life.unreadable() >= 1)
+    order = orders.charge()
+    await life.handle(received(order))
+    await life.until(order.transaction_id, "ok")
+    life.broker.away = True
+    waiting = orders.charge(number="+4798079009")
+    await life.handle(received(waiting))
+    await wait_until(lambda: life.broker.refused >= 1)
+    life.broker.away = False
+    await life.until(waiting.transaction_id, "ok")
+    assert (life.watcher.health().ready, life.unreadable()) == (True, 1)
+    stored = await database.premium.find_one({"_id": bad.transaction_id})
+    assert stored is not None
+    assert stored["event"] == event | {"at": stored["event"]["at"]}, "nothing of it is changed"
+    with pytest.raises(BadRecord, match="unreadable_row") as refused:
+        await life.handle(received(bad))
+    assert secret not in f"{refused.value} {caplog.text}"
+    assert asked(simulator).keys() == {order.transaction_id, waiting.transaction_id}

@@ -70,12 +70,49 @@ async def test_a_reversal_survives_it_too(live: Live, simulator: Simulator, orde
 
     second = await live()
     await second.handle(back)
-    end = await second.until(back.event.transaction_id, "reversed", "refused")
+    await second.until(back.event.transaction_id, "reversed")
 
-    expected = ("refused", 0) if step in BEFORE_THE_CALL else ("reversed", 1)
     totals = simulator.strex.ledger.totals()
-    assert (end.status, totals.reversals) == expected
-    assert totals.deletes <= 1
+    assert (totals.deletes, totals.reversals, totals.reversed) == (1, 1, 4200)
+    assert second.ordered("anew", "reversal") == (step in BEFORE_THE_CALL)
+
+
+@pytest.mark.parametrize("step", [*BEFORE_THE_CALL[1:], *AFTER_THE_CALL[:3]])
+async def test_a_lost_reversal_is_made_once_by_itself_also_when_the_process_ends_over_that(
+    live: Live, simulator: Simulator, orders: Orders, step: str
+) -> None:
+    order = orders.charge()
+    first = await live(anew=(1,) * 9)
+    await first.handle(received(order))
+    await first.until(order.transaction_id, "ok")
+    simulator.behave(fault=Fault.CUT, fault_methods=("DELETE",))
+    back = received(reversal(order))
+    await first.handle(back)
+    await first.until(back.event.transaction_id, "unknown")
+    simulator.behave(fault=None)
+    first.steps.kill_at = step
+    await wait_until(lambda: first.steps.kill_at is None)
+    await first.die()
+
+    second, _ = await live(anew=(1,) * 9), await live(anew=(1,) * 9)
+    assert (await second.until(back.event.transaction_id, "reversed")).billed is Billed.TRUE
+    totals = simulator.strex.ledger.totals()
+    assert (totals.deletes, totals.reversals, totals.reversed) == (1, 1, 4200)
+    assert asked(simulator)[order.transaction_id] == 1
+    assert told_once(second)
+
+
+async def test_a_reversal_that_gets_lost_again_and_again_is_given_up(
+    live: Live, simulator: Simulator, orders: Orders
+) -> None:
+    order = orders.charge()
+    one, other = await live(gone=0.3, anew=(1, 1)), await live(gone=0.3, anew=(1, 1))
+    await one.handle(received(order))
+    await one.until(order.transaction_id, "ok")
+    simulator.behave(fault=Fault.CUT, fault_methods=("DELETE",))
+    await one.handle(received(reversal(order)))
+    assert (await one.until(f"-{order.transaction_id}", "refused")).detail == NOT_TAKEN
+    assert one.ordered("anew", "reversal") + other.ordered("anew", "reversal") == 2
 
 
 @pytest.mark.parametrize("step", [*BEFORE_THE_CALL, *AFTER_THE_CALL])
@@ -83,7 +120,7 @@ async def test_a_reversal_that_was_given_up_is_made_once_when_it_is_ordered_agai
     live: Live, simulator: Simulator, orders: Orders, step: str
 ) -> None:
     order = orders.charge()
-    first = await live()
+    first = await live(anew=())
     await first.handle(received(order))
     await first.until(order.transaction_id, "ok")
     back = received(reversal(order))
@@ -96,7 +133,7 @@ async def test_a_reversal_that_was_given_up_is_made_once_when_it_is_ordered_agai
     with pytest.raises(Killed):
         await first.handle(back)
     await first.die()
-    second = await live()
+    second = await live(anew=())
 
     async def closed() -> bool:
         row = await second.store.get(row_id(PremiumKind.REVERSAL, back.event.transaction_id))
@@ -111,9 +148,9 @@ async def test_a_reversal_that_was_given_up_is_made_once_when_it_is_ordered_agai
 
 
 async def test_a_reversal_that_was_given_up_and_made_after_all_is_found_when_it_is_ordered_again(
-    life: Life, simulator: Simulator, orders: Orders
+    live: Live, simulator: Simulator, orders: Orders
 ) -> None:
-    order = orders.charge()
+    life, order = await live(anew=()), orders.charge()
     await life.handle(received(order))
     await life.until(order.transaction_id, "ok")
     simulator.behave(fault=Fault.CUT, fault_methods=("DELETE",))
@@ -200,12 +237,12 @@ async def test_a_process_that_slept_on_its_row_writes_it_anew_before_it_calls(
     life: Life, simulator: Simulator, orders: Orders, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     order, insert = received(orders.charge()), life.store.insert
-    awake = life.ordering._clock
+    awake = life.asking._clock
     asleep = ManualClock(awake.now() + timedelta(seconds=0.6))
 
     async def sleepy(row: Row) -> bool:
         inserted = await insert(row)
-        monkeypatch.setattr(life.ordering, "_clock", asleep)
+        monkeypatch.setattr(life.asking, "_clock", asleep)
         return inserted
 
     with monkeypatch.context() as patched:
@@ -213,7 +250,7 @@ async def test_a_process_that_slept_on_its_row_writes_it_anew_before_it_calls(
         with pytest.raises(TryLater):
             await life.handle(order)
     assert asked(simulator) == {}
-    monkeypatch.setattr(life.ordering, "_clock", awake)
+    monkeypatch.setattr(life.asking, "_clock", awake)
     await life.handle_patiently(order)
     await life.until(order.event.transaction_id, "ok", "refused")
     assert simulator.strex.ledger.totals().charges <= 1
@@ -314,7 +351,7 @@ async def test_an_outcome_that_could_not_be_written_is_found_by_looking(
 
 async def test_two_processes_with_the_same_order_ask_once(live: Live, simulator: Simulator, orders: Orders) -> None:
     batch = [received(orders.charge(number=f"+47980790{number:02d}")) for number in range(20)]
-    one, other = await live(), await live()
+    one, other = await live(gone=20.0), await live(gone=20.0)
     await asyncio.gather(one.handle(*batch), other.handle(*batch))
     for order in batch:
         await one.until(order.event.transaction_id, "ok")
@@ -333,8 +370,9 @@ async def test_two_processes_with_the_same_order_ask_once(live: Live, simulator:
     ids=["doubled", "lost", "reordered", "before the answer"],
 )
 async def test_reports_may_come_as_they_like(
-    life: Life, simulator: Simulator, orders: Orders, settings: dict[str, Any]
+    live: Live, simulator: Simulator, orders: Orders, settings: dict[str, Any]
 ) -> None:
+    life = await live(gone=20.0)
     simulator.behave(master_url=life.url, late_ms=30, **settings)
     simulator.strex.ledger.profiles |= {
         f"+47980790{number:02d}": Profile(scenario=Scenario.LATE) for number in range(0, 20, 2)

@@ -12,6 +12,7 @@ from services.dispatch.strex import row as moves
 from services.dispatch.strex.bodies import Seen, SeenPayment
 from services.dispatch.strex.meaning import Finding, meaning
 from services.dispatch.strex.row import Row, Step
+from services.dispatch.strex.telling import event_id, to_tell
 from shared.clock import SystemClock
 from shared.contracts.premium import Billed, PremiumChanged, PremiumKind, PremiumStatus
 from shared.privacy.keys import FileKeyStore
@@ -70,8 +71,8 @@ def test_money_went_back_when_the_reversal_says_reversed(status: str, billed: st
 def test_nobody_asks_again_before_it_is_certain_that_nothing_was_asked(draft: Row) -> None:
     assert draft.step is Step.ASKING
     assert moves.unanswered(draft, NOW).step is Step.ASKING
-    assert moves.withheld(draft).step is Step.ORDERED
-    assert moves.withheld(draft).due_at is None
+    assert moves.withheld(draft, NOW).step is Step.ORDERED
+    assert moves.withheld(draft, NOW).due_at is None
 
 
 def test_what_strex_does_not_know_is_given_up_when_nothing_can_be_on_its_way(draft: Row) -> None:
@@ -81,6 +82,35 @@ def test_what_strex_does_not_know_is_given_up_when_nothing_can_be_on_its_way(dra
     assert (late.event.status, late.event.billed, late.event.detail) == ("refused", "false", "not_taken")
     assert late.step is Step.CLOSED
     assert late.due_at is None
+
+
+def asked_at(row: Row) -> list[timedelta]:
+    """When it is asked for, after the first time, while Strex knows nothing of it until it is given up."""
+    times: list[timedelta] = []
+    while row.step is not Step.CLOSED:
+        assert row.due_at is not None
+        at, before = max(row.due_at, NOW), row
+        row = moves.missing(row, at, GONE)
+        if row.anew > before.anew:
+            times.append(at - NOW)
+    assert (row.event.status, row.event.detail) == ("refused", "not_taken")
+    return times
+
+
+def test_a_reversal_that_got_lost_is_asked_for_four_times_in_a_day_and_a_half(orders: Orders) -> None:
+    back = moves.drafted(reversal(orders.charge(now=NOW)), NOW, "me", PATIENCE)
+    assert [each / GONE for each in asked_at(back)] == [1, 7, 43, 187]
+
+
+def test_what_costs_money_is_never_asked_for_a_second_time(orders: Orders) -> None:
+    for order in (orders.charge(now=NOW), orders.reply(now=NOW), orders.password(now=NOW)):
+        assert asked_at(moves.drafted(order, NOW, "me", PATIENCE)) == []
+
+
+def test_a_reversal_whose_repetition_could_not_be_sent_is_not_left_to_an_order(orders: Orders) -> None:
+    again = moves.missing(moves.drafted(reversal(orders.charge(now=NOW)), NOW, "me", PATIENCE), NOW + GONE, GONE)
+    after = moves.withheld(again, NOW + GONE)
+    assert (after.step, after.due_at is not None) == (Step.ASKING, True)
 
 
 def test_what_strex_took_and_does_not_show_is_looked_at_further(draft: Row) -> None:
@@ -135,8 +165,8 @@ def test_a_reversal_is_negative_and_a_code_moves_no_money(orders: Orders) -> Non
     assert (back.event.price, back.terms.price, back.id) == (-4200, 4200, f"-{charge.transaction_id}")
     code = moves.taken(moves.drafted(orders.password(now=NOW), NOW, "me", PATIENCE), NOW)
     assert (code.step, code.event.billed) == (Step.CLOSED, "false")
-    assert moves.event_id(code).endswith(":one_time_password:1")
-    assert moves.to_tell(code).status is PremiumStatus.OK
+    assert event_id(code).endswith(":one_time_password:1")
+    assert to_tell(code).status is PremiumStatus.OK
 
 
 def test_the_row_keeps_its_times_as_the_store_does(orders: Orders) -> None:
