@@ -19,7 +19,7 @@ from cli.exits import HELP, Exit, Failure
 from cli.gateway import SECONDS, Gateway
 from cli.running import Api, Json, Timeout, failures, print_lines
 from cli.settings import STAFF, find_access
-from shared.privacy.proof import faults
+from shared.privacy.proof import ProofRecord, faults
 
 privacy = commands(
     "Erase a person, legal holds, periods, proof. For staff with the role admin.",
@@ -30,7 +30,7 @@ privacy = commands(
     "privacy hold skole --number +4790000001 --reason dispute",
     "privacy release lh_5c1f0a9be27d4483a6f01c22",
     "privacy proof",
-    "privacy verify",
+    "privacy verify --head 9f2c…",
 )
 
 
@@ -160,16 +160,31 @@ def proof(api: Api = None, key_file: KeyFile = None, timeout: Timeout = SECONDS)
 
 
 @privacy.command("verify", epilog=HELP)
-def verify(api: Api = None, key_file: KeyFile = None, timeout: Timeout = SECONDS) -> None:
-    """Check here that the proof hangs together: no record was changed, taken out or put in."""
+def verify(
+    head: Annotated[
+        str | None, typer.Option("--head", metavar="HASH", help="A hash that was shown before and kept elsewhere.")
+    ] = None,
+    api: Api = None,
+    key_file: KeyFile = None,
+    timeout: Timeout = SECONDS,
+) -> None:
+    """Check here that the proof hangs together: no record was changed, taken out or put in; with --head also that
+    nothing up to that record was cut off or made anew. Keep the last hash that it shows where nobody here can write.
+    """
+    last: ProofRecord | None = None
+
+    def read(retention: retaining.Retention) -> Iterator[ProofRecord]:
+        nonlocal last
+        for last in chain.from_iterable(retention.proof()):
+            yield last
+
     with _retention(False, api, key_file, timeout) as retention:
-        records = list(chain.from_iterable(retention.proof()))
-        found = list(faults(records))
+        found = list(faults(read(retention), head))
         if found:
             print_lines(retaining.faulty(found))
             raise Failure(Exit.DIFFERENCES, "the proof does not hang together")
-        head = records[-1].hash if records else "none"
-        print_lines([f"{len(records)} records hang together; the last hash is {head}"])
+        number, shown = (0, "none") if last is None else (last.number, last.hash)
+        print_lines([f"{number} records hang together; the last hash is {shown}"])
 
 
 def _given(number: str) -> str:

@@ -59,6 +59,7 @@ class Order(msgspec.Struct, frozen=True):
     waits_for: tuple[str, ...] = ()
     counts: Mapping[str, Mapping[str, tuple[int, int]]] = {}
     refused_in_part: bool = False
+    proof: str | None = None
 
 
 class Records(msgspec.Struct, frozen=True):
@@ -136,6 +137,8 @@ def order(found: Order) -> list[str]:
         lines.append("refused: a legal hold covers it")
     if found.waits_for:
         lines.append(f"waits for {', '.join(map(clean, found.waits_for))}")
+    if found.proof is not None:
+        lines.append(f"on record with the hash {clean(found.proof)}")
     rows = [
         (clean(service), clean(store), str(deleted), str(held))
         for service, stores in sorted(found.counts.items())

@@ -47,7 +47,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """An order. The event goes once it is finished, for then nobody needs its pseudonyms; `scope` stays.
 
     `actor` is the id of the key that asked, or `retention` for a nightly purge. `withheld_until` is when the hold that
-    withheld it was closed.
+    withheld it was closed; `proof` is the hash of the newest record about it.
     """
 
     order_id: OrderId = msgspec.field(name="_id")
@@ -64,6 +64,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     finished_at: datetime | None = None
     unpublished: bool = False
     withheld_until: datetime | None = None
+    proof: str | None = None
 
     @property
     def answered(self) -> bool:

@@ -188,7 +188,7 @@ class RetentionStore:
         was = to_row(before)
         query = {"_id": before.order_id, "state": before.state.value, "answers": was.get("answers")}
         row = to_row(after)
-        sets = {name: row[name] for name in ("state", "answers", "finished_at") if name in row}
+        sets = {name: row[name] for name in ("state", "answers", "finished_at", "proof") if name in row}
         update: dict[str, Any] = {"$set": sets}
         if after.event is None:
             update["$unset"] = {"event": ""}

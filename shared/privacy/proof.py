@@ -2,6 +2,9 @@
 
 A record's hash is SHA-256 over its JSON with sorted keys, without the hash itself but with the hash of the record
 before. It holds no number, no text and no pseudonym: `scope` is a time, or a digest of the person's pseudonyms.
+
+A chain alone does not show that its end was cut off, or that all of it was made anew: for that somebody else keeps a
+hash of it. Every order shows that of its record, and every check the last.
 """
 
 from __future__ import annotations
@@ -77,10 +80,13 @@ def link(previous: ProofRecord | None, claim: Claim) -> ProofRecord:
     return ProofRecord(number=number, claim=claim, previous=before, hash=_hash(number, before, claim))
 
 
-def faults(records: Iterable[ProofRecord]) -> Iterator[Fault]:
-    """Everything that is wrong with a whole chain, in its order: `gap`, `broken_link`, `changed`."""
-    number, before = 0, FIRST
+def faults(records: Iterable[ProofRecord], kept: str | None = None) -> Iterator[Fault]:
+    """Everything that is wrong with a whole chain, in its order: `gap`, `broken_link`, `changed`; and `hash_missing`
+    when no record has the hash that was `kept` elsewhere.
+    """
+    number, before, seen = 0, FIRST, kept is None
     for record in records:
+        seen = seen or record.hash == kept
         if record.number != number + 1:
             yield Fault(record.number, "gap")
         if record.previous != before:
@@ -88,6 +94,8 @@ def faults(records: Iterable[ProofRecord]) -> Iterator[Fault]:
         if record.hash != _hash(record.number, record.previous, record.claim):
             yield Fault(record.number, "changed")
         number, before = record.number, record.hash
+    if not seen:
+        yield Fault(number, "hash_missing")
 
 
 def _hash(number: int, previous: str, claim: Claim) -> str:

@@ -72,7 +72,8 @@ class HoldView(msgspec.Struct, frozen=True):
 class OrderView(msgspec.Struct, frozen=True):
     """An order. `counts`: deleted and held by service and store; `waits_for`: services that have not finished.
 
-    `refused_in_part`: the class of a legal hold keeps some or all of it; one may complain to the authority.
+    `refused_in_part`: the class of a legal hold keeps some or all of it; one may complain to the authority. `proof` is
+    the hash of its newest record: whoever keeps it can tell that the proof was not cut off or made anew.
     """
 
     id: str
@@ -85,6 +86,7 @@ class OrderView(msgspec.Struct, frozen=True):
     waits_for: tuple[str, ...]
     counts: Mapping[str, Mapping[str, tuple[int, int]]]
     refused_in_part: bool
+    proof: str | None = None
 
 
 def policy_view(policy: Policy) -> PolicyView:
@@ -120,4 +122,5 @@ def order_view(order: Order) -> OrderView:
         waits_for=() if withheld else tuple(name for name in SERVICES if name not in done),
         counts={name: answer.counts for name, answer in sorted(order.answers.items())},
         refused_in_part=withheld,
+        proof=order.proof,
     )

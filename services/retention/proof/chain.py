@@ -12,7 +12,7 @@ from pymongo.errors import DuplicateKeyError
 
 from services.retention.database import from_row, to_row, translated
 from shared.errors import TryLater
-from shared.privacy.proof import Claim, ProofRecord, link
+from shared.privacy.proof import Claim, Outcome, ProofRecord, link
 from shared.stores.mongodb import MongoStore
 
 _INDEXES: Final = (
@@ -32,18 +32,22 @@ class Chain:
         async with translated():
             await self._mongo.database["proof"].create_indexes(list(_INDEXES))
 
-    async def append(self, claim: Claim) -> ProofRecord | None:
-        """Add a record; None when there is one of this order and outcome.
+    async def append(self, claim: Claim) -> ProofRecord:
+        """Add a record. The one that stands when there is one of this order and outcome, or the order is complete: no
+        record says behind that that something is missing.
 
-        The number is the row's id: of two who append at once one wins, and the other links to what that wrote.
+        The number is the row's id: of two who append at once one wins, and the other links to what that wrote. What it
+        did not see before it read the last one takes the number from it.
         """
         proof = self._mongo.database["proof"]
-        same = {"claim.order_id": claim.order_id, "claim.outcome": claim.outcome.value}
+        outcomes = sorted({claim.outcome.value, Outcome.COMPLETE.value})
+        same = {"claim.order_id": claim.order_id, "claim.outcome": {"$in": outcomes}}
         for _ in range(_ROUNDS):
             async with translated():
-                if await proof.find_one(same, {"_id": 1}) is not None:
-                    return None
                 last = await proof.find_one(sort=[("_id", DESCENDING)])
+                standing = await proof.find_one(same, sort=[("_id", DESCENDING)])
+                if standing is not None:
+                    return from_row(standing, ProofRecord)
                 record = link(None if last is None else from_row(last, ProofRecord), claim)
                 try:
                     await proof.insert_one(to_row(record))

@@ -92,13 +92,15 @@ class Proving:
         for order in overdue:
             missing = sorted(name for name in SERVICES if name not in order.answers or not order.answers[name].complete)
             _log.error("privacy_order_overdue", order_id=order.order_id, missing=missing)
-            await self._chain.append(self._claim(order, Outcome.PARTIAL))
-            await self._store.change(order, msgspec.structs.replace(order, state=OrderState.PARTIAL))
+            record = await self._chain.append(self._claim(order, Outcome.PARTIAL))
+            after = msgspec.structs.replace(order, state=OrderState.PARTIAL, proof=record.hash)
+            await self._store.change(order, after)
         waiting = await self._store.orders({"state": OrderState.PARTIAL.value})
         self._metrics.overdue.set(len(waiting))
         for order in await self._store.orders({"state": OrderState.WITHHELD.value, "finished_at": None}):
-            await self._chain.append(self._claim(order, Outcome.WITHHELD))
-            await self._store.change(order, msgspec.structs.replace(order, finished_at=self._clock.now()))
+            record = await self._chain.append(self._claim(order, Outcome.WITHHELD))
+            after = msgspec.structs.replace(order, finished_at=self._clock.now(), proof=record.hash)
+            await self._store.change(order, after)
 
     async def _run(self) -> None:
         while True:
@@ -121,11 +123,13 @@ class Proving:
                 continue
             if not after.answered:
                 return
-            await self._chain.append(self._claim(after, Outcome.COMPLETE))
-            done = msgspec.structs.replace(after, state=OrderState.FINISHED, finished_at=self._clock.now(), event=None)
+            record = await self._chain.append(self._claim(after, Outcome.COMPLETE))
+            done = msgspec.structs.replace(
+                after, state=OrderState.FINISHED, finished_at=self._clock.now(), event=None, proof=record.hash
+            )
             if await self._store.change(after, done):
                 self._metrics.finished.labels(after.kind).inc()
-                _log.info("privacy_order_finished", order_id=after.order_id)
+                _log.info("privacy_order_finished", order_id=after.order_id, proof=record.number, hash=record.hash)
                 return
         raise TryLater("order_contended", "others change the same order all the time")
 

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from datetime import timedelta
+from unittest.mock import AsyncMock
 
+import pytest
+
+from services.retention.api.views import order_view
 from services.retention.order import SERVICES, OrderState
 from shared.contracts.privacy import Basis
 from shared.privacy.proof import Outcome, faults
@@ -45,6 +49,28 @@ async def test_an_order_that_is_overdue_is_partial_until_the_last_has_answered(r
     outcomes = [record.claim.outcome for record in await retention.chain.after(0, 10)]
     assert outcomes == [Outcome.PARTIAL, Outcome.COMPLETE]
     assert (await retention.commands.order(order.order_id)).state is OrderState.FINISHED
+
+
+async def test_no_record_says_partial_behind_complete(retention: Retention, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The last answer comes between the look that finds the order overdue and its record."""
+    order = await retention.commands.erase(ACCOUNT, NUMBER, Basis.REQUEST, "key")
+    retention.clock.advance(timedelta(hours=25).total_seconds())
+    overdue = await retention.store.overdue(retention.clock.now())
+    await retention.answer(order.order_id, *SERVICES)
+    monkeypatch.setattr(retention.store, "overdue", AsyncMock(return_value=overdue))
+    await retention.proving.look()
+    assert [record.claim.outcome for record in await retention.chain.after(0, 10)] == [Outcome.COMPLETE]
+    assert (await retention.commands.order(order.order_id)).state is OrderState.FINISHED
+
+
+async def test_an_order_shows_the_hash_of_its_newest_record(retention: Retention) -> None:
+    order = await retention.commands.erase(ACCOUNT, NUMBER, Basis.REQUEST, "key")
+    retention.clock.advance(timedelta(hours=25).total_seconds())
+    shown = []
+    for act in (retention.proving.look(), retention.answer(order.order_id, *SERVICES)):
+        await act
+        shown.append(order_view(await retention.commands.order(order.order_id)).proof)
+    assert shown == [record.hash for record in await retention.chain.after(0, 10)]
 
 
 async def test_records_that_are_added_at_once_hang_together_and_a_tampered_one_is_found(retention: Retention) -> None:

@@ -101,6 +101,17 @@ def test_a_proof_that_hangs_together_is_verified_page_by_page(gateway: Start, bu
     assert [asked.path for asked in fake.asked] == [f"/admin/privacy/proof?after={after}" for after in (0, 2, 3)]
 
 
+def test_a_proof_whose_end_was_cut_off_is_found_by_the_hash_that_was_shown(gateway: Start, budstikke: Run) -> None:
+    records = chain(3)
+    fake = gateway(page(records), page([]), page(records), page([]), page(records[:2]), page([]))
+    shown = budstikke("privacy", "verify").output
+    assert f"3 records hang together; the last hash is {records[2].hash}" in shown
+    assert budstikke("privacy", "verify", "--head", records[2].hash).exit_code == 0
+    cut = budstikke("privacy", "verify", "--head", records[2].hash)
+    assert (cut.exit_code, len(fake.asked)) == (6, 6)
+    assert "record 2: hash_missing" in cut.output
+
+
 def test_a_record_that_was_tampered_with_is_named(gateway: Start, budstikke: Run) -> None:
     records = chain(3)
     records[1] = msgspec.structs.replace(records[1], hash="f" * 64)

@@ -64,3 +64,10 @@ def test_a_record_that_was_taken_out_leaves_a_gap() -> None:
     records = chain(3)
     del records[1]
     assert [(fault.number, fault.code) for fault in faults(records)] == [(3, "gap"), (3, "broken_link")]
+
+
+def test_a_chain_whose_end_was_cut_off_or_that_was_made_anew_is_found_by_a_hash_that_was_kept() -> None:
+    records = chain(5)
+    assert list(faults(records, records[3].hash)) == []
+    assert [(fault.number, fault.code) for fault in faults(records[:3], records[3].hash)] == [(3, "hash_missing")]
+    assert [fault.code for fault in faults([], records[0].hash)] == ["hash_missing"]
