@@ -175,8 +175,9 @@ def verify(
 
     def read(retention: retaining.Retention) -> Iterator[ProofRecord]:
         nonlocal last
-        for last in chain.from_iterable(retention.proof()):
-            yield last
+        for record in chain.from_iterable(retention.proof()):
+            last = record
+            yield record
 
     with _retention(False, api, key_file, timeout) as retention:
         found = list(faults(read(retention), head))
