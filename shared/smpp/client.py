@@ -6,61 +6,68 @@ import asyncio
 from collections.abc import Callable
 from typing import Any, ClassVar, TypeAlias
 
+import msgspec
+
 from shared.clock import Clock, SystemClock
-from shared.smpp.codec import decode_deliver_sm, encode_bind, encode_header
+from shared.smpp.codec import decode_alert, decode_deliver_sm, decode_request, encode_bind, encode_header
 from shared.smpp.constants import (
+    ALERT_NOTIFICATION,
+    DATA_SM,
     DELIVER_SM,
     ESME_RINVCMDID,
     ESME_RX_T_APPN,
     GENERIC_NACK,
     SUBMIT_SM,
-    UNDECODED_REQUESTS,
 )
 from shared.smpp.errors import BindRefused, BindTimedOut, ConnectFailed, UnencodablePdu
 from shared.smpp.pdu import BindRequest, DeliverSm, SubmitSm
-from shared.smpp.results import Ending, SubmitResult
-from shared.smpp.session import Reply, Session
+from shared.smpp.reply import Reply
+from shared.smpp.requests import AlertNotification, CancelSm, DataSm, QuerySm, ReplaceSm, SubmitMulti
+from shared.smpp.results import Ending, MultiResult, QueryResult, Result, SubmitResult
+from shared.smpp.session import Session
 from shared.smpp.settings import BindSettings
 from shared.smpp.window import OnResult
 
 OnDeliver: TypeAlias = Callable[[DeliverSm, Reply], None]
 """A message or receipt, in the order the peer sent them. Answer through the reply once it is stored (rule 5)."""
 
-OnOther: TypeAlias = Callable[[int, bytes, Reply], None]
-"""A request this stack does not decode (`UNDECODED_REQUESTS`): command id, raw body, reply."""
+OnData: TypeAlias = Callable[[DataSm, Reply], None]
+"""A data_sm, to be answered like a delivery; without this callback it is refused as an unknown command."""
 
-OnLate: TypeAlias = Callable[[Any, SubmitResult], None]
-"""The context of a request that had ended as `Unknown(NO_RESPONSE)`, and the answer that came after all."""
+OnAlert: TypeAlias = Callable[[AlertNotification], None]
+"""A handset can be reached again; nobody answers that."""
+
+OnLate: TypeAlias = Callable[[Any, Any], None]
+"""The context of a request that had ended as `Unknown(NO_RESPONSE)`, and the result of the answer that came after all:
+of the type that this kind of request has."""
+
+
+class Callbacks(msgspec.Struct, frozen=True, kw_only=True):
+    """What the application wants to be told; see `connect`."""
+
+    on_deliver: OnDeliver
+    on_data: OnData | None = None
+    on_alert: OnAlert | None = None
+    on_late: OnLate | None = None
+    on_writable: Callable[[], None] | None = None
+    on_closed: Callable[[Ending], None] | None = None
 
 
 class Bind(Session):
     """One bound session to an operator; made by `connect`.
 
     `send` is the hot path: no future, no task, the callback runs inside the read that brought the answer. `submit` is
-    the same for code that would rather await. Both raise `WindowFull`, `NotBound`, `WrongDirection` or `UnencodablePdu`
-    before anything is written.
+    the same for code that would rather await. They and the other requests raise `WindowFull`, `NotBound`,
+    `WrongDirection` or `UnencodablePdu` before anything is written; their futures get the one result and never an
+    exception, and cancelling one recalls nothing.
     """
 
     _request_id: ClassVar[int] = SUBMIT_SM
 
-    def __init__(
-        self,
-        settings: BindSettings,
-        clock: Clock,
-        *,
-        on_deliver: OnDeliver,
-        on_other: OnOther | None = None,
-        on_late: OnLate | None = None,
-        on_writable: Callable[[], None] | None = None,
-        on_closed: Callable[[Ending], None] | None = None,
-    ) -> None:
+    def __init__(self, settings: BindSettings, clock: Clock, callbacks: Callbacks) -> None:
         super().__init__(settings.session, clock)
         self._bind_settings = settings
-        self._on_deliver = on_deliver
-        self._other_callback = on_other
-        self._late_callback = on_late
-        self._writable_callback = on_writable
-        self._closed_callback = on_closed
+        self._callbacks = callbacks
 
     def __repr__(self) -> str:
         return f"Bind({self._bind_settings!r}, in_flight={self.in_flight})"
@@ -70,8 +77,28 @@ class Bind(Session):
         self._send(message, context, on_result)
 
     def submit(self, message: SubmitSm) -> asyncio.Future[SubmitResult]:
-        """Submit; the future gets the one result, never an exception. Cancelling it does not recall the message."""
+        """Submit one message."""
         return self._send_for_future(message)
+
+    def submit_multi(self, request: SubmitMulti) -> asyncio.Future[MultiResult]:
+        """Submit one message to many; the answer names those it was not taken for."""
+        return self._ask(request)
+
+    def data(self, request: DataSm) -> asyncio.Future[SubmitResult]:
+        """Send a `data_sm`."""
+        return self._ask(request)
+
+    def query(self, request: QuerySm) -> asyncio.Future[QueryResult]:
+        """Ask what became of a message."""
+        return self._ask(request)
+
+    def cancel(self, request: CancelSm) -> asyncio.Future[SubmitResult]:
+        """Take a message back."""
+        return self._ask(request)
+
+    def replace(self, request: ReplaceSm) -> asyncio.Future[SubmitResult]:
+        """Replace a message that has not been delivered."""
+        return self._ask(request)
 
     async def bind(self) -> None:
         """Send the bind and wait for the answer. Raises `BindRefused`, or `ConnectFailed` when the link is lost."""
@@ -100,37 +127,39 @@ class Bind(Session):
             message = decode_deliver_sm(body)
             if message.tail:
                 self._note("TLV with a wrong length")
-            self._unanswered += 1
-            reply = Reply(self, command_id, sequence)
-            if not self._tell(self._on_deliver, message, reply):
-                reply(ESME_RX_T_APPN)
-        elif command_id in UNDECODED_REQUESTS and self._other_callback is not None:
-            self._unanswered += 1
-            reply = Reply(self, command_id, sequence)
-            if not self._tell(self._other_callback, command_id, body, reply):
-                reply(ESME_RX_T_APPN)
+            self._take(command_id, sequence, self._callbacks.on_deliver, message, on_error=ESME_RX_T_APPN)
+        elif command_id == DATA_SM and self._callbacks.on_data is not None:
+            request = decode_request(command_id, body)
+            if isinstance(request, DataSm) and request.tail:
+                self._note("TLV with a wrong length")
+            self._take(command_id, sequence, self._callbacks.on_data, request, on_error=ESME_RX_T_APPN)
+        elif command_id == ALERT_NOTIFICATION:
+            alert = decode_alert(body)
+            if self._callbacks.on_alert is not None:
+                self._tell(self._callbacks.on_alert, alert)
         else:
             self._write(encode_header(GENERIC_NACK, ESME_RINVCMDID, sequence))
 
-    def _on_late(self, context: Any, result: SubmitResult) -> None:
-        if self._late_callback is not None:
-            self._late_callback(context, result)
+    def _on_late(self, context: Any, result: Result) -> None:
+        if self._callbacks.on_late is not None:
+            self._callbacks.on_late(context, result)
 
     def _on_writable(self) -> None:
-        if self._writable_callback is not None:
-            self._writable_callback()
+        if self._callbacks.on_writable is not None:
+            self._callbacks.on_writable()
 
     def _on_end(self, ending: Ending) -> None:
         super()._on_end(ending)
-        if self._closed_callback is not None and self.mode is not None:
-            self._tell(self._closed_callback, ending)
+        if self._callbacks.on_closed is not None and self.mode is not None:
+            self._tell(self._callbacks.on_closed, ending)
 
 
 async def connect(
     settings: BindSettings,
     *,
     on_deliver: OnDeliver,
-    on_other: OnOther | None = None,
+    on_data: OnData | None = None,
+    on_alert: OnAlert | None = None,
     on_late: OnLate | None = None,
     on_writable: Callable[[], None] | None = None,
     on_closed: Callable[[Ending], None] | None = None,
@@ -143,15 +172,15 @@ async def connect(
     may be called before this returns. `on_closed` is called once, after every open request was told, and only for a
     bind that stood; `on_writable` when `free` has come back above 0.
     """
-    bind = Bind(
-        settings,
-        clock or SystemClock(),
+    callbacks = Callbacks(
         on_deliver=on_deliver,
-        on_other=on_other,
+        on_data=on_data,
+        on_alert=on_alert,
         on_late=on_late,
         on_writable=on_writable,
         on_closed=on_closed,
     )
+    bind = Bind(settings, clock or SystemClock(), callbacks)
     connected = False
     try:
         async with asyncio.timeout(settings.session.timers.connect):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TypeAlias
 
-from shared.smpp.codec import HEADER
+from shared.smpp.codec.wire import HEADER
 from shared.smpp.constants import HEADER_LENGTH, MAX_PDU_LENGTH
 
 Frame: TypeAlias = tuple[int, int, int, bytes]

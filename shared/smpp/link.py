@@ -12,7 +12,7 @@ import msgspec
 
 from shared.clock import Clock
 from shared.errors import TryLater
-from shared.smpp.client import Bind, OnDeliver, OnLate, OnOther, connect
+from shared.smpp.client import Bind, OnAlert, OnData, OnDeliver, OnLate, connect
 from shared.smpp.errors import BindRefused, NotBound
 from shared.smpp.pdu import SubmitSm
 from shared.smpp.results import Ending, SubmitResult
@@ -72,7 +72,8 @@ class Link:
         on_change: OnChange,
         random: Random,
         clock: Clock,
-        on_other: OnOther | None = None,
+        on_data: OnData | None = None,
+        on_alert: OnAlert | None = None,
         on_late: OnLate | None = None,
         backoff: Backoff | None = None,
         name: str = "",
@@ -81,7 +82,8 @@ class Link:
         self._settings = binds
         self._on_deliver = on_deliver
         self._on_change = on_change
-        self._on_other = on_other
+        self._on_data = on_data
+        self._on_alert = on_alert
         self._on_late = on_late
         self._random = random
         self._clock = clock
@@ -106,6 +108,14 @@ class Link:
     def in_flight(self) -> int:
         """Requests without an answer over all binds."""
         return sum(bind.in_flight for bind in self._binds.values())
+
+    @property
+    def throttled_at(self) -> float | None:
+        """When one of the binds that stand was last asked for patience, in monotonic seconds.
+
+        A hint: the link goes on handing out slots, and whether to slow down is the sender's decision.
+        """
+        return max((bind.throttled_at for bind in self._binds.values() if bind.throttled_at is not None), default=None)
 
     def start(self) -> None:
         """Begin to bind."""
@@ -161,7 +171,8 @@ class Link:
                 bind = await connect(
                     self._settings[index],
                     on_deliver=self._on_deliver,
-                    on_other=self._on_other,
+                    on_data=self._on_data,
+                    on_alert=self._on_alert,
                     on_late=self._on_late,
                     on_writable=self._wake,
                     clock=self._clock,

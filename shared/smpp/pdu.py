@@ -1,4 +1,4 @@
-"""The bodies of the PDUs this stack decodes: fields in the order of the specification, values as they travel.
+"""The bodies of messages, binds and responses: fields in the order of the specification, values as they travel.
 
 Numbers are plain integers, addresses, ids and texts are bytes without their closing NUL (rules 1, 2). No body
 knows its sequence number or status: those belong to the session. `repr` never shows an address, a text or a password.
@@ -89,6 +89,16 @@ class BindRequest(msgspec.Struct, frozen=True, gc=False):
 
     def __repr__(self) -> str:
         return f"BindRequest(system_id={self.system_id!r}, interface_version={self.interface_version:#04x})"
+
+
+class Outbind(msgspec.Struct, frozen=True, gc=False):
+    """An SMSC asks an ESME to bind as a receiver on the connection it comes over (4.1.7)."""
+
+    system_id: bytes = b""
+    password: bytes = b""
+
+    def __repr__(self) -> str:
+        return f"Outbind(system_id={self.system_id!r})"
 
 
 class ResponseBody(msgspec.Struct, frozen=True, gc=False):

@@ -19,6 +19,7 @@ from shared.smpp.constants import (
     RECEIPTED_MESSAGE_ID,
 )
 from shared.smpp.pdu import DeliverSm, Tlv
+from shared.smpp.tlvs import c_string, integer
 
 
 class ReceiptState(StrEnum):
@@ -114,13 +115,11 @@ def parse(message: DeliverSm, zone: tzinfo = UTC) -> Receipt | None:
     oddities: list[str] = []
     fields = _text_fields(message)
     state_text = _word(fields, "stat")
-    state = _state_from_tlv(message.tlv(MESSAGE_STATE), oddities) or _state_from_word(state_text)
+    state = _state_from_number(integer(message.tlvs, MESSAGE_STATE, oddities), oddities) or _state_from_word(state_text)
     if state is None:
         oddities.append("no known state")
-    tlv_id = message.tlv(RECEIPTED_MESSAGE_ID)
-    message_id = tlv_id.rstrip(b"\0") if tlv_id is not None else b""
     return Receipt(
-        message_id=message_id or _word(fields, "id").encode("latin-1", "replace"),
+        message_id=c_string(message.tlvs, RECEIPTED_MESSAGE_ID) or _word(fields, "id").encode("latin-1", "replace"),
         state=state or ReceiptState.UNKNOWN,
         state_text=state_text,
         err=_word(fields, "err"),
@@ -207,16 +206,13 @@ def _word(fields: dict[str, str], key: str) -> str:
     return next(iter(fields.get(key, "").split()), "")
 
 
-def _state_from_tlv(value: bytes | None, oddities: list[str]) -> ReceiptState | None:
-    if value is None:
+def _state_from_number(number: int | None, oddities: list[str]) -> ReceiptState | None:
+    if number is None:
         return None
-    if len(value) != 1:
-        oddities.append("message_state with a wrong length")
-        return None
-    if value[0] >= len(_STATES):
+    if number >= len(_STATES):
         oddities.append("message_state out of range")
         return None
-    return _STATES[value[0]]
+    return _STATES[number]
 
 
 def _state_from_word(word: str) -> ReceiptState | None:

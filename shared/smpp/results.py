@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 import msgspec
 
+from shared.smpp.constants import ESME_RMSGQFUL, ESME_RTHROTTLED
 from shared.smpp.pdu import Tlvs
+from shared.smpp.requests import MultiAnswer, QueryAnswer
+
+THROTTLING: Final = frozenset({ESME_RMSGQFUL, ESME_RTHROTTLED})
+"""Statuses with which a peer asks for patience; it takes the same message later."""
 
 
 class Ending(StrEnum):
@@ -36,9 +41,15 @@ class Accepted(msgspec.Struct, frozen=True, gc=False):
 
 
 class Refused(msgspec.Struct, frozen=True, gc=False):
-    """Not taken: the numeric `command_status` as it came, vendor values included (rule 1)."""
+    """Not taken: the numeric `command_status` as it came, vendor values included (rule 1), and what TLVs say of it."""
 
     status: int
+    tlvs: Tlvs = ()
+
+    @property
+    def throttled(self) -> bool:
+        """Whether the peer asks for patience. What follows from it is the sender's to decide."""
+        return self.status in THROTTLING
 
 
 class Unknown(msgspec.Struct, frozen=True, gc=False):
@@ -48,3 +59,8 @@ class Unknown(msgspec.Struct, frozen=True, gc=False):
 
 
 SubmitResult: TypeAlias = Accepted | Refused | Unknown
+"""Of submit_sm, deliver_sm, data_sm, cancel_sm and replace_sm; the last two come without id."""
+
+QueryResult: TypeAlias = QueryAnswer | Refused | Unknown
+MultiResult: TypeAlias = MultiAnswer | Refused | Unknown
+Result: TypeAlias = SubmitResult | QueryAnswer | MultiAnswer

@@ -57,6 +57,15 @@ class SessionSettings(msgspec.Struct, frozen=True, kw_only=True):
     timers: Timers = Timers()
 
 
+class ServerLimits(msgspec.Struct, frozen=True, kw_only=True):
+    """How much a server takes on."""
+
+    unbound: int = 1_000
+    """Connections that have not bound; above that a new one is dropped. `Timers.connect` ends those that stay."""
+    binds: int = 100
+    """Binds of one system id; above that a bind is refused with `ESME_RBINDFAIL`."""
+
+
 class BindSettings(msgspec.Struct, frozen=True, kw_only=True):
     """One bind of an ESME. `system_id`, `password` and `system_type` travel as Latin-1; the password may be longer
     than the 8 characters of the specification. `ssl` makes it TLS (rule 11); `server_hostname` overrides SNI.

@@ -11,9 +11,9 @@ from shared.errors import BadSettings
 from shared.lifecycle import Health
 from shared.smpp.constants import ESME_RINVPASWD, ESME_RINVSYSID, ESME_ROK
 from shared.smpp.pdu import BindRequest, DeliverSm, SubmitSm
+from shared.smpp.reply import Reply
 from shared.smpp.results import Ending
 from shared.smpp.server import Server, ServerSession, serve
-from shared.smpp.session import Reply
 from shared.smpp.settings import SessionSettings
 from simulators.smsc.behaviour import Behaviour, decide
 from simulators.smsc.receipts import Deliveries, Due, receipt_for

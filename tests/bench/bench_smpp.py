@@ -26,7 +26,7 @@ from shared.smpp.constants import ESME_ROK, SUBMIT_SM, USER_MESSAGE_REFERENCE
 from shared.smpp.pdu import BindRequest, DeliverSm, SubmitSm
 from shared.smpp.results import Accepted, SubmitResult
 from shared.smpp.server import ServerSession, serve
-from shared.smpp.session import Reply
+from shared.smpp.reply import Reply
 from shared.smpp.settings import BindSettings, SessionSettings
 from shared.telemetry.logs import configure_logs
 

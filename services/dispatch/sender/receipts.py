@@ -33,7 +33,7 @@ from shared.smpp.constants import ESME_ROK, ESME_RX_T_APPN
 from shared.smpp.pdu import DeliverSm
 from shared.smpp.receipts import Receipt, id_candidates, parse
 from shared.smpp.receipts import ReceiptState as SmppState
-from shared.smpp.session import Reply
+from shared.smpp.reply import Reply
 from shared.tasks import end
 from shared.telemetry.logs import get_log
 

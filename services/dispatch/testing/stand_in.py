@@ -21,9 +21,9 @@ from shared.smpp.constants import ESME_RBINDFAIL, ESME_RMSGQFUL, ESME_ROK
 from shared.smpp.errors import NotBound, WindowFull
 from shared.smpp.pdu import BindRequest, DeliverSm, SubmitSm
 from shared.smpp.receipts import ReceiptState, build
+from shared.smpp.reply import Reply
 from shared.smpp.results import Accepted, SubmitResult
 from shared.smpp.server import Server, ServerSession, serve
-from shared.smpp.session import Reply
 from shared.smpp.settings import BindSettings, SessionSettings
 from shared.tasks import end
 

@@ -22,9 +22,19 @@ from shared.smpp.constants import (
 )
 from shared.smpp.framing import Frame
 from shared.smpp.pdu import BindRequest, DeliverSm, SubmitSm
+from shared.smpp.reply import Reply
+from shared.smpp.requests import (
+    AlertNotification,
+    DataSm,
+    MultiAnswer,
+    QueryAnswer,
+    QuerySm,
+    Request,
+    SubmitMulti,
+    Unsuccessful,
+)
 from shared.smpp.results import Ending, SubmitResult
 from shared.smpp.server import Server, ServerSession, serve
-from shared.smpp.session import Reply
 from shared.smpp.settings import BindMode, BindSettings, SessionSettings, Timers
 
 _PATIENCE = 5.0
@@ -95,7 +105,8 @@ class Received:
     def __init__(self) -> None:
         self.delivered: list[DeliverSm] = []
         self.replies: list[Reply] = []
-        self.others: list[tuple[int, bytes]] = []
+        self.data: list[DataSm] = []
+        self.alerts: list[AlertNotification] = []
         self.results: dict[Any, SubmitResult] = {}
         self.late: list[tuple[Any, SubmitResult]] = []
         self.endings: list[Ending] = []
@@ -104,8 +115,8 @@ class Received:
         self.delivered.append(message)
         self.replies.append(reply)
 
-    def on_other(self, command_id: int, body: bytes, reply: Reply) -> None:
-        self.others.append((command_id, body))
+    def on_data(self, message: DataSm, reply: Reply) -> None:
+        self.data.append(message)
         self.replies.append(reply)
 
     def on_result(self, context: Any, result: SubmitResult) -> None:
@@ -158,7 +169,8 @@ class Lines:
             connect(
                 settings,
                 on_deliver=received.on_deliver,
-                on_other=received.on_other,
+                on_data=received.on_data,
+                on_alert=received.alerts.append,
                 on_late=received.on_late,
                 on_closed=received.endings.append,
                 clock=clock,
@@ -183,11 +195,10 @@ class Lines:
             0,
             authenticate=taken.authenticate,
             on_submit=taken.on_submit,
-            on_other=taken.on_other,
             on_bound=taken.sessions.append,
             on_late=lambda session, context, result: taken.late.append((context, result)),
             on_closed=lambda session, ending: taken.endings.append(ending),
-            **options,
+            **{"on_request": taken.on_request, **options},
         )
         self._stack.push_async_callback(server.close, 1)
         return server
@@ -217,7 +228,8 @@ class Lines:
                 session=SessionSettings(**session),
             ),
             on_deliver=application.on_deliver,
-            on_other=application.on_other,
+            on_data=application.on_data,
+            on_alert=application.alerts.append,
         )
         self._stack.callback(bind.abort)
         return bind
@@ -232,7 +244,8 @@ class Submits:
         self.replies: list[Reply] = []
         self.binds: list[tuple[str, BindRequest]] = []
         self.sessions: list[ServerSession] = []
-        self.others: list[tuple[int, bytes]] = []
+        self.requests: list[Request] = []
+        self.unsuccessful: tuple[Unsuccessful, ...] = ()
         self.endings: list[Ending] = []
         self.late: list[tuple[Any, SubmitResult]] = []
 
@@ -246,9 +259,16 @@ class Submits:
         if self.answering:
             reply(ESME_ROK, b"%d" % len(self.messages))
 
-    def on_other(self, session: ServerSession, command_id: int, body: bytes, reply: Reply) -> None:
-        self.others.append((command_id, body))
-        reply(ESME_ROK, b"7")
+    def on_request(self, session: ServerSession, request: Request, reply: Reply) -> None:
+        self.requests.append(request)
+        if not self.answering:
+            self.replies.append(reply)
+        elif isinstance(request, QuerySm):
+            reply.answer(QueryAnswer(request.message_id, b"261123120000000+", 2))
+        elif isinstance(request, SubmitMulti):
+            reply.answer(MultiAnswer(b"7", self.unsuccessful))
+        else:
+            reply(ESME_ROK, b"7")
 
 
 def sequences(frames: Sequence[Frame]) -> list[int]:

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from shared.smpp.codec import encode_header, encode_response
+from shared.smpp.addresses import Address
+from shared.smpp.codec import encode_header, encode_request, encode_response
 from shared.smpp.constants import (
     BIND_TRANSCEIVER,
-    DATA_SM,
     DATA_SM_RESP,
     DELIVER_SM,
     DELIVER_SM_RESP,
@@ -24,8 +24,10 @@ from shared.smpp.constants import (
     ESME_RMSGQFUL,
     ESME_ROK,
     ESME_RTHROTTLED,
+    ESME_RX_T_APPN,
     GENERIC_NACK,
     MAX_SEQUENCE,
+    MESSAGE_PAYLOAD,
     MESSAGE_STATE,
     SUBMIT_SM,
     SUBMIT_SM_RESP,
@@ -35,6 +37,7 @@ from shared.smpp.constants import (
 from shared.smpp.errors import BindRefused, BindTimedOut, ConnectFailed, NotBound, WindowFull, WrongDirection
 from shared.smpp.pdu import DeliverSm, SubmitSm
 from shared.smpp.receipts import ReceiptState, parse
+from shared.smpp.requests import DataSm
 from shared.smpp.results import Accepted, Ending, Refused, Unknown
 from shared.smpp.settings import BindMode, Timers
 from tests.integration.smpp.peers import (
@@ -367,14 +370,20 @@ async def test_c26_delivers_arrive_in_order(lines: Lines) -> None:
 
 
 async def test_c27_data_sm_reaches_the_application_which_decides(lines: Lines) -> None:
-    _, peer = await lines.bound(received := Received())
+    bind, peer = await lines.bound(received := Received())
+    data = DataSm(source=Address(1, 1, b"4799999999"), tlvs=((MESSAGE_PAYLOAD, b"hei"),))
 
-    peer.send(pdu(DATA_SM, 8, b"body"))
-    await wait_until(lambda: bool(received.others))
+    peer.send(encode_request(8, data), encode_request(9, data))
+    await wait_until(lambda: len(received.replies) == 2)
     received.replies[0](ESME_ROK, b"12")
+    received.replies[1](ESME_RX_T_APPN)
 
-    assert received.others == [(DATA_SM, b"body")]
-    assert await peer.read() == (DATA_SM_RESP, ESME_ROK, 8, b"12\0")
+    assert received.data == [data, data]
+    assert await peer.read_many(2) == [
+        (DATA_SM_RESP, ESME_ROK, 8, b"12\0"),
+        (DATA_SM_RESP, ESME_RX_T_APPN, 9, b""),
+    ]
+    assert not bind.oddities
 
 
 async def test_c28_an_unbind_of_the_peer_is_answered_and_ends_cleanly(lines: Lines) -> None:

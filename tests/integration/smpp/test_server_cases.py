@@ -7,8 +7,9 @@ import struct
 
 import pytest
 
+from shared.smpp.addresses import Address
 from shared.smpp.client import connect
-from shared.smpp.codec import encode_bind, encode_header, encode_response
+from shared.smpp.codec import encode_bind, encode_header, encode_request, encode_response
 from shared.smpp.constants import (
     BIND_RECEIVER,
     BIND_RECEIVER_RESP,
@@ -16,8 +17,6 @@ from shared.smpp.constants import (
     BIND_TRANSCEIVER_RESP,
     BIND_TRANSMITTER,
     BIND_TRANSMITTER_RESP,
-    CANCEL_SM,
-    DATA_SM,
     DELIVER_SM,
     ENQUIRE_LINK,
     ESME_RALYBND,
@@ -30,7 +29,6 @@ from shared.smpp.constants import (
     ESME_RTHROTTLED,
     GENERIC_NACK,
     MESSAGE_PAYLOAD,
-    QUERY_SM,
     RESPONSE_BIT,
     SUBMIT_SM_RESP,
     UNBIND,
@@ -38,9 +36,10 @@ from shared.smpp.constants import (
 )
 from shared.smpp.errors import BindRefused, WrongDirection
 from shared.smpp.pdu import BindRequest, SubmitSm
+from shared.smpp.reply import Reply
+from shared.smpp.requests import CancelSm, DataSm, DistributionList, QuerySm, ReplaceSm, Request, SubmitMulti
 from shared.smpp.results import Accepted, Ending, Refused, Unknown
 from shared.smpp.server import ServerSession, serve
-from shared.smpp.session import Reply
 from shared.smpp.settings import BindSettings, SessionSettings
 from tests.integration.smpp.peers import (
     INCOMING,
@@ -56,6 +55,7 @@ from tests.integration.smpp.peers import (
 )
 from tests.support import wait_until
 
+SENDER, HANDSET = Address(5, 0, b"Budstikke"), Address(1, 1, b"4799999999")
 GOOD_BIND = BindRequest(b"esme", PASSWORD.encode())
 
 
@@ -225,15 +225,27 @@ async def test_s3_all_fields_reach_the_application(lines: Lines) -> None:
     assert submits.messages == [message]
 
 
-@pytest.mark.parametrize("command_id", [DATA_SM, QUERY_SM, CANCEL_SM])
-async def test_s4_what_is_not_decoded_reaches_the_application_which_decides(lines: Lines, command_id: int) -> None:
+@pytest.mark.parametrize(
+    ("request_", "body"),
+    [
+        (DataSm(source=SENDER, destination=HANDSET, data_coding=8), b"7\0"),
+        (QuerySm(b"12", SENDER), b"12\x00261123120000000+\0\2\0"),
+        (CancelSm(b"CMT", b"12", SENDER, HANDSET), b""),
+        (ReplaceSm(b"12", SENDER, b"261123010203004+", b"000002000000000R", 1, 2, b"hei"), b""),
+        (SubmitMulti(source=SENDER, destinations=(HANDSET, DistributionList(b"staff"))), b"7\0\0"),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+async def test_s3_s4_every_request_reaches_the_application_which_decides(
+    lines: Lines, request_: Request, body: bytes
+) -> None:
     server = await lines.listening(submits := Submits())
     peer = await lines.bound_raw_client(server)
 
-    peer.send(pdu(command_id, 5, b"body"))
+    peer.send(encode_request(5, request_))
 
-    assert await peer.read() == (command_id | RESPONSE_BIT, ESME_ROK, 5, b"7\0")
-    assert submits.others == [(command_id, b"body")]
+    assert await peer.read() == (request_.command_id | RESPONSE_BIT, ESME_ROK, 5, body)
+    assert submits.requests == [request_]
 
 
 async def test_s8_a_payload_of_60_kb_is_answered(lines: Lines) -> None:

@@ -9,7 +9,7 @@ import uvloop
 from shared.clock import SystemClock
 from shared.smpp.client import Bind, connect
 from shared.smpp.pdu import DeliverSm
-from shared.smpp.session import Reply
+from shared.smpp.reply import Reply
 from shared.smpp.settings import BindMode, BindSettings
 from simulators.smsc.behaviour import Behaviour
 from simulators.smsc.control import control

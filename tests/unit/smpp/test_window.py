@@ -6,7 +6,7 @@ from typing import Any
 
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from shared.smpp.constants import MAX_SEQUENCE
+from shared.smpp.constants import DELIVER_SM, MAX_SEQUENCE, SUBMIT_SM
 from shared.smpp.results import SubmitResult
 from shared.smpp.window import Window
 
@@ -16,7 +16,7 @@ def nothing(_: Any, __: SubmitResult) -> None: ...
 
 def test_c30_the_sequence_wraps_to_one_and_skips_what_is_in_flight() -> None:
     window = Window(10, first_sequence=1)
-    window.take(window.sequence(), "first", nothing, 0.0)
+    window.take(window.sequence(), SUBMIT_SM, "first", nothing, 0.0)
     window._next = MAX_SEQUENCE
 
     assert [window.sequence(), window.sequence()] == [MAX_SEQUENCE, 2]
@@ -24,21 +24,33 @@ def test_c30_the_sequence_wraps_to_one_and_skips_what_is_in_flight() -> None:
 
 def test_a_late_answer_is_known_once() -> None:
     window = Window(2)
-    window.take(1, "message", nothing, 0.0)
+    window.take(1, SUBMIT_SM, "message", nothing, 0.0)
     window.expire(1.0)
 
-    assert window.settle(1) is None
-    assert window.settle_late(1) == ("message",)
-    assert window.settle_late(1) is None
+    assert window.settle(1, SUBMIT_SM) is None
+    assert window.settle_late(1, SUBMIT_SM) == ("message",)
+    assert window.settle_late(1, SUBMIT_SM) is None
+
+
+def test_an_answer_of_another_kind_settles_nothing_and_a_nack_settles_any() -> None:
+    window = Window(2)
+    window.take(1, SUBMIT_SM, "message", nothing, 0.0)
+    assert window.settle(1, DELIVER_SM) is None
+    assert window.settle(1, None) == ("message", nothing)
+
+    window.take(2, SUBMIT_SM, "message", nothing, 0.0)
+    window.expire(1.0)
+    assert window.settle_late(2, DELIVER_SM) is None
+    assert window.settle_late(2, None) == ("message",)
 
 
 def test_c38_what_expired_is_remembered_in_bounded_memory() -> None:
     window = Window(3)
     for number in range(1, 1001):
-        window.take(number, number, nothing, float(number))
+        window.take(number, SUBMIT_SM, number, nothing, float(number))
         window.expire(float(number))
 
-    remembered = [number for number in range(1, 1001) if window.settle_late(number)]
+    remembered = [number for number in range(1, 1001) if window.settle_late(number, SUBMIT_SM)]
 
     assert remembered == [998, 999, 1000]
 
@@ -59,15 +71,15 @@ class WindowAgainstASet(RuleBasedStateMachine):
         sequence = self.window.sequence()
         assert 1 <= sequence <= MAX_SEQUENCE
         assert sequence not in self.flying
-        self.window.take(sequence, sequence, nothing, self.now)
+        self.window.take(sequence, SUBMIT_SM, sequence, nothing, self.now)
         self.flying[sequence] = self.now
 
     @precondition(lambda self: bool(self.flying))
     @rule()
     def settle_the_newest(self) -> None:
         sequence, _ = self.flying.popitem()
-        assert self.window.settle(sequence) == (sequence, nothing)
-        assert self.window.settle(sequence) is None
+        assert self.window.settle(sequence, SUBMIT_SM) == (sequence, nothing)
+        assert self.window.settle(sequence, SUBMIT_SM) is None
 
     @precondition(lambda self: bool(self.flying))
     @rule()
