@@ -24,9 +24,9 @@ from shared.smpp.client import Bind, connect
 from shared.smpp.codec import decode_submit_sm, encode_message
 from shared.smpp.constants import ESME_ROK, SUBMIT_SM, USER_MESSAGE_REFERENCE
 from shared.smpp.pdu import BindRequest, DeliverSm, SubmitSm
+from shared.smpp.reply import Reply
 from shared.smpp.results import Accepted, SubmitResult
 from shared.smpp.server import ServerSession, serve
-from shared.smpp.reply import Reply
 from shared.smpp.settings import BindSettings, SessionSettings
 from shared.telemetry.logs import configure_logs
 

@@ -39,8 +39,8 @@ from shared.privacy.sealing import Sealer
 from shared.smpp.constants import ESME_ROK
 from shared.smpp.link import Backoff, Link
 from shared.smpp.pdu import BindRequest, SubmitSm
-from shared.smpp.server import Server, ServerSession, serve
 from shared.smpp.reply import Reply
+from shared.smpp.server import Server, ServerSession, serve
 from shared.stores.mongodb import Database
 from shared.tasks import end
 from tests.support import wait_until

@@ -16,8 +16,8 @@ import pytest
 
 from shared.smpp.client import connect
 from shared.smpp.pdu import DeliverSm, SubmitSm
-from shared.smpp.results import Accepted, Ending
 from shared.smpp.reply import Reply
+from shared.smpp.results import Accepted, Ending
 from shared.smpp.settings import BindSettings
 from tests.support import wait_until
 
