@@ -193,12 +193,11 @@ class Lines:
         server = await serve(
             "127.0.0.1",
             0,
-            authenticate=taken.authenticate,
             on_submit=taken.on_submit,
             on_bound=taken.sessions.append,
             on_late=lambda session, context, result: taken.late.append((context, result)),
             on_closed=lambda session, ending: taken.endings.append(ending),
-            **{"on_request": taken.on_request, **options},
+            **{"authenticate": taken.authenticate, "on_request": taken.on_request, **options},
         )
         self._stack.push_async_callback(server.close, 1)
         return server

@@ -29,6 +29,7 @@ from shared.smpp.constants import (
     MAX_SEQUENCE,
     MESSAGE_PAYLOAD,
     MESSAGE_STATE,
+    NETWORK_ERROR_CODE,
     SUBMIT_SM,
     SUBMIT_SM_RESP,
     UNBIND,
@@ -70,6 +71,18 @@ async def test_c1_every_submit_is_answered_at_any_window(lines: Lines, window: i
 
     assert set(map(type, received.results.values())) == {Accepted}
     assert len(submits.messages) == 2_000
+
+
+async def test_c38_nothing_is_kept_of_messages_that_ended(lines: Lines) -> None:
+    server = await lines.listening()
+    bind = await lines.client(server)
+
+    for _ in range(20):
+        await asyncio.gather(*(bind.submit(MESSAGE) for _ in range(bind.free)))
+
+    (session,) = server.sessions
+    for end in (bind, session):
+        assert len(end._window._waiting) == len(end._window._late) == len(end._frames) == len(end._out) == 0
 
 
 async def test_c2_a_window_of_five_sends_five(lines: Lines) -> None:
@@ -155,7 +168,7 @@ async def test_an_answer_after_the_timeout_is_told_apart(lines: Lines) -> None:
 
 
 @pytest.mark.parametrize("body", [b"", b"smsc\0"], ids=["c7 without body", "c6 with body"])
-async def test_a_refused_bind_reports_its_status_at_once(lines: Lines, body: bytes) -> None:
+async def test_c6_c7_a_refused_bind_reports_its_status_at_once(lines: Lines, body: bytes) -> None:
     task, peer, (command_id, _, sequence, _) = await lines.connecting(Received())
 
     peer.send(pdu(command_id | 0x80000000, sequence, body, ESME_RINVPASWD))
@@ -214,7 +227,7 @@ async def test_c8_the_id_and_the_tlvs_of_an_answer_are_apart(lines: Lines) -> No
     ],
     ids=["c9 c10 Latin-1", "c10 no NUL", "c34 without the NUL", "no body", "c39 bad TLV"],
 )
-async def test_odd_ids_are_matched_and_the_link_kept(
+async def test_c9_c10_c34_c39_odd_ids_are_matched_and_the_link_kept(
     lines: Lines, body: bytes, message_id: bytes, oddity: str | None
 ) -> None:
     bind, peer = await lines.bound()
@@ -229,7 +242,7 @@ async def test_odd_ids_are_matched_and_the_link_kept(
 
 
 @pytest.mark.parametrize("status", [ESME_RTHROTTLED, 0x4A1, 0xFFFFFFFF], ids=["c36 throttled", "c13 vendor", "c14 any"])
-async def test_a_status_is_one_result_with_its_number(lines: Lines, status: int) -> None:
+async def test_c13_c14_c36_a_status_is_one_result_with_its_number(lines: Lines, status: int) -> None:
     bind, peer = await lines.bound(received := Received())
     bind.send(MESSAGE, "message", received.on_result)
     _, _, sequence, _ = await peer.read()
@@ -238,6 +251,8 @@ async def test_a_status_is_one_result_with_its_number(lines: Lines, status: int)
 
     assert await peer.answers_enquire_link()
     assert received.results == {"message": Refused(status)}
+    assert Refused(status).throttled is (status == ESME_RTHROTTLED)
+    assert (bind.throttled_at is not None) is (status == ESME_RTHROTTLED)
 
 
 async def test_c14_c24_an_unknown_command_is_nacked_and_the_link_kept(lines: Lines) -> None:
@@ -280,17 +295,29 @@ async def test_c11_c12_odd_addresses_are_handed_on_as_octets(lines: Lines) -> No
     assert received.delivered == [message]
 
 
-async def test_c15_a_receipt_with_a_wrong_message_state_is_handled(lines: Lines) -> None:
+@pytest.mark.parametrize(
+    ("text", "tlvs"),
+    [
+        (b"id:12 stat:DELIVRD err:001", ((MESSAGE_STATE, b"\0\0\0\0\2"),)),
+        (b"id:12 stat:DELIVRD err:001", ((NETWORK_ERROR_CODE, b"\3\0\1"),)),
+        (b"id:12 stat:DELIVRD err:0A1", ()),
+        (b"id:12 stat:DELIVRD err:", ()),
+        (b"id:12 stat:DELIVRD err:03:001", ()),
+        (b"id:12 submit date:261123120000 done date:000000000000 stat:DELIVRD err:000", ()),
+        (b"id: 12 stat:DELIVRD", ()),
+    ],
+    ids=["c15", "c16", "c17 hex", "c17 empty", "c17 colon", "c18", "c19"],
+)
+async def test_c15_c16_c17_c18_c19_an_odd_receipt_is_handed_on_once_and_the_link_kept(
+    lines: Lines, text: bytes, tlvs: tuple[tuple[int, bytes], ...]
+) -> None:
     _, peer = await lines.bound(received := Received())
-    message = DeliverSm(
-        esm_class=ESM_CLASS_DELIVERY_RECEIPT,
-        short_message=b"id:12 stat:DELIVRD err:0A1",
-        tlvs=((MESSAGE_STATE, b"\0\0\0\0\2"),),
-    )
+    message = DeliverSm(esm_class=ESM_CLASS_DELIVERY_RECEIPT, short_message=text, tlvs=tlvs)
 
     peer.send(deliver_sm(1, message))
 
     assert await peer.answers_enquire_link()
+    assert received.delivered == [message]
     receipt = parse(received.delivered[0])
     assert receipt is not None
     assert (receipt.message_id, receipt.state) == (b"12", ReceiptState.DELIVERED)

@@ -13,8 +13,11 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from shared.smpp.client import connect
-from shared.smpp.errors import ConnectFailed
+from shared.smpp.constants import ESME_RINVSYSID, ESME_ROK
+from shared.smpp.errors import BindRefused, ConnectFailed
+from shared.smpp.pdu import BindRequest
 from shared.smpp.results import Accepted
+from shared.smpp.server import ServerSession
 from shared.smpp.settings import BindSettings
 from tests.integration.smpp.peers import MESSAGE, PASSWORD, Lines, Received, Submits
 
@@ -80,7 +83,7 @@ def client_settings(port: int, tls: ssl.SSLContext, name: str = NAME) -> BindSet
     return BindSettings(host="127.0.0.1", port=port, system_id="esme", password=PASSWORD, ssl=tls, server_hostname=name)
 
 
-async def test_a_submit_travels_over_tls_on_both_sides(
+async def test_s2_a_submit_travels_over_tls_on_both_sides(
     lines: Lines, authority: Authority, server_tls: ssl.SSLContext
 ) -> None:
     server = await lines.listening(submits := Submits(), ssl=server_tls)
@@ -118,3 +121,26 @@ async def test_a_client_without_its_certificate_does_not_bind(
             on_deliver=Received().on_deliver,
         )
     assert submits.binds == []
+
+
+async def test_s2_a_bind_is_decided_on_by_its_certificate_and_address(
+    lines: Lines, authority: Authority, server_tls: ssl.SSLContext
+) -> None:
+    async def authenticate(session: ServerSession, _: BindRequest) -> int:
+        assert session.tls is not None
+        assert session.peer.startswith("127.0.0.1:")
+        names = [value for _, value in session.tls.getpeercert()["subjectAltName"]]  # type: ignore[index]
+        return ESME_ROK if names == ["esme.example"] else ESME_RINVSYSID
+
+    server = await lines.listening(ssl=server_tls, authenticate=authenticate)
+
+    for name, taken in (("esme.example", True), ("other.example", False)):
+        tls = ssl.create_default_context(cafile=str(authority.file))
+        tls.load_cert_chain(authority.issue(name))
+        connecting = connect(client_settings(server.port, tls), on_deliver=Received().on_deliver)
+        if taken:
+            await (await connecting).unbind(5)
+        else:
+            with pytest.raises(BindRefused) as caught:
+                await connecting
+            assert caught.value.status == ESME_RINVSYSID

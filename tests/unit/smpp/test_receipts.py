@@ -78,7 +78,7 @@ def test_a_network_error_code_of_four_octets_is_an_oddity() -> None:
     ("text", "err"),
     [(b"err:0A1", "0A1"), (b"err: text:hei", ""), (b"err:", ""), (b"err:03:001", "03:001"), (b"err: 12", "12")],
 )
-def test_c17_err_is_a_string(text: bytes, err: str) -> None:
+def test_c17_err_in_receipts_is_a_string(text: bytes, err: str) -> None:
     assert receipt(b"id:1 stat:UNDELIV " + text).err == err
 
 
