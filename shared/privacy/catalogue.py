@@ -94,7 +94,10 @@ PLACES: Final = (
     Place("retention", "orders", Fate.KEPT, why="until everybody has answered, and while a legal hold withholds it"),
     Place("retention", "proof", Fate.NOBODY),
     Place("ingest", r"ingest:limits:\{[A-Za-z0-9_-]+\}", Fate.NOBODY, Kind.KEYS),
-    Place("ingest", r"ingest:screening:(epoch|used:[0-9-]+|.{12})", Fate.NOBODY, Kind.KEYS),
+    Place("ingest", r"ingest:screening:epoch", Fate.NOBODY, Kind.KEYS),
+    Place("ingest", r"ingest:screening:restoring", Fate.NOBODY, Kind.KEYS),
+    Place("ingest", r"ingest:screening:used:[0-9-]+", Fate.NOBODY, Kind.KEYS),
+    Place("ingest", r"ingest:screening:.{12}", Fate.NOBODY, Kind.KEYS),
     Place("dlr", r"dlr:webhooks:delivered:[A-Za-z0-9_-]+", Fate.NOBODY, Kind.KEYS),
 )
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
+from unittest.mock import AsyncMock
 
 import msgspec
 import pytest
@@ -13,12 +15,13 @@ import pytest
 from deploy.local.ports import free_port
 from deploy.local.valkey import Valkey
 from services.ingest.screening.counters import NO_CAP, NO_COUNT, Counters, Entry, SharedCounters, Standing, digest_of
-from services.ingest.screening.epochs import EPOCH_KEY, SnapshotEpochs
+from services.ingest.screening.epochs import EPOCH_KEY, LOCK_KEY, SnapshotEpochs
 from services.ingest.screening.snapshots import Snapshot, SnapshotStore, Used
 from shared.contracts.envelope import EventId
 from shared.errors import TryLater
 from shared.ids import AccountId
 from shared.stores.valkey import ValkeyStore
+from tests.support import wait_until
 from tests.unit.ingest.screening.building import CountersInMemory
 
 ACME, OTHER = AccountId("acme"), AccountId("other")
@@ -135,6 +138,54 @@ async def test_only_one_restores_and_the_others_go_on_with_the_same_epoch(
     assert await other.current() == epoch
     assert await other.restore("another") == epoch
     assert len(topic.asked) == 1
+
+
+async def test_a_restoration_that_takes_long_is_not_doubled(
+    store: ValkeyStore, kept: SnapshotStore, topic: Topic
+) -> None:
+    begun, enough = asyncio.Event(), asyncio.Event()
+
+    async def slowly(positions: Mapping[str, int]) -> Used:
+        begun.set()
+        await enough.wait()
+        return await topic.since(positions)
+
+    restoring = asyncio.create_task(SnapshotEpochs(store, kept, slowly, lock_seconds=0.9).current())
+    await begun.wait()
+    left = [await store.client.pttl(LOCK_KEY)]
+
+    async def renewed() -> bool:
+        left.append(await store.client.pttl(LOCK_KEY))
+        return bool(left[-1] > min(left) + 100)
+
+    await wait_until(renewed)
+    with pytest.raises(TryLater, match="counters_restoring"):
+        await SnapshotEpochs(store, kept, topic.since).current()
+    enough.set()
+    epoch = await restoring
+    assert await SnapshotEpochs(store, kept, topic.since).current() == epoch
+    assert (len(topic.asked), await store.client.exists(LOCK_KEY)) == (1, 0)
+
+
+async def test_who_lost_the_lock_neither_begins_an_epoch_nor_takes_the_lock_from_the_next_one(
+    store: ValkeyStore, kept: SnapshotStore
+) -> None:
+    async def lost(_: Mapping[str, int]) -> Used:
+        await store.client.set(LOCK_KEY, "the next one", ex=5)
+        return {MONTH: {ACME: 1}}
+
+    with pytest.raises(TryLater, match="counters_restoring"):
+        await SnapshotEpochs(store, kept, lost).current()
+    assert await store.client.get(LOCK_KEY) == b"the next one"
+    assert (await store.client.exists(EPOCH_KEY), await used(store)) == (0, {})
+
+
+async def test_who_gets_the_lock_behind_another_that_was_done_restores_nothing(
+    store: ValkeyStore, kept: SnapshotStore, topic: Topic, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    late = SnapshotEpochs(store, kept, topic.since)
+    monkeypatch.setattr(late, "_another", AsyncMock(side_effect=["", "run:done"]))
+    assert (await late.restore(""), topic.asked) == ("run:done", [])
 
 
 async def test_a_failed_restoration_leaves_nothing_half_done(
