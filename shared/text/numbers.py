@@ -102,9 +102,23 @@ def parse_any(raw: str, *, region: str = "NO") -> Number:
     return _e164(_look_up(digits, region))
 
 
+def whole(raw: str) -> str:
+    """A number in E.164, however it was written; what is none, as it stands. For pseudonyms: one person has one."""
+    for read in (_mobile, parse_any):
+        try:
+            return read(raw)
+        except Refused:
+            continue
+    return raw
+
+
 def is_short_number(raw: str) -> bool:
     """Whether `raw` has the form of an SMS short number, 4 or 5 digits; which exist is configuration."""
     return _SHORT_NUMBER.fullmatch(raw) is not None
+
+
+def _mobile(raw: str) -> Number:
+    return parse(raw, allow_m2m=True).number
 
 
 def _require_digits(cleaned: str) -> None:

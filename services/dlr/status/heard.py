@@ -17,6 +17,7 @@ from shared.ids import GATEWAY, AccountId, MessageId
 from shared.kafka.record import Record
 from shared.privacy.pseudonyms import Pseudonyms
 from shared.privacy.sealing import Erased, Sealer
+from shared.text.numbers import whole
 
 
 class Orphan(msgspec.Struct, frozen=True, gc=False):
@@ -38,7 +39,9 @@ Input: TypeAlias = Heard | Orphan
 
 
 class Ear:
-    """Decodes records. A request's recipient is opened once, to keep its pseudonym for searches."""
+    """Decodes records. A request's recipient is opened once, to keep its pseudonym for searches: that of the number in
+    E.164, as screening makes it, however the request spells it.
+    """
 
     def __init__(self, sealer: Sealer, pseudonyms: Pseudonyms) -> None:
         self._sealer = sealer
@@ -63,7 +66,7 @@ class Ear:
         number = self._sealer.open(event.account_id, event.message_id, "to", event.to)
         pseudonym = None
         if not isinstance(number, Erased):
-            pseudonym = self._pseudonyms.of(event.account_id, number, event.requested_at)
+            pseudonym = self._pseudonyms.of(event.account_id, whole(number), event.requested_at)
         return Request(
             to=event.to,
             content=event.content,

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.errors import Refused
-from shared.text.numbers import Number, NumberKind, Recipient, is_short_number, parse, parse_any
+from shared.text.numbers import Number, NumberKind, Recipient, is_short_number, parse, parse_any, whole
 
 MOBILE = Recipient(Number("+4740612345"), "NO", NumberKind.MOBILE)
 
@@ -193,3 +193,12 @@ def test_twelve_digits_of_another_series_are_no_machine() -> None:
 def test_a_number_of_any_kind_may_be_asked_for() -> None:
     assert parse_any("22 12 34 56") == "+4722123456"
     assert parse_any("40612345") == "+4740612345"
+
+
+@pytest.mark.parametrize(
+    ("raw", "one"),
+    [("406 12 345", "+4740612345"), ("58 12 34 56 78 90", "+47581234567890"), ("22123456", "+4722123456")],
+)
+def test_whoever_has_a_number_has_one_and_what_is_none_stays(raw: str, one: str) -> None:
+    assert whole(raw) == whole(one) == one
+    assert (whole("2401"), whole("Posten")) == ("2401", "Posten")
