@@ -175,6 +175,7 @@ class Report(msgspec.Struct, frozen=True):
     passed_over: int
     findings: tuple[Finding, ...]
     unreadable: tuple[Unreadable, ...]
+    not_listed: int = 0
 
 
 class Reconciled(msgspec.Struct, frozen=True):

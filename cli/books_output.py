@@ -110,6 +110,8 @@ def report(answer: Reconciled) -> Iterator[str]:
     rows += [(f"  row {bad.row}", "unreadable", clean(bad.column), "") for bad in one.unreadable]
     if rows:
         yield from aligned(rows)
+    if one.not_listed:
+        yield f"  and {one.not_listed} more"
 
 
 def crowns(ore: int) -> str:

@@ -1,7 +1,8 @@
 """Charges through a Strex that loses reports and breaks off calls, while everything of ours is killed in turn.
 
-`python -m tests.chaos.premium [--charges 5000] [--kills 30]`. At the end nobody was charged twice, and the premium
-ledger is the simulated Strex's to the øre: charges, reversals, what is open, and its daily file row by row.
+`python -m tests.chaos.premium [--charges 5000] [--kills 30]`. At the end nobody was charged twice, each order was
+taken or says that it was not, each refund is one reversal, and the premium ledger is the simulated Strex's to the øre:
+charges, reversals, what is open, and its daily file row by row. A table says so, line by line.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import tempfile
 import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from random import Random
 from typing import Any, Final
@@ -28,15 +29,17 @@ from deploy.local.kafka import Kafka
 from deploy.local.ports import free_port
 from deploy.local.settings import ROOT
 from services.billing.database import DATABASE
+from services.billing.premium.api.daily_files import DailyFiles
+from services.billing.premium.api.reconciliation import Reconciliation
 from services.billing.premium.chart import LedgerAccount
-from services.billing.premium.daily_file import read_daily
 from services.billing.premium.entry import Entry, EntryKind, balances
 from services.billing.premium.ledger import ENTRIES, REFUNDS, TRANSACTIONS, Ledger
-from services.billing.premium.reconciling import Finding, compare
+from services.billing.premium.reconciling import Finding
+from services.billing.premium.refund import NOT_TAKEN
 from services.billing.premium.refunding import Refunds
 from services.billing.premium.terms import read_terms
 from services.billing.rows import from_row
-from shared.clock import SystemClock
+from shared.clock import ManualClock, SystemClock
 from shared.contracts import topics
 from shared.contracts.codec import Writer
 from shared.contracts.premium import PremiumOrdered, PremiumTerms
@@ -51,7 +54,7 @@ from shared.privacy.keys import FileKeyStore
 from shared.privacy.sealing import Sealer
 from shared.stores.mongodb import MongoStore
 from tests.catalogue import fresh
-from tests.chaos.premium_system import VICTIMS, System
+from tests.chaos.premium_system import API_KEY, AT_ONCE, VICTIMS, System
 from tests.support import wait_until
 from tests.unit.dispatch.strex.orders import ACCOUNT, TERMS, Orders
 
@@ -71,6 +74,20 @@ _MISBEHAVIOUR: Final[dict[str, Any]] = {
 }
 
 
+class Check(msgspec.Struct, frozen=True):
+    """One line of the table."""
+
+    what: str
+    found: int
+    wanted: int
+    at_most: bool = False
+
+    @property
+    def good(self) -> bool:
+        """Whether it is as it must be."""
+        return self.found <= self.wanted if self.at_most else self.found == self.wanted
+
+
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     """What was found at the end. Money is øre.
 
@@ -82,29 +99,58 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     seconds: float
     kills: int
     most_posts: int
+    taken: int
+    not_taken: int
+    may_be_lost: int
     charged_there: int
     charged_here: int
+    refunds: int
+    reversals_there: int
+    reversals_here: int
     reversed_there: int
     reversed_here: int
     open_there: int
     open_here: int
-    refunds: int
     sum_of_the_books: int
     contradicted: int
     named: int
     differences: tuple[str, ...]
 
     @property
-    def good(self) -> bool:
-        """Whether nobody was charged twice and both sides agree to the øre."""
+    def checks(self) -> Sequence[Check]:
+        """What must be so."""
         return (
-            self.most_posts == 1
-            and (self.charged_here, self.reversed_here, self.open_here)
-            == (self.charged_there, self.reversed_there, self.open_there)
-            and self.sum_of_the_books == 0
-            and self.named == self.contradicted
-            and not self.differences
+            Check("most calls for one charge", self.most_posts, 1),
+            Check("charges that Strex has, or that say `not_taken`", self.taken + self.not_taken, self.charges),
+            Check("charges that say `not_taken`", self.not_taken, self.may_be_lost, at_most=True),
+            Check("charged in the books, øre", self.charged_here, self.charged_there),
+            Check("refunds asked for, to reversals by Strex", self.refunds, self.reversals_there),
+            Check("reversals in the books", self.reversals_here, self.reversals_there),
+            Check("reversed in the books, øre", self.reversed_here, self.reversed_there),
+            Check("open in the books", self.open_here, self.open_there),
+            Check("sum of all entries", self.sum_of_the_books, 0),
+            Check("billed and `Failed` in the daily file, named", self.named, self.contradicted),
+            Check("other differences to the daily file", len(self.differences), 0),
         )
+
+    @property
+    def good(self) -> bool:
+        """Whether all of it is so."""
+        return all(check.good for check in self.checks)
+
+    def table(self) -> str:
+        """A line for each check, and what else is wrong."""
+        lines = [
+            f"{self.charges} charges in {self.seconds:.0f} s, {self.kills} kills",
+            f"{'':<48}{'found':>12}{'wanted':>20}",
+            *(
+                f"{one.what:<48}{one.found:>12}{'at most ' * one.at_most + str(one.wanted):>20}  "
+                f"{'good' if one.good else 'WRONG'}"
+                for one in self.checks
+            ),
+            *self.differences,
+        ]
+        return "\n".join([*lines, "good" if self.good else "NOT GOOD"])
 
 
 class PremiumRun:
@@ -166,9 +212,12 @@ class PremiumRun:
 
     async def _kill(self) -> None:
         """Kill each in turn, a while after the last one."""
-        for number in range(self._kills):
+        for victim in self._victims():
             await asyncio.sleep(self._random.uniform(0.7, 2.5))
-            await self._system.kill(VICTIMS[number % len(VICTIMS)])
+            await self._system.kill(victim)
+
+    def _victims(self) -> Sequence[str]:
+        return [VICTIMS[number % len(VICTIMS)] for number in range(self._kills)]
 
     async def _settled(self, store: MongoStore) -> None:
         """Wait until each order has an end on both sides, as far as the simulated Strex gives it one."""
@@ -215,27 +264,34 @@ class PremiumRun:
 
     async def _compare(self, store: MongoStore, refunds: int, seconds: float) -> Outcome:
         totals, entries = await self._system.totals(), await _entries(store)
-        theirs = await self._system.transactions()
-        ledger, findings, differences = Ledger(store, read_terms()), list[Finding](), list[str]()
+        theirs, ordered = await self._system.transactions(), {order.transaction_id for order in self._orders}
+        findings, differences = list[Finding](), list[str]()
         contradicted = {each["id"] for each in theirs if each["billed"] and each["status"] == "Failed"}
+        clock = ManualClock(datetime.now(UTC) + timedelta(days=1))
+        files = DailyFiles(self._system.daily_files, API_KEY)
+        reconciliation = Reconciliation(store, Ledger(store, read_terms()), files, clock)
         for day in sorted({day_of(order.ordered_at) for order in self._orders} | {day_of(datetime.now(UTC))}):
-            file = read_daily(await self._system.daily_file(day))
-            named = await ledger.named({order.transaction_id for order in self._orders})
-            report = compare(day, named, file)
+            report = (await reconciliation.compare(day)).report
             findings += report.findings
             differences += [f"row {bad.row}: {bad.column}" for bad in report.unreadable]
+            differences += [f"{report.not_listed} more"] if report.not_listed else []
         return Outcome(
             charges=len(self._orders),
             seconds=seconds,
             kills=self._kills,
             most_posts=max(each["posts"] for each in theirs),
+            taken=sum(each["id"] in ordered for each in theirs),
+            not_taken=await store.database[TRANSACTIONS].count_documents({"charge.detail": NOT_TAKEN}),
+            may_be_lost=AT_ONCE * sum(victim != "billing" for victim in self._victims()),
             charged_there=totals["charged"],
             charged_here=_moved(entries, EntryKind.CHARGE),
+            refunds=refunds,
+            reversals_there=totals["reversals"],
+            reversals_here=sum(entry.kind is EntryKind.REVERSAL for entry in entries),
             reversed_there=totals["reversed"],
             reversed_here=-_moved(entries, EntryKind.REVERSAL),
             open_there=sum(each["billed"] is None for each in theirs),
             open_here=await store.database[TRANSACTIONS].count_documents({"standing": "open"}),
-            refunds=refunds,
             sum_of_the_books=sum(balances(entries).values()),
             contradicted=len(contradicted),
             named=len(contradicted & {one.transaction_id for one in findings}),
@@ -327,9 +383,7 @@ def main(arguments: Sequence[str]) -> int:
             )
         finally:
             broker.kill()
-    for field, value in msgspec.structs.asdict(outcome).items():
-        sys.stdout.write(f"{field.replace('_', ' '):<20} {value}\n")
-    sys.stdout.write("good\n" if outcome.good else "NOT GOOD\n")
+    sys.stdout.write(f"{outcome.table()}\n")
     return 0 if outcome.good else 1
 
 

@@ -30,6 +30,8 @@ from tests.unit.dispatch.strex.orders import AGREEMENT
 
 API_KEY: Final = "chaos"
 VICTIMS: Final = ("strex", "billing", "mongodb")
+AT_ONCE: Final = 8
+"""So many calls to Strex are under way at a time: no more orders than that are lost sight of by one kill."""
 
 
 class System:
@@ -57,6 +59,7 @@ class System:
             "STREX_PORT": str(reports),
             "STREX_REPORTS": f"http://127.0.0.1:{reports}",
             "STREX_SECONDS": "3",
+            "STREX_AT_ONCE": str(AT_ONCE),
             "STREX_GONE_SECONDS": "6",
             "PREMIUM_AGREEMENTS": str(agreements),
         }
@@ -128,11 +131,10 @@ class System:
         found: list[dict[str, Any]] = (await self.http.get(self.control("/transactions"))).json()["transactions"]
         return found
 
-    async def daily_file(self, day: str) -> str:
-        """Its file of a day."""
-        address = f"{self.strex_url}/api/export/transactions/{day}.csv"
-        answer = await self.http.get(address, headers={"x-ApiKey": API_KEY})
-        return answer.raise_for_status().text
+    @property
+    def daily_files(self) -> str:
+        """Where it has its files, by `{date}`."""
+        return f"{self.strex_url}/api/export/transactions/{{date}}.csv"
 
     def control(self, path: str) -> str:
         """An address of its control interface."""

@@ -7,8 +7,9 @@ and commas. Recipient and text are read over: nothing of them is kept.
 from __future__ import annotations
 
 import csv
-import io
 import re
+from codecs import getincrementaldecoder
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import msgspec
@@ -26,16 +27,27 @@ _OPEN: Final = frozenset({"queued", "sent"})
 _NEVER: Final = "missingdeliveryreport"
 _SUCCESS: Final = frozenset({"", "0"})
 _LONGEST_FIELD: Final = 1 << 20
+_LONGEST_ROW: Final = 4 << 20
+_PIECE: Final = 1 << 16
+"""So many characters are read at a time."""
 
 
 class FileRow(msgspec.Struct, frozen=True):
-    """One payment as Strex tells it. Price in øre, negative for a reversal, None where the file has none."""
+    """One payment as Strex tells it. Price in øre, negative for a reversal, None where the file has none.
+
+    `times` is how often the file has it.
+    """
 
     transaction_id: TransactionId
     price: int | None
     billed: Billed
-    status: str
     service_code: str
+    times: int = 1
+
+    @property
+    def charge(self) -> TransactionId:
+        """The charge that it is, or that it reverses."""
+        return TransactionId(self.transaction_id.removeprefix("-"))
 
 
 class Unreadable(msgspec.Struct, frozen=True):
@@ -45,40 +57,76 @@ class Unreadable(msgspec.Struct, frozen=True):
     column: str
 
 
-class DailyFile(msgspec.Struct, frozen=True):
-    """What a file holds."""
+class DailyReader:
+    """Reads a file as it comes, in pieces of any size; at most a row and a piece of it are held."""
 
-    rows: tuple[FileRow, ...]
-    unreadable: tuple[Unreadable, ...]
+    def __init__(self) -> None:
+        csv.field_size_limit(_LONGEST_FIELD)
+        self._decode = getincrementaldecoder("utf-8-sig")("strict").decode
+        self._rest = ""
+        self._lines: list[str] = []
+        self._columns: list[str] = []
+        self._unread = 0
+        self._rows = 0
+
+    def feed(self, octets: bytes) -> Sequence[FileRow | Unreadable]:
+        """The rows that have come to their end. Raises `Refused` (`bad_daily_file`)."""
+        self._take(octets, final=False)
+        return self._read(final=False) if self._unread >= _PIECE else ()
+
+    def end(self) -> Sequence[FileRow | Unreadable]:
+        """The last rows. Raises `Refused` (`bad_daily_file`), also for a file without a header."""
+        self._take(b"", final=True)
+        self._lines += [self._rest] if self._rest else []
+        rows = self._read(final=True)
+        if not self._columns:
+            raise Refused("bad_daily_file", "the file is empty")
+        return rows
+
+    def _take(self, octets: bytes, *, final: bool) -> None:
+        try:
+            text = self._decode(octets, final)
+        except UnicodeDecodeError:
+            raise Refused("bad_daily_file", "the file is not UTF-8") from None
+        *lines, self._rest = (self._rest + text).split("\n")
+        self._lines += [f"{line}\n" for line in lines]
+        self._unread += len(text)
+
+    def _read(self, *, final: bool) -> Sequence[FileRow | Unreadable]:
+        """Rows end with a line, but for those with a line break in a text: their first lines wait for the others."""
+        rows: list[FileRow | Unreadable] = []
+        used = 0
+        reader = csv.reader(self._lines, strict=True)
+        try:
+            for fields in reader:
+                used = reader.line_num
+                if fields:
+                    rows += self._row(fields)
+        except csv.Error:
+            waiting = sum(map(len, self._lines[used:]))
+            if final or reader.line_num < len(self._lines) or waiting > _LONGEST_ROW:
+                raise Refused("bad_daily_file", f"the file is not CSV after row {self._rows}") from None
+        del self._lines[:used]
+        self._unread = 0
+        return rows
+
+    def _row(self, fields: Sequence[str]) -> Sequence[FileRow | Unreadable]:
+        if not self._columns:
+            if missing := COLUMNS - set(fields):
+                raise Refused("bad_daily_file", f"the file has no column {min(missing)}")
+            self._columns = list(fields)
+            return ()
+        self._rows += 1
+        row = _row(dict(zip(self._columns, fields, strict=False)))
+        return (row if isinstance(row, FileRow) else Unreadable(self._rows, row),)
 
 
-def read_daily(text: str) -> DailyFile:
-    """Read a whole file. Raises `Refused` (`bad_daily_file`) when it is none: no header, or a column is missing."""
-    csv.field_size_limit(_LONGEST_FIELD)
-    reader = csv.DictReader(io.StringIO(text.removeprefix("\ufeff"), newline=""), strict=True)
-    rows, unreadable = [], []
-    try:
-        missing = COLUMNS - set(reader.fieldnames or ())
-        if missing:
-            raise Refused("bad_daily_file", f"the file has no column {min(missing)}")
-        for number, fields in enumerate(reader, 1):
-            row = _row(fields)
-            if isinstance(row, FileRow):
-                rows.append(row)
-            else:
-                unreadable.append(Unreadable(number, row))
-    except csv.Error:
-        raise Refused("bad_daily_file", f"the file is not CSV after row {len(rows) + len(unreadable)}") from None
-    return DailyFile(tuple(rows), tuple(unreadable))
-
-
-def _row(fields: dict[str, str | None]) -> FileRow | str:
-    """A row, or the name of the column that is wrong."""
-    # A row that is too short has None in its last columns, one that is too long has a list under None.
-    wrong = next((name for name in sorted(COLUMNS) if not isinstance(fields.get(name), str)), None)
+def _row(fields: Mapping[str, str]) -> FileRow | str:
+    """A row, or the name of the column that is wrong: a row may be too short."""
+    wrong = next((name for name in sorted(COLUMNS) if name not in fields), None)
     if wrong is not None:
         return wrong
-    values = {name: (fields[name] or "").strip() for name in COLUMNS}
+    values = {name: fields[name].strip() for name in COLUMNS}
     if _ID.fullmatch(values["TransactionId"]) is None:
         return "TransactionId"
     price = None
@@ -92,7 +140,6 @@ def _row(fields: dict[str, str | None]) -> FileRow | str:
         transaction_id=TransactionId(values["TransactionId"]),
         price=price,
         billed=_billed(values),
-        status=values["StatusCode"],
         service_code=values["ServiceCode"],
     )
 

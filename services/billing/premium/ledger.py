@@ -42,7 +42,7 @@ _INDEXES: Final = {
         IndexModel([("account_id", ASCENDING), ("ordered_at", DESCENDING), ("_id", ASCENDING)], name="newest"),
         IndexModel([("ordered_at", DESCENDING), ("_id", ASCENDING)], name="newest_of_all"),
         IndexModel([("standing", ASCENDING), ("ordered_at", ASCENDING)], name="standing"),
-        IndexModel([("days", ASCENDING)], name="days"),
+        IndexModel([("days", ASCENDING), ("_id", ASCENDING)], name="day"),
         IndexModel(
             [("account_id", ASCENDING), ("pseudonym", ASCENDING), ("short_number", ASCENDING), ("day", ASCENDING)],
             name="bought",
@@ -54,7 +54,7 @@ _INDEXES: Final = {
         IndexModel([("cause", ASCENDING), ("kind", ASCENDING)], name="cause", unique=True),
     ),
 }
-"""`newest`: an account's, newest first; `newest_of_all`: for finance. `standing`: what is open. `days`: of a daily
+"""`newest`: an account's, newest first; `newest_of_all`: for finance. `standing`: what is open. `day`: of a daily
 file. `bought`: R-81. `month`: a statement. `cause`: one event books one thing once.
 """
 
@@ -117,12 +117,15 @@ class Ledger:
         return None if row is None else _transaction(row)
 
     async def named(self, charges: Collection[TransactionId]) -> list[Transaction]:
-        """Those of these ids that are known."""
+        """Those of these ids, some hundreds at most, that are known."""
         return await self._find({"_id": {"$in": list(charges)}})
 
-    async def on_day(self, day: Day) -> list[Transaction]:
-        """Those with a leg that the daily file of this day should have."""
-        return await self._find({"days": day})
+    async def on_day(self, day: Day, *, after: str = "", limit: int) -> list[Transaction]:
+        """Those with a leg that the daily file of this day should have, by their ids, behind this one."""
+        async with translated():
+            found = self._mongo.database[TRANSACTIONS].find({"days": day, "_id": {"$gt": after}}).sort("_id")
+            rows = await found.limit(limit).to_list(None)
+        return [_transaction(row) for row in rows]
 
     async def bought(
         self, account: AccountId, pseudonyms: Sequence[str], short_number: str, day: Day

@@ -5,16 +5,18 @@ Nothing is mended here: a finding is for a person, and the books change by event
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
+from typing import TypeVar
 
 import msgspec
 
-from services.billing.premium.daily_file import DailyFile, FileRow, Unreadable
+from services.billing.premium.daily_file import FileRow, Unreadable
 from services.billing.premium.transaction import FREE, Leg, Transaction, leg_day
 from shared.contracts.premium import Billed, TransactionId, reversal_id
 from shared.money.periods import Day
+
+T = TypeVar("T")
 
 
 class Difference(StrEnum):
@@ -52,7 +54,8 @@ class Finding(msgspec.Struct, frozen=True):
 class Report(msgspec.Struct, frozen=True, kw_only=True):
     """A day compared. Sums in øre are of what each side has as billed, reversals negative.
 
-    `open` transactions are unknown on both sides; `passed_over` rows are of messages that cost nothing.
+    `open` transactions are unknown on both sides; `passed_over` rows are of messages that cost nothing. `findings` and
+    `unreadable` are the first thousand of each; `not_listed` is how many there are beside.
     """
 
     day: Day
@@ -64,6 +67,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     passed_over: int
     findings: tuple[Finding, ...]
     unreadable: tuple[Unreadable, ...]
+    not_listed: int = 0
 
     @property
     def clean(self) -> bool:
@@ -71,48 +75,80 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
         return not self.findings and not self.unreadable
 
 
-def compare(day: Day, transactions: Iterable[Transaction], file: DailyFile) -> Report:
-    """Compare a day.
+class Comparison:
+    """Compares a day part by part, in memory that does not grow with the day."""
 
-    `transactions` are those with a leg on that day, and those that the file names: around midnight the two sides may
-    disagree on the day, which is no difference.
-    """
-    legs = [leg for one in transactions for leg in _legs(one)]
-    known = {name: side for name, _, side in legs}
-    here = {name: side for name, of, side in legs if of == day}
-    rows, passed_over = _payments(file.rows, known)
-    names = Counter(row.transaction_id for row in rows)
-    theirs = {row.transaction_id: Side(row.price, row.billed) for row in rows}
-    findings = [Finding(name, Difference.TWICE, known.get(name), theirs[name]) for name, n in names.items() if n > 1]
-    findings += [
-        Finding(name, difference, known.get(name), side)
-        for name, side in theirs.items()
-        if (difference := _difference(known.get(name), side)) is not None
-    ]
-    findings += [
-        Finding(name, Difference.MISSING_THERE, side)
-        for name, side in here.items()
-        if name not in theirs and side.billed is not Billed.FALSE
-    ]
-    wrong = {finding.transaction_id for finding in findings}
-    agreed = [side for name, side in theirs.items() if name not in wrong]
-    return Report(
-        day=day,
-        matched=sum(side.billed is not Billed.UNKNOWN for side in agreed),
-        matched_ore=_ore(agreed),
-        ours_ore=_ore([*here.values(), *(known[name] for name in theirs if name in known and name not in here)]),
-        theirs_ore=_ore(theirs.values()),
-        open=sum(side.billed is Billed.UNKNOWN for side in agreed),
-        passed_over=passed_over,
-        findings=tuple(sorted(findings, key=lambda finding: (finding.transaction_id.lstrip("-"), finding.difference))),
-        unreadable=file.unreadable,
-    )
+    def __init__(self, day: Day, *, most: int = 1_000) -> None:
+        """`most` findings, and as many unreadable rows, are listed."""
+        self._day = day
+        self._most = most
+        self._sums = dict.fromkeys(("matched", "matched_ore", "ours_ore", "theirs_ore", "open", "passed_over"), 0)
+        self._findings: list[Finding] = []
+        self._unreadable: list[Unreadable] = []
+        self._not_listed = 0
+
+    def pass_over(self, rows: Sequence[Unreadable]) -> None:
+        """Note rows that cannot be used."""
+        self._list(self._unreadable, rows)
+
+    def add(self, transactions: Iterable[Transaction], rows: Sequence[FileRow]) -> None:
+        """Compare everything that the two sides have on some charges, which no other part names.
+
+        `transactions` are those with a leg on that day, and those that the rows name: around midnight the two sides may
+        disagree on the day, which is no difference.
+        """
+        legs = [leg for one in transactions for leg in _legs(one)]
+        known = {name: side for name, _, side in legs}
+        here = {name: side for name, of, side in legs if of == self._day}
+        paid = [row for row in rows if row.transaction_id in known or (row.price and row.service_code not in FREE)]
+        theirs = {row.transaction_id: Side(row.price, row.billed) for row in paid}
+        findings = list(_findings(known, here, paid, theirs))
+        wrong = {finding.transaction_id for finding in findings}
+        agreed = [side for name, side in theirs.items() if name not in wrong]
+        ours = [*here.values(), *(known[name] for name in theirs if name in known and name not in here)]
+        for name, count in {
+            "matched": sum(side.billed is not Billed.UNKNOWN for side in agreed),
+            "matched_ore": _ore(agreed),
+            "ours_ore": _ore(ours),
+            "theirs_ore": _ore(theirs.values()),
+            "open": sum(side.billed is Billed.UNKNOWN for side in agreed),
+            "passed_over": sum(row.times for row in rows) - sum(row.times for row in paid),
+        }.items():
+            self._sums[name] += count
+        self._list(self._findings, sorted(findings, key=lambda one: (one.transaction_id.lstrip("-"), one.difference)))
+
+    def report(self) -> Report:
+        """What has come of all parts."""
+        return Report(
+            day=self._day,
+            **self._sums,
+            findings=tuple(self._findings),
+            unreadable=tuple(self._unreadable),
+            not_listed=self._not_listed,
+        )
+
+    def _list(self, listed: list[T], more: Sequence[T]) -> None:
+        room = self._most - len(listed)
+        listed += more[:room]
+        self._not_listed += max(len(more) - room, 0)
 
 
-def _payments(rows: Sequence[FileRow], known: Mapping[TransactionId, Side]) -> tuple[list[FileRow], int]:
-    """The rows that speak of money, or of a transaction of ours; and how many others there are."""
-    kept = [row for row in rows if row.transaction_id in known or (row.price and row.service_code not in FREE)]
-    return kept, len(rows) - len(kept)
+def _findings(
+    known: Mapping[TransactionId, Side],
+    here: Mapping[TransactionId, Side],
+    paid: Iterable[FileRow],
+    theirs: Mapping[TransactionId, Side],
+) -> Iterator[Finding]:
+    """Every difference; a transaction may have two."""
+    for row in paid:
+        name = row.transaction_id
+        if row.times > 1:
+            yield Finding(name, Difference.TWICE, known.get(name), theirs[name])
+        if (difference := _difference(known.get(name), theirs[name])) is not None:
+            yield Finding(name, difference, known.get(name), theirs[name])
+    for name, side in here.items():
+        if name not in theirs and side.billed is not Billed.FALSE:
+            yield Finding(name, Difference.MISSING_THERE, side)
 
 
 def _difference(ours: Side | None, theirs: Side) -> Difference | None:
