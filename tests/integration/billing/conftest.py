@@ -14,6 +14,7 @@ from shared.clock import ManualClock
 from shared.errors import TryLater
 from shared.kafka.record import Output
 from shared.stores.mongodb import MongoStore
+from tests.transactions import end_transactions
 from tests.unit.billing.building import ACCEPTED
 
 
@@ -31,9 +32,10 @@ class Outbox:
 
 
 async def emptied(store: MongoStore) -> None:
-    """Delete every row. The collections stay: to make their indexes anew costs more than a test, and to drop them
-    waits for whatever a process that was killed had begun.
+    """Delete every row, also behind a process that was killed. The collections stay: to make their indexes anew costs
+    more than a test.
     """
+    await end_transactions(store)
     for name in await store.database.list_collection_names():
         await store.database[name].delete_many({})
 

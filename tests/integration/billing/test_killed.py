@@ -33,6 +33,7 @@ from tests.catalogue import fresh
 from tests.integration.billing.conftest import emptied
 from tests.integration.billing.premium.driving import leave
 from tests.support import wait_until
+from tests.transactions import end_transactions
 from tests.unit.billing.building import ACCEPTED, charge, output, status
 from tests.unit.billing.invoices import CUSTOMER
 
@@ -108,6 +109,7 @@ async def test_every_message_is_counted_once(
             await victim.start()
             await wait_until(lambda rows=rows: holds(rows), 60)
             await victim.kill()
+            await end_transactions(mongo)
             await leave(kafka, GROUP)
     finally:
         await victim.kill()
@@ -142,8 +144,7 @@ async def test_a_close_that_is_killed_issues_each_invoice_once_and_without_a_gap
             await victim.start()
             await wait_until(lambda invoices=invoices: issued(invoices), 60)
             await victim.kill()
-            # What it had begun, the database ends after a minute; here at once.
-            await mongo.database.client.admin.command({"killAllSessions": []})
+            await end_transactions(mongo)
         await victim.start()
         await wait_until(closed, 60)
     finally:

@@ -24,8 +24,10 @@ from shared.kafka.sending import Sender
 from shared.kafka.settings import KafkaSettings
 from shared.stores.mongodb import Document, MongoStore
 from tests.catalogue import fresh
+from tests.integration.billing.premium.driving import leave
 from tests.integration.privacy.ordering import ACCOUNT, ANNA, BJORN, NOW, erase
 from tests.support import wait_until
+from tests.transactions import end_transactions
 
 ROOT = Path(__file__).resolve().parents[3]
 ROWS = 3000
@@ -39,8 +41,7 @@ async def log(mongodb: str) -> AsyncIterator[MongoStore]:
     await store.start()
     await store.database.client.drop_database(DATABASE)
     yield store
-    # A process that was killed leaves its transaction open for a minute, and nothing is dropped behind one.
-    await store.database.client.admin.command({"killAllSessions": []})
+    await end_transactions(store)
     await store.database.client.drop_database(DATABASE)
     await store.stop(1.0)
 
@@ -91,6 +92,8 @@ async def test_a_participant_that_is_killed_in_the_middle_goes_on_and_counts_eve
             await wait_until(lambda least=least: erased(least), 60.0)  # type: ignore[misc]
             victim.kill()
             await victim.wait()
+            await end_transactions(log)
+            await leave(kafka, "dlr.privacy")
             assert not await erased(ROWS)
             victim = await process()
         answer = await answered(kafka)

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from random import Random
 
+import pymongo
 import pytest
 from prometheus_client import CollectorRegistry
 
@@ -31,6 +32,7 @@ from shared.stores.mongodb import MongoStore
 from tests.catalogue import fresh
 from tests.integration.billing.premium.driving import leave
 from tests.support import wait_until
+from tests.transactions import end_transactions
 from tests.unit.billing.premium.building import Books, changed, event_id, reversed_
 
 ROOT = Path(__file__).resolve().parents[4]
@@ -67,6 +69,7 @@ async def database(mongodb: str) -> AsyncIterator[MongoStore]:
     store = MongoStore(mongodb, DATABASE)
     await store.start()
     yield store
+    await end_transactions(store)
     for name in await store.database.list_collection_names():
         if name.startswith("premium_"):
             await store.database[name].drop()
@@ -124,6 +127,7 @@ async def test_killed_three_times_it_books_everything_once(
         finally:
             victim.kill()
             await victim.wait()
+        await end_transactions(database)
         await leave(kafka, GROUP)
 
     rows = await database.database[ENTRIES].find().to_list(None)
@@ -132,3 +136,14 @@ async def test_killed_three_times_it_books_everything_once(
         name: entry.lines for name, entry in expected.items()
     }
     assert sum(balances(entries.values()).values()) == 0
+
+
+async def test_what_a_process_left_open_holds_up_nobody_once_it_is_ended(database: MongoStore) -> None:
+    rows = database.database["premium_left_open"]
+    await rows.insert_one({"_id": 1})
+    async with database.database.client.start_session() as left:
+        await left.start_transaction()
+        await rows.update_one({"_id": 1}, {"$set": {"changed": True}}, session=left)
+        await end_transactions(database)
+        with pymongo.timeout(5.0):
+            await rows.drop()
