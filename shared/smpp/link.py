@@ -12,6 +12,7 @@ import msgspec
 
 from shared.clock import Clock
 from shared.errors import TryLater
+from shared.smpp.backoff import Backoff
 from shared.smpp.client import Bind, OnAlert, OnData, OnDeliver, OnLate, connect
 from shared.smpp.errors import BindRefused, NotBound
 from shared.smpp.pdu import SubmitSm
@@ -21,23 +22,6 @@ from shared.smpp.window import OnResult
 from shared.telemetry.logs import get_log
 
 _log = get_log()
-
-
-class Backoff(msgspec.Struct, frozen=True, kw_only=True):
-    """How long to wait before binding again, in seconds: doubling from `first` to `longest`, minus up to `jitter`.
-
-    A bind that stood for `steady` starts the count anew; one that flaps keeps backing off.
-    """
-
-    first: float = 1.0
-    longest: float = 60.0
-    jitter: float = 0.5
-    steady: float = 30.0
-
-    def delay(self, failures: int, random: Random) -> float:
-        """Seconds before the next try after so many failures in a row (at least 1)."""
-        full = min(self.longest, self.first * 2.0 ** min(failures - 1, 30))
-        return full * (1.0 - self.jitter * random.random())
 
 
 class LinkChange(msgspec.Struct, frozen=True):

@@ -36,8 +36,9 @@ from shared.privacy.keys import KeyStore
 from shared.privacy.opt_outs import OptOuts
 from shared.privacy.pseudonyms import Pseudonyms
 from shared.privacy.sealing import Sealer
+from shared.smpp.backoff import Backoff
 from shared.smpp.constants import ESME_ROK
-from shared.smpp.link import Backoff, Link
+from shared.smpp.link import Link
 from shared.smpp.pdu import BindRequest, SubmitSm
 from shared.smpp.reply import Reply
 from shared.smpp.server import Server, ServerSession, serve

@@ -190,15 +190,15 @@ class Lines:
     async def listening(self, submits: Submits | None = None, **options: Any) -> Server:
         """A server of ours that takes one password."""
         taken = submits or Submits()
-        server = await serve(
-            "127.0.0.1",
-            0,
-            on_submit=taken.on_submit,
-            on_bound=taken.sessions.append,
-            on_late=lambda session, context, result: taken.late.append((context, result)),
-            on_closed=lambda session, ending: taken.endings.append(ending),
-            **{"authenticate": taken.authenticate, "on_request": taken.on_request, **options},
-        )
+        callbacks: dict[str, Any] = {
+            "authenticate": taken.authenticate,
+            "on_submit": taken.on_submit,
+            "on_request": taken.on_request,
+            "on_bound": taken.sessions.append,
+            "on_late": lambda session, context, result: taken.late.append((context, result)),
+            "on_closed": lambda session, ending: taken.endings.append(ending),
+        }
+        server = await serve("127.0.0.1", 0, **{**callbacks, **options})
         self._stack.push_async_callback(server.close, 1)
         return server
 

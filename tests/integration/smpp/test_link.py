@@ -10,10 +10,11 @@ from random import Random
 import pytest
 
 from shared.clock import SystemClock
+from shared.smpp.backoff import Backoff
 from shared.smpp.codec import encode_header, encode_response
 from shared.smpp.constants import ESME_RINVPASWD, ESME_ROK, SUBMIT_SM, UNBIND
 from shared.smpp.errors import NotBound, UnencodablePdu
-from shared.smpp.link import Backoff, Link, LinkChange
+from shared.smpp.link import Link, LinkChange
 from shared.smpp.results import Accepted, Ending, Unknown
 from shared.smpp.settings import BindMode, BindSettings, SessionSettings
 from tests.integration.smpp.peers import MESSAGE, PASSWORD, Lines, RawPeer, Received, Submits
