@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
 
 import msgspec
 import pytest
 
-from services.ingest.desk.rows import HoldState, Waiting
+from services.ingest.desk.decisions import HoldCode
+from services.ingest.desk.rows import Hold, HoldState, Waiting
 from shared.contracts.events import HoldRelease, SendRequested
 from shared.contracts.holds import Decision, Finding, HoldDecided, HoldRule
 from shared.contracts.words import FactKind, Lane
+from shared.errors import Refused
 from shared.kafka.record import Received
 from tests.integration.ingest.desk.conftest import LINK, Crash, Desk
 from tests.unit.dispatch.building import ACCOUNT, START, Letters
@@ -281,3 +284,19 @@ async def test_counts_and_samples_are_shown_without_recipients(desk: Desk) -> No
     assert len(samples) == 5
     assert all(sample.text is not None and sample.text.startswith("Vinn på") for sample in samples)
     assert "Vinn" not in repr(samples)
+
+
+async def test_of_two_people_who_decide_at_once_one_does_and_the_other_is_told(desk: Desk) -> None:
+    links = [Finding(rule=HoldRule.UNAPPROVED_LINK, evidence=(f"lodd{number}.example",)) for number in range(5)]
+    held = [desk.held(findings=(link,)) for link in links]
+    await desk.took(*held)
+    for one in held:
+        said = await asyncio.gather(
+            desk.approve(one.hold_id), desk.reject(one.hold_id), desk.approve(one.hold_id), return_exceptions=True
+        )
+        states = {each.state for each in said if isinstance(each, Hold)}
+        refused = [each for each in said if isinstance(each, Refused)]
+        assert len(states) == 1
+        assert {each.code for each in refused} == {HoldCode.HOLD_DECIDED}
+        assert len(refused) == (1 if states == {HoldState.APPROVED} else 2)
+    assert await desk.mongo.database.audit.count_documents({"action": {"$in": ["hold.approve", "hold.reject"]}}) == 5
