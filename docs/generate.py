@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-from docs.sections import attacks, codes, make, operators, settings, states
+from docs.sections import attacks, codes, make, operators, people, settings, states
 from services.billing.api import document as billing
 from services.dlr.api import document as dlr
 from services.retention.api import document as retention
@@ -45,6 +45,7 @@ PAGES: Final[Mapping[str, Mapping[str, Callable[[], str]]]] = {
     },
     "concepts.md": {"states": states.states},
     "reliability.md": {"attacks": attacks.attacks},
+    "privacy.md": {"stores": people.stores, "topics": people.topics},
 }
 """The sections of each page, by name."""
 

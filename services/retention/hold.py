@@ -25,13 +25,16 @@ class Reason(StrEnum):
 
 
 class LegalHold(msgspec.Struct, frozen=True, kw_only=True):
-    """A hold on an account, or with `pseudonyms` on one person of it. Keys are named by their ids."""
+    """A hold on an account, or on one `person` of it, whose pseudonyms are kept until it is closed. Keys are named by
+    their ids.
+    """
 
     hold_id: HoldId = msgspec.field(name="_id")
     account_id: AccountId
     reason: Reason
     opened_by: str
     opened_at: datetime
+    person: bool = False
     pseudonyms: tuple[Pseudonym, ...] = ()
     closed_by: str | None = None
     closed_at: datetime | None = None

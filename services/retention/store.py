@@ -83,7 +83,8 @@ class RetentionStore:
         holds = self._mongo.database["holds"]
         async with translated():
             closed = {"closed_by": by, "closed_at": at, "untold": True}
-            await holds.update_one({"_id": hold, "closed_at": None}, {"$set": closed})
+            change = {"$set": closed, "$unset": {"pseudonyms": ""}}
+            await holds.update_one({"_id": hold, "closed_at": None}, change)
             row = await holds.find_one({"_id": hold})
         return None if row is None else from_row(row, LegalHold)
 
@@ -117,7 +118,7 @@ class RetentionStore:
             rows = await self._mongo.database["holds"].find({"closed_at": None, "account_id": account}).to_list(None)
         found = [from_row(row, LegalHold) for row in rows]
         return Held(
-            everything=any(not hold.pseudonyms for hold in found),
+            everything=not all(hold.person for hold in found),
             pseudonyms=tuple(sorted({one for hold in found for one in hold.pseudonyms})),
         )
 

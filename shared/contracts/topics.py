@@ -411,7 +411,7 @@ def _premium() -> Iterator[Topic]:
     yield Topic(
         name=PREMIUM_ORDERS,
         keyed_by=KeyedBy.TRANSACTION,
-        kept=Kept.MONTH,
+        kept=Kept.FLOW,
         personal=Personal.SEALED,
         producers=("ingest.api", "dlr.inbound", "billing.premium"),
         consumers=("dispatch.strex",),

@@ -90,7 +90,7 @@ PLACES: Final = (
     *(Place(owner, "privacy_holds", Fate.KEPT, why=_HELD) for owner in ("ingest", "dispatch", "dlr", "billing")),
     Place("retention", "policies", Fate.NOBODY),
     Place("retention", "audit", Fate.NOBODY),
-    Place("retention", "holds", Fate.KEPT, why="a legal hold on a person names them until it is closed and after"),
+    Place("retention", "holds", Fate.KEPT, why="a legal hold on a person names them until it is closed"),
     Place("retention", "orders", Fate.KEPT, why="until everybody has answered, and while a legal hold withholds it"),
     Place("retention", "proof", Fate.NOBODY),
     Place("ingest", r"ingest:limits:\{[A-Za-z0-9_-]+\}", Fate.NOBODY, Kind.KEYS),

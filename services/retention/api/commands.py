@@ -69,6 +69,7 @@ class Commands:
             reason=reason,
             opened_by=actor,
             opened_at=self._clock.now(),
+            person=number is not None,
             pseudonyms=() if number is None else self._people(account, number, ahead=_HELD_YEARS),
         )
         await self._store.open_hold(hold)

@@ -100,7 +100,7 @@ def hold_view(hold: LegalHold) -> HoldView:
         hold.hold_id,
         hold.account_id,
         hold.reason,
-        bool(hold.pseudonyms),
+        hold.person,
         hold.opened_at,
         hold.opened_by,
         hold.closed_at,

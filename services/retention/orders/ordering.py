@@ -153,7 +153,7 @@ class Ordering:
             hold_id=OrderId(hold.hold_id),
             account_id=hold.account_id,
             opened_at=hold.opened_at,
-            pseudonyms=() if closed else hold.pseudonyms,
+            pseudonyms=hold.pseudonyms,
             closed_at=hold.closed_at,
         )
         return self._write(

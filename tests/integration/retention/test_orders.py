@@ -152,6 +152,11 @@ async def test_a_hold_is_told_to_every_owner_before_what_is_ordered_behind_it_an
     await retention.commands.close_hold(hold.hold_id, "key")
     await retention.ordering.publish()
     assert (retention.holds[-1].pseudonyms, retention.holds[-1].closed_at) == ((), NIGHT)
+    (closed,) = await retention.store.holds(closed=True)
+    assert (closed.person, closed.pseudonyms) == (True, ())
+    assert order.event is not None
+    rows = [row async for row in retention.mongo.database.holds.find()]
+    assert order.event.pseudonyms[0] not in str(rows)
     assert (await retention.commands.order(order.order_id)).state is OrderState.OPEN
 
 

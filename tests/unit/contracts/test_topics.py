@@ -119,10 +119,12 @@ def test_a_record_is_gone_eight_days_after_the_broker_took_it(topic: topics.Topi
     assert config["message.timestamp.type"] == "LogAppendTime"
 
 
-@pytest.mark.parametrize("name", [topics.PREMIUM_ORDERS, topics.PREMIUM_EVENTS])
-def test_premium_is_kept_a_month_in_the_partition_of_its_transaction(name: str) -> None:
+@pytest.mark.parametrize(("name", "days"), [(topics.PREMIUM_ORDERS, 7), (topics.PREMIUM_EVENTS, 30)])
+def test_premium_is_in_the_partition_of_its_transaction_and_kept_a_month_where_it_is_not_sealed(
+    name: str, days: int
+) -> None:
     (topic,) = (topic for topic in ALL if topic.name == name)
-    assert topic.spec(PRODUCTION).config["retention.ms"] == str(30 * DAY)
+    assert topic.spec(PRODUCTION).config["retention.ms"] == str(days * DAY)
     assert topic.spec(PRODUCTION).partitions == PRODUCTION.message_partitions
 
 

@@ -68,12 +68,13 @@ def test_keys_are_listed_by_family() -> None:
 
 
 def test_a_topic_with_data_of_people_is_bounded() -> None:
-    """What an erasure cannot reach goes by itself; a compacted topic holds a pseudonym at most: that of an opt-out."""
+    """What an erasure cannot reach goes by itself: a number or a text in eight days, a pseudonym in a month. A
+    compacted topic holds a pseudonym at most: that of an opt-out.
+    """
     for topic in catalogue(["fjord"]):
         if topic.personal is not Personal.NONE and topic.kept not in {Kept.FLOW, Kept.DAY}:
             assert (topic.name, topic.kept) in {
                 ("config.opt-outs", Kept.COMPACTED),
-                ("premium.orders", Kept.MONTH),
                 ("premium.events", Kept.MONTH),
                 ("privacy.orders", Kept.MONTH),
             }
