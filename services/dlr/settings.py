@@ -28,6 +28,9 @@ class ApiSettings(KafkaRoleSettings):
     internal_secret: Path = Field(description="file with the secret that signs internal tokens, 32 octets or more")
     valkey: SecretStr = Field(description="URL of Valkey, for the history of webhooks")
     webhook_private: bool = Field(False, description="send webhooks to private addresses and any port, for local runs")
+    premium_agreements: Path | None = Field(
+        None, description="file of the agreements by which accounts may charge; without it nobody may"
+    )
 
 
 class WebhookSettings(StoreRoleSettings):

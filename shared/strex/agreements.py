@@ -44,6 +44,7 @@ class Agreement(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
             and terms.short_number in self.short_numbers
             and terms.service_code in self.service_codes
             and least <= terms.price <= most
+            and (self.business_model is None or terms.business_model in {None, self.business_model})
         )
 
 

@@ -55,6 +55,10 @@ def invoice_of(
 
     Raises `Fatal` (`unsound_invoice`) naming what does not hold: to issue it would be wrong for ever.
     """
+    try:
+        kid = kid_of(number, seller.kid_digits)
+    except ValueError:
+        raise Fatal("unsound_invoice", f"invoice {number}: kid_digits of the seller has no room for it") from None
     days = seller.payment_days if customer.payment_days is None else customer.payment_days
     invoice = Invoice(
         number=number,
@@ -66,7 +70,7 @@ def invoice_of(
         lines=tuple(lines),
         amounts=amounts_of(lines, vat_rate),
         vat_rate=vat_rate,
-        kid=kid_of(number, seller.kid_digits),
+        kid=kid,
     )
     if found := list(faults_of(invoice)):
         raise Fatal("unsound_invoice", f"invoice {number}: {'; '.join(found)}")

@@ -23,6 +23,8 @@ PostalCode = Annotated[str, msgspec.Meta(pattern=r"\A[0-9]{4}\Z")]
 OrganisationNumber = Annotated[str, msgspec.Meta(pattern=r"\A[0-9]{9}\Z")]
 
 _GLN_LENGTH: Final = 13
+_ROOM: Final = 1
+"""Digits by which the numbers of invoices may grow before their KID is full."""
 
 
 class Address(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -105,4 +107,6 @@ def read_seller(path: Path) -> Seller:
         raise BadSettings("bad_seller", "BUDSTIKKE_SELLER: the check digit of organisation_number is wrong")
     if not kontonr.is_valid(seller.bank_account):
         raise BadSettings("bad_seller", "BUDSTIKKE_SELLER: the check digit of bank_account is wrong")
+    if len(str(seller.first_number)) + _ROOM > seller.kid_digits - 1:
+        raise BadSettings("bad_seller", "BUDSTIKKE_SELLER: kid_digits leaves no room for the numbers to come")
     return seller

@@ -29,6 +29,7 @@ from shared.privacy.sealing import Sealer
 from shared.service import Context
 from shared.settings import load
 from shared.stores.mongodb import MongoStore
+from shared.strex import agreements
 
 GROUP: Final = "dlr.inbound"
 
@@ -105,6 +106,12 @@ def build_inbound_management(
         clock=clock,
         metrics=context.kafka_metrics,
     )
-    management = InboundManagement(store, Refusing(store, sealer, Pseudonyms(keys)), sender.send, clock)
+    management = InboundManagement(
+        store,
+        Refusing(store, sealer, Pseudonyms(keys)),
+        agreements.load(settings.premium_agreements),
+        sender.send,
+        clock,
+    )
     routes = InboundRoutes(management, store, sealer, internal_secret, clock)
     return Managing(routes.routes(), [Prepare("indexes of incoming messages", store.prepare), sender])

@@ -1,9 +1,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
+import msgspec
 import pytest
 
+from shared.contracts.premium import PremiumTerms
 from shared.errors import BadSettings
 from shared.ids import AccountId
 from shared.strex.agreements import load
@@ -46,6 +49,31 @@ def test_an_agreement_is_found_by_service_and_short_number(file: Path) -> None:
 def test_what_is_not_agreed_is_not_found(file: Path, account: AccountId, service: str, number: str | None) -> None:
     file.write_text(GOOD)
     assert load(file).find(account, service, number) is None
+
+
+@pytest.mark.parametrize(
+    ("changes", "covered"),
+    [
+        ({}, True),
+        ({"business_model": None}, True),
+        ({"business_model": "STREX-PAYMENT-EXTENDED-LIMIT"}, False),
+        ({"merchant_id": "mer_gifts"}, False),
+        ({"price": 20_001}, False),
+    ],
+)
+def test_an_agreement_covers_what_it_names_and_no_other_business_model(
+    file: Path, changes: dict[str, Any], covered: bool
+) -> None:
+    file.write_text(GOOD.replace("most: 20000", "most: 20000\n    business_model: STREX-PAYMENT"))
+    terms = PremiumTerms(
+        merchant_id="mer_bus",
+        short_number="2002",
+        service_code="06002",
+        price=20_000,
+        invoice_text="Bussbillett",
+        business_model="STREX-PAYMENT",
+    )
+    assert load(file).cover(ACME, msgspec.structs.replace(terms, **changes)) is covered
 
 
 def test_without_a_file_nobody_may_charge() -> None:

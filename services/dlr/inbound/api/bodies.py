@@ -7,7 +7,7 @@ from typing import Annotated
 import msgspec
 
 from services.dlr.inbound.keyword import PremiumReply
-from shared.contracts.premium import Price, ServiceCode
+from shared.contracts.premium import PremiumTerms, Price, ServiceCode
 
 Word = Annotated[str, msgspec.Meta(min_length=1, max_length=100)]
 
@@ -25,6 +25,10 @@ class NewPremium(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def kept(self) -> PremiumReply:
         """As the keyword has it."""
         return PremiumReply(**msgspec.structs.asdict(self))
+
+    def terms(self, number: str) -> PremiumTerms:
+        """As each charge on this number will have them."""
+        return PremiumTerms(short_number=number, **msgspec.structs.asdict(self))
 
 
 class NewKeyword(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

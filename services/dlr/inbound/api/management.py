@@ -20,6 +20,7 @@ from shared.contracts.premium import price_range
 from shared.errors import FieldError, Refused
 from shared.ids import AccountId
 from shared.kafka.record import Output
+from shared.strex.agreements import Agreements
 from shared.text.numbers import is_short_number, parse
 from shared.text.segments import check
 from shared.text.senders import parse_sender
@@ -41,9 +42,12 @@ class InboundManagement:
     what was begun.
     """
 
-    def __init__(self, store: InboundStore, refusing: Refusing, send: Send, clock: Clock) -> None:
+    def __init__(
+        self, store: InboundStore, refusing: Refusing, agreements: Agreements, send: Send, clock: Clock
+    ) -> None:
         self._store = store
         self._refusing = refusing
+        self._agreements = agreements
         self._send = send
         self._clock = clock
         self._write = Writer(SOURCE).output
@@ -62,6 +66,8 @@ class InboundManagement:
             raise invalid(FieldError("/number", "unknown_number", "is none that you may have keywords on"))
         if number.account_id is None and words == keyword_of("*"):
             raise invalid(FieldError("/keyword", "invalid_keyword", "a shared number has no default"))
+        if body.premium is not None and not self._agreements.cover(account, body.premium.terms(number.number)):
+            raise invalid(FieldError("/premium", "not_agreed", "no agreement of yours covers it on this number"))
         if len(await self._store.keywords_of(account)) >= MOST_KEYWORDS:
             raise Refused("too_many_keywords", f"an account has at most {MOST_KEYWORDS} keywords")
         keyword = Keyword(

@@ -18,11 +18,15 @@ from shared.contracts.inbound import EVERY_SENDER, OptOutRequested, OptOutSource
 from shared.errors import TryLater
 from shared.ids import AccountId
 from shared.internal import ACTOR, HEADER, Scope, sign
+from shared.strex.agreements import Agreement, Agreements
 from tests.integration.dlr.conftest import Outbox
 from tests.integration.dlr.inbound.driving import ACME, HANDSET, Handset, Life, later, told
 
 SECRET = b"s" * 32
 PREMIUM = {"merchant_id": "mer_acme", "service_code": "14002", "price": 1000, "invoice_text": "Tips"}
+AGREEMENT = Agreement(
+    account=ACME, merchant_id="mer_acme", short_numbers=("2012",), service_codes=("14002",), most=50_000
+)
 PIZZA = {"number": "2012", "keyword": "Pizza", "reply": "Takk!"}
 
 
@@ -51,7 +55,7 @@ class Door:
 
 @pytest.fixture
 async def door(life: Life, outbox: Outbox) -> AsyncIterator[Door]:
-    management = InboundManagement(life.store, life.refusing, outbox.send, life.clock)
+    management = InboundManagement(life.store, life.refusing, Agreements([AGREEMENT]), outbox.send, life.clock)
     routes = InboundRoutes(management, life.store, life.sealer, SECRET, life.clock).routes()
     transport = httpx.ASGITransport(application(routes), raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://dlr") as http:
@@ -111,6 +115,10 @@ async def test_on_a_shared_number_a_keyword_waits_for_a_person(
         ({"premium": PREMIUM | {"service_code": "1"}}, "/premium/service_code", "wrong_type"),
         ({"premium": PREMIUM, "number": "+4759440000"}, "/number", "not_a_short_number"),
         ({"price": 1000}, "/price", "unknown_field"),
+        ({"premium": PREMIUM | {"merchant_id": "mer_other"}}, "/premium", "not_agreed"),
+        ({"premium": PREMIUM | {"service_code": "04002"}}, "/premium", "not_agreed"),
+        ({"premium": PREMIUM | {"price": 50_001}}, "/premium", "not_agreed"),
+        ({"premium": PREMIUM, "number": "2401"}, "/premium", "not_agreed"),
     ],
 )
 async def test_what_is_wrong_with_a_keyword_is_named(
@@ -122,6 +130,12 @@ async def test_what_is_wrong_with_a_keyword_is_named(
     await life.number("+4759440000")
     assert await door.refused("POST", "keywords", PIZZA | changes) == (422, "invalid_request", [(pointer, code)])
     assert await life.store.keywords_of(ACME) == []
+
+
+async def test_a_charged_keyword_is_by_an_agreement_of_its_account(door: Door, life: Life) -> None:
+    await life.number()
+    made = await door.ask("POST", "keywords", PIZZA | {"premium": PREMIUM})
+    assert (made.status_code, made.json()["premium"]["merchant_id"]) == (201, "mer_acme")
 
 
 async def test_a_keyword_is_one_accounts_alone(door: Door, life: Life) -> None:
