@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import AsyncIterator
 
+import httpx
+import pytest
 import redis.asyncio
 from bson.raw_bson import RawBSONDocument
 from pymongo import AsyncMongoClient
 
 from deploy.local.plan import OPERATORS
+from deploy.local.ports import free_port
 from shared.contracts.topics import catalogue
-from shared.ids import AccountId
+from shared.ids import GATEWAY, AccountId
 from shared.privacy.catalogue import keeps_pseudonyms, unlisted_collections, unlisted_keys
 from shared.privacy.keys import FileKeyStore
 from shared.privacy.pseudonyms import Pseudonyms
 from tests.acceptance.customer import Customer
+from tests.acceptance.numbers import Numbers
 from tests.acceptance.partitions import every_partition
-from tests.acceptance.system import System
+from tests.acceptance.system import System, read_env
 from tests.acceptance.test_privacy import THEIR_OWN, contents, metrics, valkey
 from tests.support import wait_until
 
@@ -34,27 +39,79 @@ async def collections(system: System) -> AsyncIterator[tuple[str, str, list[byte
 
 
 async def finished(api: Customer, request: str) -> bool:
+    return await state_of(api, request) == "finished"
+
+
+async def state_of(api: Customer, request: str) -> str:
     answer = await api.http.get(f"/v1/privacy/requests/{request}")
     assert answer.status_code == 200, answer.text
-    return bool(answer.json()["state"] == "finished")
+    return str(answer.json()["state"])
 
 
-async def test_a_person_who_was_erased_is_found_nowhere(system: System, api: Customer) -> None:
-    message_id = await api.send_one(CANARY, "Glem meg", reference="kanari 62951")
+@pytest.fixture
+async def staff(system: System) -> AsyncIterator[httpx.AsyncClient]:
+    """Somebody of ours with a key for everything."""
+    headers = {"authorization": f"Bearer {read_env(system.local_env)['BUDSTIKKE_STAFF_KEY']}"}
+    async with httpx.AsyncClient(base_url=system.api, headers=headers, timeout=30.0, trust_env=False) as http:
+        yield http
+
+
+async def be_everywhere(system: System, api: Customer) -> tuple[str, str]:
+    """Let the person be in every store that there is: sent to, held, charged, heard, told of at an endpoint that does
+    not answer. The id of the message that arrived, and of the endpoint.
+    """
+    url = f"http://127.0.0.1:{free_port()}/away"
+    states = {"states": ["delivered", "received", "held"]}
+    endpoint = (await api.http.post("/v1/webhooks", json={"url": url} | states)).json()["id"]
+    keys = [{"idempotency-key": secrets.token_hex(8)} for _ in range(2)]
+    body = {"to": CANARY, "text": "Glem meg", "reference": "kanari 62951"}
+    sent = await api.http.post("/v1/messages", json=body, headers=keys[0])
+    message_id = str(sent.json()["messages"][0]["id"])
+    held = await api.send_one(CANARY, f"Se https://d{secrets.token_hex(6)}.no")
+    sold = {"price": 1000, "service_code": "06002", "invoice_text": "Buss", "consent_ref": "avtale"}
+    charge = await api.http.post("/v1/premium/charges", json=sold | {"to": CANARY}, headers=keys[1])
+    assert charge.status_code == 202, charge.text
+    async with httpx.AsyncClient(base_url=system.fjord, trust_env=False) as fjord:
+        for number in ("2002", "2999"):
+            said = {"source": CANARY, "destination": number, "text": "Husker dere meg"}
+            assert (await fjord.post("/incoming", json=said)).status_code == 202
+    await api.until(held, "held")
     await api.delivered(message_id)
-    people = Pseudonyms(FileKeyStore(system.var / "keys"))
-    years = FileKeyStore(system.var / "keys").pseudonym_years(DEMO)
-    pseudonyms = [people.in_year(DEMO, CANARY, year).encode() for year in years]
+    return message_id, endpoint
 
-    async def usage_is_there() -> bool:
-        return {"messages", "usage"} <= {name for name, _ in await naming(system, pseudonyms, everywhere=True)}
 
-    await wait_until(usage_is_there, 30.0)
+async def test_a_person_who_was_erased_is_found_nowhere(
+    system: System, api: Customer, staff: httpx.AsyncClient
+) -> None:
+    message_id, endpoint = await be_everywhere(system, api)
+    keys = FileKeyStore(system.var / "keys")
+    pseudonyms = [
+        Pseudonyms(keys).in_year(account, CANARY, year).encode()
+        for account in (DEMO, GATEWAY)
+        for year in keys.pseudonym_years(account)
+    ]
+
+    async def everywhere() -> bool:
+        found = {name for name, _ in await naming(system, pseudonyms, everywhere=True)}
+        heard = [rows async for _, name, rows in collections(system) if name == "inbound_messages"]
+        known = {"messages", "usage", "held", "inbound_messages", "premium", "premium_transactions"} <= found
+        parked = (await api.http.get(f"/v1/webhooks/{endpoint}/deliveries")).json()["deliveries"]
+        return known and len(parked) > 1 and sum(names(row, pseudonyms) for row in heard[0]) == 2
+
+    await wait_until(everywhere, 45.0)
     asked = await api.http.post("/v1/privacy/requests", json={"number": CANARY})
     assert asked.status_code == 202, asked.text
     again = await api.http.post("/v1/privacy/requests", json={"number": CANARY})
     assert again.json()["id"] == asked.json()["id"]
+    of_nobody = await staff.post("/admin/privacy/orders", json={"account": GATEWAY, "number": CANARY})
+    assert of_nobody.status_code == 202, of_nobody.text
+
+    async def staff_finished() -> bool:
+        answer = await staff.get(f"/admin/privacy/orders/{of_nobody.json()['id']}")
+        return bool(answer.json()["state"] == "finished")
+
     await wait_until(lambda: finished(api, asked.json()["id"]), 60.0)
+    await wait_until(staff_finished, 60.0)
 
     assert await naming(system, pseudonyms) == []
     for read in (valkey, metrics):
@@ -63,9 +120,36 @@ async def test_a_person_who_was_erased_is_found_nowhere(system: System, api: Cus
     assert [file.name for file in logs if names(contents(file), pseudonyms)] == []
     shown = await api.get(message_id)
     assert (shown["state"], shown["to"], shown["text"], shown["reference"]) == ("delivered", None, None, None)
-    counts = (await api.http.get(f"/v1/privacy/requests/{asked.json()['id']}")).json()["counts"]
-    assert counts["dlr"]["messages"] == [1, 0]
-    assert counts["billing"]["usage"] == [1, 0]
+    listed = (await api.http.get("/v1/inbound?limit=50")).json()["messages"]
+    assert CANARY not in [one["from"] for one in listed]
+    left = (await api.http.get(f"/v1/webhooks/{endpoint}/deliveries")).json()["deliveries"]
+    assert [one for one in left if one.get("message_id") == message_id] == []
+    request = (await api.http.get(f"/v1/privacy/requests/{asked.json()['id']}")).json()
+    counts = request["counts"]
+    assert (counts["dlr"]["messages"], counts["dlr"]["inbound_messages"]) == ([2, 0], [1, 0])
+    assert (counts["ingest"]["held.waiting"], counts["ingest"]["held"]) == ([1, 0], [1, 0])
+    assert (counts["billing"]["usage"], counts["billing"]["premium_transactions"]) == ([1, 0], [0, 1])
+    records = (await staff.get("/admin/privacy/proof")).json()["records"]
+    assert request["proof"] in [record["hash"] for record in records]
+    await api.http.delete(f"/v1/webhooks/{endpoint}")
+
+
+async def test_an_erasure_that_a_legal_hold_withholds_is_carried_out_when_that_is_closed(
+    api: Customer, staff: httpx.AsyncClient, numbers: Numbers
+) -> None:
+    number = numbers.norwegian()
+    message_id = await api.send_one(number, "Bevis")
+    await api.delivered(message_id)
+    hold = {"account": DEMO, "reason": "dispute", "number": number}
+    opened = await staff.post("/admin/privacy/holds", json=hold)
+    assert opened.status_code == 201, opened.text
+    asked = (await api.http.post("/v1/privacy/requests", json={"number": number})).json()
+    assert (asked["state"], asked["refused_in_part"]) == ("withheld", True)
+    assert (await api.get(message_id))["to"] == number
+    closed = await staff.post(f"/admin/privacy/holds/{opened.json()['id']}/close")
+    assert closed.status_code == 200, closed.text
+    await wait_until(lambda: finished(api, asked["id"]), 60.0)
+    assert (await api.get(message_id))["to"] is None
 
 
 async def test_a_number_that_is_none_is_refused_and_not_repeated(api: Customer) -> None:
