@@ -48,7 +48,7 @@ FINAL_STATES: Final = frozenset(
     }
 )
 
-_STATES: Final = tuple(ReceiptState)
+STATES: Final = tuple(ReceiptState)
 """In the order of their numbers on the wire, 0 to 9."""
 
 _WORDS: Final = {
@@ -171,7 +171,7 @@ def build(
     )
     tlvs: list[Tlv] = []
     if with_tlvs:
-        tlvs = [(RECEIPTED_MESSAGE_ID, message_id + b"\0"), (MESSAGE_STATE, bytes((_STATES.index(state),)))]
+        tlvs = [(RECEIPTED_MESSAGE_ID, message_id + b"\0"), (MESSAGE_STATE, bytes((STATES.index(state),)))]
         if network_error is not None:
             tlvs.append((NETWORK_ERROR_CODE, bytes((network_error.network,)) + network_error.code.to_bytes(2)))
     return DeliverSm(
@@ -209,10 +209,10 @@ def _word(fields: dict[str, str], key: str) -> str:
 def _state_from_number(number: int | None, oddities: list[str]) -> ReceiptState | None:
     if number is None:
         return None
-    if number >= len(_STATES):
+    if number >= len(STATES):
         oddities.append("message_state out of range")
         return None
-    return _STATES[number]
+    return STATES[number]
 
 
 def _state_from_word(word: str) -> ReceiptState | None:

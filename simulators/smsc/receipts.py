@@ -123,7 +123,7 @@ def receipt_for(taken: TakenMessage, behaviour: Behaviour, clock: Clock) -> Deli
     message = taken.message
     return receipts.build(
         message_id=(behaviour.receipt_id_format or behaviour.id_format).write(taken.id),
-        state=behaviour.receipt_state,
+        state=taken.state,
         submitted_at=taken.taken_at,
         done_at=clock.now(),
         source=(message.dest_addr_ton, message.dest_addr_npi, message.destination_addr),

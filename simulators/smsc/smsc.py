@@ -3,22 +3,30 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import TypeAlias
 
 import msgspec
 
 from shared.clock import Clock
 from shared.errors import BadSettings
 from shared.lifecycle import Health
-from shared.smpp.constants import ESME_RINVPASWD, ESME_RINVSYSID, ESME_ROK
+from shared.smpp.constants import ESME_RINVPASWD, ESME_RINVSYSID, ESME_ROK, ESME_RQUERYFAIL
 from shared.smpp.pdu import BindRequest, DeliverSm, SubmitSm
+from shared.smpp.receipts import ReceiptState
 from shared.smpp.reply import Reply
+from shared.smpp.requests import CancelSm, DataSm, MultiAnswer, QuerySm, ReplaceSm, Request, SubmitMulti
 from shared.smpp.results import Ending
 from shared.smpp.server import Server, ServerSession, serve
 from shared.smpp.settings import SessionSettings
 from simulators.smsc.behaviour import Behaviour, decide
 from simulators.smsc.receipts import Deliveries, Due, receipt_for
+from simulators.smsc.requests import cancel, query, replace, submit_of, submits_of
 from simulators.smsc.taken import Taken, TakenMessage
 from simulators.smsc.timetable import Timetable
+
+Answer: TypeAlias = Callable[[], object]
 
 
 class Options(msgspec.Struct, frozen=True, kw_only=True):
@@ -52,12 +60,6 @@ class Counters(msgspec.Struct, kw_only=True):
     receipts_dropped: int
 
 
-class _Answer(msgspec.Struct, gc=False):
-    reply: Reply
-    status: int
-    message_id: bytes
-
-
 class Smsc:
     """One SMSC on one port; a component with a control interface beside it (`control`)."""
 
@@ -75,7 +77,7 @@ class Smsc:
         """References of incoming messages begin here: after a restart they are others."""
         self._deliveries = Deliveries(clock)
         self._receipts: Timetable[TakenMessage] = Timetable(clock, self._receipt_due)
-        self._answers: Timetable[_Answer] = Timetable(clock, _give)
+        self._answers: Timetable[Answer] = Timetable(clock, _give)
 
     @property
     def port(self) -> int:
@@ -112,6 +114,7 @@ class Smsc:
                 self.options.smpp_port,
                 authenticate=self._authenticate,
                 on_submit=self._on_submit,
+                on_request=self._on_request,
                 on_bound=self._deliveries.joined,
                 on_closed=self._on_closed,
                 on_writable=lambda session: self._deliveries.pump(session.system_id),
@@ -152,25 +155,57 @@ class Smsc:
         self._deliveries.left(session)
 
     def _on_submit(self, session: ServerSession, message: SubmitSm, reply: Reply) -> None:
+        status, message_id, answer_after = self._take(session, [message])
+        self._answer(partial(reply, status, message_id), answer_after)
+
+    def _on_request(self, session: ServerSession, request: Request, reply: Reply) -> None:
+        match request:
+            case DataSm():
+                self._on_submit(session, submit_of(request), reply)
+            case SubmitMulti():
+                submits, unsuccessful = submits_of(request)
+                status, message_id, answer_after = self._take(session, submits)
+                answer = MultiAnswer(message_id, tuple(unsuccessful))
+                self._answer(partial(reply, status) if status else partial(reply.answer, answer), answer_after)
+            case QuerySm():
+                found = query(self.taken, request)
+                if found is None:
+                    reply(ESME_RQUERYFAIL)
+                else:
+                    reply.answer(found)
+            case CancelSm():
+                reply(cancel(self.taken, request))
+            case ReplaceSm():
+                reply(replace(self.taken, request))
+
+    def _take(self, session: ServerSession, messages: Sequence[SubmitSm]) -> tuple[int, bytes, float]:
+        """Take what one request brought under one id: status, id, and after how many seconds to answer."""
         self._seen += 1
-        decision = decide(self.behaviour, self._seen, message.registered_delivery)
-        message_id = b""
-        if decision.status == ESME_ROK:
-            number = self._first_id + self._seen
-            message_id = self.behaviour.id_format.write(number)
-            taken = self.taken.add(message, number, session.system_id, self._clock.now())
-            if decision.receipt_after is not None:
-                self._receipts.add(decision.receipt_after, taken)
-        else:
+        receipt_wanted = messages[0].registered_delivery if messages else 0
+        decision = decide(self.behaviour, self._seen, receipt_wanted)
+        if decision.status != ESME_ROK:
             self._refused += 1
-        if decision.answer_after:
-            self._answers.add(decision.answer_after, _Answer(reply, decision.status, message_id))
+            return decision.status, b"", decision.answer_after
+        number = self._first_id + self._seen
+        for message in messages:
+            taken = self.taken.add(message, number, session.system_id, self._clock.now())
+            if decision.receipt_after is None:
+                taken.state = self.behaviour.receipt_state
+            else:
+                self._receipts.add(decision.receipt_after, taken)
+        return ESME_ROK, self.behaviour.id_format.write(number), decision.answer_after
+
+    def _answer(self, answer: Answer, after: float) -> None:
+        if after:
+            self._answers.add(after, answer)
         else:
-            reply(decision.status, message_id)
+            answer()
 
     def _receipt_due(self, taken: TakenMessage) -> None:
+        if taken.state is ReceiptState.ENROUTE:
+            taken.state = self.behaviour.receipt_state
         self._deliveries.add(Due(taken.system_id, receipt_for(taken, self.behaviour, self._clock)))
 
 
-def _give(answer: _Answer) -> None:
-    answer.reply(answer.status, answer.message_id)
+def _give(answer: Answer) -> None:
+    answer()

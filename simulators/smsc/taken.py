@@ -10,13 +10,14 @@ from itertools import islice
 import msgspec
 
 from shared.smpp.pdu import SubmitSm
+from shared.smpp.receipts import ReceiptState
 
 _REMEMBERED = 200_000
 """Messages among which a duplicate is recognised."""
 
 
-class TakenMessage(msgspec.Struct, frozen=True, gc=False):
-    """One message as it was taken. `number` counts from 1 over the life of the process."""
+class TakenMessage(msgspec.Struct, gc=False):
+    """One message as it was taken, or was replaced. `number` counts from 1 over the life of the process."""
 
     number: int
     id: int
@@ -24,6 +25,7 @@ class TakenMessage(msgspec.Struct, frozen=True, gc=False):
     taken_at: datetime
     duplicate: bool
     message: SubmitSm
+    state: ReceiptState = ReceiptState.ENROUTE
 
 
 class Taken:
@@ -56,6 +58,21 @@ class Taken:
     def newest(self, limit: int) -> Sequence[TakenMessage]:
         """The last `limit` kept messages, in order."""
         return tuple(islice(self._messages, max(0, len(self._messages) - limit), None))
+
+    def find(self, message_id: bytes, source: bytes) -> TakenMessage | None:
+        """The newest kept message with this id, written in either base, and this source."""
+        for taken in reversed(self._messages):
+            if message_id in (b"%d" % taken.id, b"%x" % taken.id) and taken.message.source_addr == source:
+                return taken
+        return None
+
+    def between(self, source: bytes, destination: bytes) -> Sequence[TakenMessage]:
+        """The kept messages from this source to this destination."""
+        return tuple(
+            taken
+            for taken in self._messages
+            if (taken.message.source_addr, taken.message.destination_addr) == (source, destination)
+        )
 
     def forget(self) -> None:
         """Drop messages and traces and count duplicates anew; numbers go on."""
