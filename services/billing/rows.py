@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from datetime import datetime
 from typing import Any, Final, TypeVar
 
@@ -37,6 +37,30 @@ def from_row(row: dict[str, Any], kind: type[S]) -> S:
         return msgspec.convert(fields, kind, builtin_types=_NATIVE)
     except msgspec.ValidationError as error:
         raise Fatal("unreadable_books", f"a row of the books cannot be read: {error}") from None
+
+
+def readable(rows: Iterable[Document], kind: type[S]) -> tuple[list[S], list[Any]]:
+    """The values of rows, and the ids of those that cannot be read: for whoever must not be kept from the others."""
+    values: list[S] = []
+    unreadable: list[Any] = []
+    for row in rows:
+        try:
+            values.append(from_row(row, kind))
+        except Fatal:
+            unreadable.append(row["_id"])
+    return values, unreadable
+
+
+def not_aside(now: datetime) -> Document:
+    """The part of a query that passes over what is set aside."""
+    return {"aside_until": {"$not": {"$gt": now}}}
+
+
+async def set_aside(mongo: MongoStore, collection: str, ids: Sequence[Any], until: datetime) -> None:
+    """Have rows passed over until then; nothing else of them changes."""
+    async with translated():
+        change = {"$set": {"aside_until": until}}
+        await mongo.database[collection].update_many({"_id": {"$in": list(ids)}}, change)
 
 
 async def in_transaction(mongo: MongoStore, act: Callable[[AsyncClientSession], Awaitable[T]]) -> T:

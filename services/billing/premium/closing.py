@@ -24,7 +24,7 @@ from services.billing.premium.chart import LedgerAccount
 from services.billing.premium.entry import Entry, EntryId, EntryKind, lines_of
 from services.billing.premium.ledger import ENTRIES, STATE, Ledger, closed_month
 from services.billing.premium.payout import Payout, decide, payout_entry
-from services.billing.premium.statement import Statement, Tally, received_entry, state, total, vat_entry
+from services.billing.premium.statement import OpenTotal, Statement, Tally, received_entry, state, total, vat_entry
 from services.billing.premium.terms import TermsTable
 from services.billing.rows import from_row, in_transaction, to_row
 from shared.clock import Clock
@@ -49,7 +49,10 @@ _INDEXES: Final = {
 
 
 class Settlement(msgspec.Struct, frozen=True, kw_only=True):
-    """A closed month of all merchants. `received_on` and `received_ore` are None until Strex has paid."""
+    """A closed month of all merchants. `received_on` and `received_ore` are None until Strex has paid.
+
+    `statements` counts those that have lines: others show what is open, and wait for no money.
+    """
 
     id: Month
     statements: int
@@ -86,7 +89,8 @@ class Closing:
             raise Refused("month_not_over", "a month is closed when it is over")
         await self._shut(month)
         statements = await self._state(month)
-        settlement = Settlement(id=month, statements=len(statements), expected_ore=total(statements))
+        settled = sum(bool(statement.lines) for statement in statements)
+        settlement = Settlement(id=month, statements=settled, expected_ore=total(statements))
 
         async def act(session: AsyncClientSession) -> None:
             if await self._mongo.database[SETTLEMENTS].find_one({"_id": month}, session=session) is not None:
@@ -129,7 +133,8 @@ class Closing:
             await self._record(actor, "premium.receive", settlement, after, session)
             statements = await self._statements({"month": month}, session)
             payouts = await self._payouts(month, on, statements, session)
-            entries = [received_entry(statement, on, closed) for statement in statements if statement.gross_ore]
+            settled = (received_entry(statement, on, closed) for statement in statements)
+            entries = [entry for entry in settled if entry.lines]
             entries += [entry for payout in payouts if (entry := payout_entry(payout, closed)) is not None]
             if ore != settlement.expected_ore:
                 entries.append(_difference(after, on, ore - settlement.expected_ore, closed))
@@ -176,7 +181,8 @@ class Closing:
         await in_transaction(self._mongo, act)
 
     async def _state(self, month: Month) -> list[Statement]:
-        """The statements of a month that is shut."""
+        """The statements of a month that is shut: of each merchant with entries in it, or with anything open."""
+        left = await self._ledger.open_totals(month)
         tallies: defaultdict[tuple[AccountId, str], Tally] = defaultdict(Tally)
         async for entry in self._ledger.entries(month):
             tallies[entry.account_id, entry.merchant_id].add(entry)
@@ -186,12 +192,12 @@ class Closing:
                 account,
                 merchant,
                 month,
-                tally.lines(),
+                tallies[account, merchant].lines(),
                 vat=self._terms.at(last, merchant_id=merchant, service_code="", business_model=None).vat,
-                left=await self._ledger.open_total(account, merchant, month),
+                left=left.get((account, merchant), OpenTotal()),
                 at=self._clock.now(),
             )
-            for (account, merchant), tally in sorted(tallies.items())
+            for account, merchant in sorted(tallies.keys() | left.keys())
         ]
 
     async def _payouts(
@@ -200,7 +206,8 @@ class Closing:
         """Decide for every account that has something in this month; others keep what they carry."""
         nets: defaultdict[AccountId, int] = defaultdict(int)
         for statement in statements:
-            nets[statement.account_id] += statement.net_ore
+            if statement.lines:
+                nets[statement.account_id] += statement.net_ore
         payouts = []
         for account, net in sorted(nets.items()):
             found = self._mongo.database[PAYOUTS].find({"account_id": account}, session=session)

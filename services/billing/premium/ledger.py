@@ -163,20 +163,22 @@ class Ledger:
             rows = await found.limit(limit).to_list(None)
         return [_transaction(row) for row in rows]
 
-    async def open_total(self, account: AccountId, merchant: str, month: Month) -> OpenTotal:
-        """What is open of a merchant, ordered in a month or before."""
+    async def open_totals(self, month: Month) -> dict[tuple[AccountId, str], OpenTotal]:
+        """What is open of each account and merchant, ordered in a month or before."""
         match = {
             "standing": {"$in": [Standing.OPEN, Standing.DISPUTED]},
             "lines": [],
-            "account_id": account,
-            "merchant_id": merchant,
             "day": {"$lte": f"{month}-31"},
         }
-        group = {"_id": None, "count": {"$sum": 1}, "ore": {"$sum": "$price"}}
+        whose = {"account": "$account_id", "merchant": "$merchant_id"}
+        group = {"_id": whose, "count": {"$sum": 1}, "ore": {"$sum": "$price"}}
         async with translated():
             found = await self._mongo.database[TRANSACTIONS].aggregate([{"$match": match}, {"$group": group}])
-            rows = await found.to_list(1)
-        return OpenTotal(rows[0]["count"], rows[0]["ore"]) if rows else OpenTotal()
+            rows = await found.to_list(None)
+        return {
+            (AccountId(row["_id"]["account"]), row["_id"]["merchant"]): OpenTotal(row["count"], row["ore"])
+            for row in rows
+        }
 
     async def entries_of(self, charge: TransactionId) -> list[Entry]:
         """The entries of a transaction, the charge first."""

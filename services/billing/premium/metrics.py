@@ -15,6 +15,11 @@ class PremiumMetrics:
             ["kind"],
             registry=registry,
         )
+        self.unreadable = Counter(
+            "budstikke_premium_rows_unreadable_total",
+            "Rows to tell of that could not be read and were set aside for an hour: each is for a person.",
+            registry=registry,
+        )
         self.standings = Counter(
             "budstikke_premium_standings_total",
             "Transactions that came to stand so. `disputed` is for a person.",

@@ -1,26 +1,29 @@
 """Sends what is on record and was not told yet: orders of refunds to Strex, documents to finance.
 
 A row and its mark `unpublished` are one write, so a crash anywhere loses nothing: whoever runs next finds the mark.
-What is sent twice has the same id twice; of a refund the highest version counts.
+What is sent twice has the same id twice; of a refund the highest version counts. A row that cannot be read is set aside
+with an alarm, and keeps nobody from the others.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Final
+from datetime import timedelta
+from typing import Any, Final, Generic, TypeVar
 
 import msgspec
 
 from services.billing.database import translated
 from services.billing.premium.closing import PAYOUTS, SETTLEMENTS, STATEMENTS, Settlement
 from services.billing.premium.ledger import REFUNDS
+from services.billing.premium.metrics import PremiumMetrics
 from services.billing.premium.payout import Payout
 from services.billing.premium.refund import Refund
 from services.billing.premium.refunding import Refunds
 from services.billing.premium.statement import Statement
 from services.billing.premium.telling import Teller
-from services.billing.rows import from_row
+from services.billing.rows import not_aside, readable, set_aside
 from shared.clock import Clock
 from shared.errors import TryLater
 from shared.kafka.record import Output
@@ -29,6 +32,8 @@ from shared.stores.mongodb import Document, MongoStore
 from shared.tasks import end
 from shared.telemetry.logs import get_log
 
+S = TypeVar("S", bound=msgspec.Struct)
+
 _log = get_log()
 
 Send = Callable[[Sequence[Output]], Awaitable[None]]
@@ -36,20 +41,30 @@ Send = Callable[[Sequence[Output]], Awaitable[None]]
 
 _EVERY: Final = 0.5
 _MOST: Final = 200
+_ASIDE: Final = timedelta(hours=1)
 
 
-class Kind(msgspec.Struct, frozen=True):
-    """One kind of row that is told: where it lies, and what it says."""
+class Kind(msgspec.Struct, Generic[S], frozen=True):
+    """One kind of row that is told: where it lies, what it is, and what it says."""
 
     collection: str
-    output: Callable[[Document], Output]
+    of: type[S]
+    output: Callable[[S], Output]
 
 
 class Outbox:
     """A component that looks twice a second."""
 
     def __init__(
-        self, mongo: MongoStore, refunds: Refunds, teller: Teller, send: Send, clock: Clock, *, every: float = _EVERY
+        self,
+        mongo: MongoStore,
+        refunds: Refunds,
+        teller: Teller,
+        send: Send,
+        clock: Clock,
+        metrics: PremiumMetrics,
+        *,
+        every: float = _EVERY,
     ) -> None:
         """`every` is in seconds."""
         self.name = "premium outbox"
@@ -58,13 +73,14 @@ class Outbox:
         self._teller = teller
         self._send = send
         self._clock = clock
+        self._metrics = metrics
         self._every = every
         self._task: asyncio.Task[None] | None = None
-        self._kinds = (
-            Kind(STATEMENTS, lambda row: teller.statement(from_row(row, Statement))),
-            Kind(SETTLEMENTS, lambda row: teller.settlement(from_row(row, Settlement))),
-            Kind(PAYOUTS, lambda row: teller.payout(from_row(row, Payout))),
-            Kind(REFUNDS, lambda row: teller.refund(from_row(row, Refund))),
+        self._kinds: tuple[Kind[Any], ...] = (
+            Kind(STATEMENTS, Statement, teller.statement),
+            Kind(SETTLEMENTS, Settlement, teller.settlement),
+            Kind(PAYOUTS, Payout, teller.payout),
+            Kind(REFUNDS, Refund, teller.refund),
         )
 
     async def prepare(self) -> None:
@@ -95,18 +111,36 @@ class Outbox:
 
     async def empty(self) -> int:
         """Order and tell all that waits; how many records. Raises `TryLater` without database or broker."""
+        count = await self._order()
+        for kind in self._kinds:
+            while rows := await self._marked(kind):
+                values, unreadable = readable(rows, kind.of)
+                await self._set_aside(kind.collection, unreadable)
+                await self._send([kind.output(value) for value in values])
+                await self._unmark(kind, [row for row in rows if row["_id"] not in unreadable])
+                count += len(values)
+        return count
+
+    async def _order(self) -> int:
         count = 0
-        while waiting := await self._refunds.to_order(_MOST):
+        while True:
+            waiting, unreadable = await self._refunds.to_order(self._clock.now(), _MOST)
+            await self._set_aside(REFUNDS, unreadable)
+            if not waiting and not unreadable:
+                return count
             await self._send([self._teller.reversal(refund, charge) for refund, charge in waiting])
             for refund, _ in waiting:
                 await self._refunds.ordered(refund, self._clock.now())
             count += len(waiting)
-        for kind in self._kinds:
-            while rows := await self._marked(kind):
-                await self._send([kind.output(row) for row in rows])
-                await self._unmark(kind, rows)
-                count += len(rows)
-        return count
+
+    async def _set_aside(self, collection: str, unreadable: Sequence[str]) -> None:
+        """What cannot be read is for a person, who is told again in an hour."""
+        if not unreadable:
+            return
+        await set_aside(self._mongo, collection, unreadable, self._clock.now() + _ASIDE)
+        self._metrics.unreadable.inc(len(unreadable))
+        for row_id in unreadable:
+            _log.error("premium_row_set_aside", code="unreadable_books", collection=collection, row_id=row_id)
 
     async def _run(self) -> None:
         while True:
@@ -116,11 +150,12 @@ class Outbox:
                 _log.warning("premium_not_told", code=error.code)
             await asyncio.sleep(self._every)
 
-    async def _marked(self, kind: Kind) -> list[Document]:
+    async def _marked(self, kind: Kind[Any]) -> list[Document]:
+        query = {"unpublished": True, **not_aside(self._clock.now())}
         async with translated():
-            return await self._mongo.database[kind.collection].find({"unpublished": True}).limit(_MOST).to_list(None)
+            return await self._mongo.database[kind.collection].find(query).limit(_MOST).to_list(None)
 
-    async def _unmark(self, kind: Kind, rows: Sequence[Document]) -> None:
+    async def _unmark(self, kind: Kind[Any], rows: Sequence[Document]) -> None:
         """Take the marks away, of rows that did not change since."""
         collection = self._mongo.database[kind.collection]
         async with translated():

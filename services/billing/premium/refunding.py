@@ -22,7 +22,7 @@ from services.billing.premium.refund import (
     request_anew,
 )
 from services.billing.premium.transaction import Transaction
-from services.billing.rows import from_row, in_transaction, to_row
+from services.billing.rows import from_row, in_transaction, not_aside, readable, to_row
 from shared.contracts.premium import TransactionId
 from shared.errors import Refused
 from shared.ids import AccountId
@@ -91,15 +91,20 @@ class Refunds:
             rows = await found.sort([("requested_at", -1), ("_id", 1)]).limit(limit).to_list(None)
         return [from_row(row, Refund) for row in rows]
 
-    async def to_order(self, limit: int) -> list[tuple[Refund, Transaction]]:
-        """Those that Strex was not told of yet, the oldest first, each with its charge."""
+    async def to_order(self, now: datetime, limit: int) -> tuple[list[tuple[Refund, Transaction]], list[RefundId]]:
+        """Those that Strex was not told of yet and that are not set aside, the oldest first, each with its charge; and
+        the ids of those that cannot be ordered, because they, or their charges, cannot be read.
+        """
+        query = {"state": RefundState.REQUESTED, **not_aside(now)}
         async with translated():
-            found = self._mongo.database[REFUNDS].find({"state": RefundState.REQUESTED}).sort("requested_at")
-            refunds = [from_row(row, Refund) for row in await found.limit(limit).to_list(None)]
+            found = self._mongo.database[REFUNDS].find(query).sort("requested_at")
+            refunds, unreadable = readable(await found.limit(limit).to_list(None), Refund)
             charges = [refund.transaction_id for refund in refunds]
             rows = await self._mongo.database[TRANSACTIONS].find({"_id": {"$in": charges}}).to_list(None)
-        known = {row["_id"]: from_row(row, Transaction) for row in rows}
-        return [(refund, known[refund.transaction_id]) for refund in refunds if refund.transaction_id in known]
+        known = {charge.id: charge for charge in readable(rows, Transaction)[0]}
+        missing = [refund.id for refund in refunds if refund.transaction_id not in known]
+        whole = [(refund, known[refund.transaction_id]) for refund in refunds if refund.transaction_id in known]
+        return whole, unreadable + missing
 
     async def ordered(self, refund: Refund, at: datetime) -> None:
         """Strex is told. One that moved on meanwhile stays where it is."""

@@ -36,13 +36,15 @@ def build_premium(context: Context) -> Sequence[Component]:
     refunds = Refunds(mongo)
     closing = Closing(mongo, ledger, terms, context.clock)
     sender = Sender(connection=connection, clock=context.clock, metrics=context.kafka_metrics)
-    outbox = Outbox(mongo, refunds, Teller(settings.message_partitions), sender.send, context.clock)
+    metrics = PremiumMetrics(context.registry)
+    teller = Teller(settings.message_partitions)
+    outbox = Outbox(mongo, refunds, teller, sender.send, context.clock, metrics)
     runner = AtLeastOnceRunner(
         connection=connection,
         group=GROUP,
         topics=[topics.PREMIUM_EVENTS],
         decode=hear,
-        handle=Premium(ledger, context.clock, PremiumMetrics(context.registry)),
+        handle=Premium(ledger, context.clock, metrics),
         dead_letter_topic=topics.dead_letters,
         requires={topics.PREMIUM_ORDERS: settings.message_partitions},
         clock=context.clock,

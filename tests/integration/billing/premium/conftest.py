@@ -7,9 +7,11 @@ from datetime import UTC, datetime
 from uuid import uuid4
 
 import pytest
+from prometheus_client import CollectorRegistry
 
 from services.billing.premium.closing import Closing
 from services.billing.premium.ledger import Ledger
+from services.billing.premium.metrics import PremiumMetrics
 from services.billing.premium.outbox import Outbox as PremiumOutbox
 from services.billing.premium.refunding import Refunds
 from services.billing.premium.telling import Teller
@@ -57,6 +59,7 @@ async def books(mongo: MongoStore, clock: ManualClock) -> Books:
 @pytest.fixture
 async def teller(books: Books, outbox: Outbox, clock: ManualClock) -> PremiumOutbox:
     """What sends to finance and to Strex, into `outbox`."""
-    teller = PremiumOutbox(books.mongo, books.refunds, Teller(PARTITIONS), outbox.send, clock)
+    metrics = PremiumMetrics(CollectorRegistry())
+    teller = PremiumOutbox(books.mongo, books.refunds, Teller(PARTITIONS), outbox.send, clock, metrics)
     await teller.prepare()
     return teller

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -12,11 +13,11 @@ from services.billing.premium.outbox import Outbox as PremiumOutbox
 from services.billing.premium.payout import Held
 from services.billing.premium.statement import OpenTotal
 from shared.contracts import topics
-from shared.contracts.premium import PremiumStatus
+from shared.contracts.premium import PremiumChanged, PremiumStatus
 from shared.contracts.settlements import PayoutDecided, SettlementReceived, SettlementStated
 from shared.errors import Refused, TryLater
 from shared.ids import AccountId
-from shared.money.periods import Day, Month
+from shared.money.periods import Day, Month, begins_at, moved
 from tests.integration.billing.conftest import Outbox
 from tests.integration.billing.premium.driving import Books, ids, told
 from tests.unit.billing.premium.building import ACCOUNT, MERCHANT, changed, reversed_
@@ -219,3 +220,105 @@ async def test_an_empty_month_that_was_closed_holds_up_no_settlement(books: Book
     await books.closing.close(Month("2026-08"), KARI)
     await books.closing.close(OCTOBER, KARI)
     assert (await books.closing.receive(OCTOBER, RECEIVED, 2520, KARI)).received_ore == 2520
+
+
+async def test_what_users_paid_may_sum_to_nothing_and_the_operators_shares_not(books: Books) -> None:
+    """A gift is charged and a ticket of the month before given back, for the same price at other shares."""
+    await books.hear(changed())
+    await books.closing.close(OCTOBER, KARI)
+    await books.closing.receive(OCTOBER, RECEIVED, 2520, KARI)
+    await books.hear(changed(number=2, service_code="14002", ordered_at=IN_NOVEMBER), reversed_())
+    books.clock.advance(timedelta(days=31).total_seconds())
+    settlement = await books.closing.close(NOVEMBER, KARI)
+    (statement,) = await books.closing.statements(NOVEMBER)
+    assert statement.gross_ore == 0
+    assert settlement.expected_ore == -statement.operators_ore != 0
+    await books.closing.receive(NOVEMBER, Day("2026-12-20"), settlement.expected_ore, KARI)
+    balances = await books.balances()
+    assert (balances[LedgerAccount.STREX], balances[LedgerAccount.OPERATORS], sum(balances.values())) == (0, 0, 0)
+    assert balances[LedgerAccount.BANK] == 2520 + settlement.expected_ore
+
+
+async def test_two_who_close_and_settle_at_once_do_it_once(books: Books) -> None:
+    await books.hear(changed(), changed(number=2, account_id=AccountId("other")))
+    settlements = await asyncio.gather(*(books.closing.close(OCTOBER, KARI) for _ in range(4)))
+    assert {one.expected_ore for one in settlements} == {5040}
+    received = (books.closing.receive(OCTOBER, RECEIVED, ore, KARI) for ore in (5040, 5040, 5041))
+    answers = await asyncio.gather(*received, return_exceptions=True)
+    assert sum(isinstance(answer, Refused) and answer.code == "already_received" for answer in answers) in {1, 2}
+    assert len(await books.closing.statements(OCTOBER)) == 2
+    assert len(await books.closing.payouts(OCTOBER)) == 2
+    assert len(await books.mongo.database["finance_audit"].find().to_list(None)) == 2
+    balances = await books.balances()
+    assert (balances[LedgerAccount.STREX], sum(balances.values())) == (0, 0)
+    assert balances[LedgerAccount.BANK] in {5040, 5041}
+
+
+async def test_what_is_heard_while_a_month_is_closed_is_in_one_month_or_the_next_and_in_none_twice(
+    books: Books,
+) -> None:
+    await books.hear(changed())
+    await asyncio.gather(
+        *(books.hear(changed(number=number)) for number in range(2, 10)),
+        books.closing.close(OCTOBER, KARI),
+        *(books.hear(changed(number=number)) for number in range(10, 18)),
+    )
+    books.clock.advance(timedelta(days=31).total_seconds())
+    await books.closing.close(NOVEMBER, KARI)
+    statements = await books.closing.statements()
+    assert sum(one.gross_ore for one in statements) == 17 * 4200
+    charges = [entry for entry in await books.entries() if entry.kind is EntryKind.CHARGE]
+    booked = {month: sum(entry.month == month for entry in charges) for month in (OCTOBER, NOVEMBER)}
+    assert {one.month: one.gross_ore // 4200 for one in statements} == {m: n for m, n in booked.items() if n}
+
+
+async def test_what_is_unknown_is_shown_month_after_month_also_where_there_is_nothing_else(books: Books) -> None:
+    await books.hear(changed(S.SENT), changed(number=2))
+    await books.closing.close(OCTOBER, KARI)
+    for month in (NOVEMBER, Month("2026-12")):
+        books.clock.advance(timedelta(days=31).total_seconds())
+        await books.closing.close(month, KARI)
+        (statement,) = await books.closing.statements(month)
+        assert (statement.open, statement.gross_ore, statement.lines) == (OpenTotal(1, 4200), 0, ())
+    await books.closing.receive(OCTOBER, RECEIVED, 2520, KARI)
+    await books.hear(changed(S.OK, 2))
+    books.clock.advance(timedelta(days=31).total_seconds())
+    await books.closing.close(Month("2027-01"), KARI)
+    (statement,) = await books.closing.statements(Month("2027-01"))
+    assert (statement.gross_ore, statement.open, statement.lines[0].own_month) == (4200, OpenTotal(), OCTOBER)
+    await books.closing.receive(Month("2027-01"), Day("2027-02-20"), 2520, KARI)
+    assert [one.month for one in await books.closing.payouts()] == ["2027-01", OCTOBER], "what is open pays nobody"
+
+
+async def test_a_refund_after_the_payout_is_a_debt_that_later_months_set_off_to_the_ore(books: Books) -> None:
+    """Five months: paid out; refunded; nothing; too little; enough. At each end what is owed is what the books say."""
+    month, number = OCTOBER, 0
+
+    async def settled(charges: int, *others: PremiumChanged) -> tuple[int, int, Held | None]:
+        nonlocal month, number
+        at = begins_at(month) + timedelta(days=3)
+        numbers = range(number, number + charges)
+        number += charges
+        if events := [*(changed(number=one, ordered_at=at) for one in numbers), *others]:
+            await books.hear(*events)
+        books.clock.advance((begins_at(moved(month, 1)) + timedelta(days=1) - books.clock.now()).total_seconds())
+        settlement = await books.closing.close(month, KARI)
+        on = Day((begins_at(moved(month, 1)) + timedelta(days=18)).date().isoformat())
+        await books.closing.receive(month, on, settlement.expected_ore, KARI)
+        payouts = await books.closing.payouts(account=ACCOUNT)
+        assert (await books.balances())[LedgerAccount.MERCHANT] == -payouts[0].carried_ore
+        assert sum((await books.balances()).values()) == 0
+        month = moved(month, 1)
+        return payouts[0].paid_ore, payouts[0].carried_ore, payouts[0].held
+
+    paid, _, _ = await settled(10)
+    assert paid == 22575
+    back = begins_at(NOVEMBER) + timedelta(days=5)
+    refunds = [reversed_(number=one, ordered_at=back) for one in range(4)]
+    assert await settled(0, *refunds) == (0, -9030, Held.DEBT)
+    assert await settled(0) == (0, -9030, Held.DEBT)
+    assert await settled(6) == (0, 4515, Held.UNDER_MINIMUM)
+    assert await settled(2) == (0, 9030, Held.UNDER_MINIMUM)
+    assert await settled(1) == (11287, 0, None)
+    everything = await books.closing.payouts(account=ACCOUNT)
+    assert sum(one.net_ore for one in everything) == sum(one.paid_ore for one in everything)

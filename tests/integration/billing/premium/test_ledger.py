@@ -72,8 +72,8 @@ async def test_an_entry_says_what_caused_it_and_a_repeat_changes_nothing(books: 
 
 async def test_what_is_open_is_counted_and_booked_nowhere(books: Books) -> None:
     await books.hear(changed(S.SENT), changed(S.UNKNOWN, number=2), changed(S.OK, number=3))
-    assert await books.ledger.open_total(ACCOUNT, MERCHANT, Month("2026-10")) == OpenTotal(2, 8400)
-    assert await books.ledger.open_total(ACCOUNT, MERCHANT, Month("2026-09")) == OpenTotal()
+    assert await books.ledger.open_totals(Month("2026-10")) == {(ACCOUNT, MERCHANT): OpenTotal(2, 8400)}
+    assert await books.ledger.open_totals(Month("2026-09")) == {}
     waiting = await books.ledger.page(ACCOUNT, limit=10, standings=[Standing.OPEN])
     assert [one.id for one in waiting] == [transaction_id(1), transaction_id(2)]
     assert [entry.kind for entry in await books.entries()] == [EntryKind.CHARGE]

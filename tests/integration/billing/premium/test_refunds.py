@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import datetime
 
 import msgspec
 import pytest
@@ -169,3 +170,73 @@ async def test_asking_while_strex_answers_loses_neither(books: Books) -> None:
         refund = await books.refunds.one(ACCOUNT, refund_id(charge))
         assert refund is not None
         assert refund.state is RefundState.REVERSED
+
+
+async def test_two_outboxes_at_once_order_a_refund_under_one_id_and_tell_the_same(
+    books: Books, teller: PremiumOutbox, outbox: Outbox
+) -> None:
+    await books.hear(changed())
+    await ask(books)
+    await asyncio.gather(teller.empty(), teller.empty())
+    await teller.empty()
+    bodies = {name: one.value for name, one in zip(ids(outbox.sent), outbox.sent, strict=True)}
+    assert [bodies[name] for name in ids(outbox.sent)] == [one.value for one in outbox.sent]
+    assert bodies.keys() == {f"-{ID}:reversal", f"rf_{ID}:2"}
+    assert await state(books) is RefundState.ORDERED
+
+
+async def test_strex_may_be_done_before_the_order_is_noted(
+    books: Books, teller: PremiumOutbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await books.hear(changed())
+    await ask(books)
+    note = books.refunds.ordered
+
+    async def slow(refund: Refund, at: datetime) -> None:
+        await books.hear(reversed_(S.SENT, 1), reversed_(S.REVERSED, 2))
+        await note(refund, at)
+
+    monkeypatch.setattr(books.refunds, "ordered", slow)
+    await teller.empty()
+    assert await state(books) is RefundState.REVERSED
+    assert set((await books.balances()).values()) == {0}
+
+
+async def test_a_death_after_finance_was_told_tells_the_same_again(
+    books: Books, teller: PremiumOutbox, outbox: Outbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await books.hear(changed())
+    await ask(books)
+
+    async def dies(*_: object) -> None:
+        raise TryLater("mongodb_unavailable", "dead")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(teller, "_unmark", dies)
+        with pytest.raises(TryLater):
+            await teller.empty()
+    await teller.empty()
+    told_of = [one for one in outbox.sent if one.topic == topics.REFUNDS]
+    assert len(told_of) == 2
+    assert told_of[0] == told_of[1]
+
+
+@pytest.mark.parametrize("unreadable", ["premium_refunds", "premium_transactions"])
+async def test_a_row_that_cannot_be_read_is_set_aside_and_the_other_refunds_go_on(
+    books: Books, teller: PremiumOutbox, outbox: Outbox, unreadable: str
+) -> None:
+    await books.hear(changed(), changed(number=2))
+    await ask(books)
+    bad = refund_id(ID) if unreadable == "premium_refunds" else ID
+    price = {"price": "no number"}
+    await books.mongo.database[unreadable].update_one({"_id": bad}, {"$set": price})
+    await books.refunds.ask(ACCOUNT, transaction_id(2), at=books.clock.now(), by="k", reason=None)
+    await teller.empty()
+    await teller.empty()
+    orders = [one for one in outbox.sent if one.topic == topics.PREMIUM_ORDERS]
+    assert ids(orders) == [f"-{transaction_id(2)}:reversal"]
+    await books.mongo.database[unreadable].update_one({"_id": bad}, {"$set": {"price": 4200}})
+    books.clock.advance(3601)
+    await teller.empty()
+    orders = [one for one in outbox.sent if one.topic == topics.PREMIUM_ORDERS]
+    assert ids(orders)[1:] == [f"-{ID}:reversal"]
