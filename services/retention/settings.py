@@ -25,6 +25,7 @@ class ProofSettings(KafkaRoleSettings):
     """Role `proof`."""
 
     mongodb: SecretStr = Field(description="MongoDB URI of the replica set")
+    key_store: Path = Field(description="directory of the file key store, for keys that are to be destroyed")
     retention_overdue_hours: float = Field(
         24.0, gt=0, le=720, description="hours after which an order that not everybody has answered is an alarm"
     )

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from pathlib import Path
-from typing import NewType, Protocol
+from typing import Final, NewType, Protocol
 
 from cryptography.hazmat.primitives.keywrap import InvalidUnwrap, aes_key_unwrap, aes_key_wrap
 
@@ -20,6 +20,9 @@ from shared.ids import AccountId
 
 Quarter = NewType("Quarter", int)
 """Quarters since the first of the year 2000: 105 is the second quarter of 2026."""
+
+TIMELESS: Final = Quarter(0)
+"""Of no time: what lives as long as its account is sealed in it (`sealing.TIMELESS`)."""
 
 _KEY_BYTES = 32
 _WRAPPED_BYTES = 40
@@ -50,6 +53,10 @@ class KeyStore(Protocol):
 
     def pseudonym_years(self, account: AccountId) -> tuple[int, ...]:
         """The years of which the account has a key for pseudonyms: under these a person may be known."""
+        ...
+
+    def quarters(self, account: AccountId) -> Mapping[Quarter, bool]:
+        """The quarters for which the account ever had a key, and whether it has it still."""
         ...
 
     def destroy(self, account: AccountId, quarter: Quarter) -> None:
@@ -98,6 +105,11 @@ class FileKeyStore:
         """The years of which the account has a key for pseudonyms."""
         folder = self._path(account, "p").parent
         return tuple(sorted(int(path.stem[1:]) for path in folder.glob("p[0-9][0-9][0-9][0-9].key")))
+
+    def quarters(self, account: AccountId) -> Mapping[Quarter, bool]:
+        """The quarters that have a file, and whether a key is in it."""
+        found = self._path(account, "q").parent.glob("q*.key")
+        return {Quarter(int(path.stem[1:])): path.stat().st_size > 0 for path in sorted(found)}
 
     def destroy(self, account: AccountId, quarter: Quarter) -> None:
         """Put an empty file in the place of a quarter's key, also where there was none."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections import OrderedDict
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Final, NewType
 
 from cryptography.exceptions import InvalidTag
@@ -20,6 +20,11 @@ from shared.ids import AccountId
 from shared.privacy.keys import KeyStore, Quarter, quarter_of
 
 Sealed = NewType("Sealed", bytes)
+
+TIMELESS: Final = datetime(2000, 1, 1, tzinfo=UTC)
+"""When something is sealed that lives as long as its account: keys of quarters are destroyed as time goes by, this one
+with the account.
+"""
 
 _VERSION = b"\x01"
 _HEAD = 3

@@ -8,11 +8,13 @@ from services.dlr.inbound.store import InboundStore, OptOutRow, opt_out_id
 from shared.contracts.inbound import OptOutSource
 from shared.ids import AccountId
 from shared.privacy.pseudonyms import Pseudonyms
-from shared.privacy.sealing import Sealer
+from shared.privacy.sealing import TIMELESS, Sealer
 
 
 class Refusing:
-    """Adds rows. Telling others, on `config.opt-outs`, is for whoever asks."""
+    """Adds rows. Telling others, on `config.opt-outs`, is for whoever asks. An opt-out lives longer than any quarter's
+    key, so its number is sealed under that of no time.
+    """
 
     def __init__(self, store: InboundStore, sealer: Sealer, pseudonyms: Pseudonyms) -> None:
         self._store = store
@@ -48,7 +50,7 @@ class Refusing:
                     at=at,
                     source=source,
                     by=by,
-                    number=self._sealer.seal(account, name, "number", number, at),
+                    number=self._sealer.seal(account, name, "number", number, TIMELESS),
                 )
             )
         return row, row.by == by

@@ -53,7 +53,8 @@ _NUMBERS: Final = (IndexModel([("account_id", ASCENDING)], name="of_account"),)
 
 class OptOutRow(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """An opt-out that holds. `by` is what asked for it: an incoming message's id, or a key's. `number` is sealed under
-    the account's key with the row's id as subject; `TAKEN_OUT` once the person was erased.
+    the account's key of no time with the row's id as subject; `TAKEN_OUT` once the person was erased or the account
+    ended.
     """
 
     id: OptOutId = msgspec.field(name="_id")

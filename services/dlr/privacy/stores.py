@@ -9,7 +9,7 @@ The gateway's own incoming messages are those that belong to nobody: unknown num
 from them as of an account.
 
 An opt-out survives its person's erasure as a pseudonym, without the number: else the next send-out would reach who
-asked for silence and then to be forgotten. It ends when it is taken back.
+asked for silence and then to be forgotten. It ends when it is taken back; its number with the account at the latest.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from pymongo.asynchronous.client_session import AsyncClientSession
 
 from services.dlr.webhooks.delivery.store import KEPT
 from shared.clock import Clock
-from shared.contracts.privacy import OrderKind, PrivacyOrdered
+from shared.contracts.privacy import Basis, OrderKind, PrivacyOrdered
 from shared.ids import GATEWAY, AccountId
 from shared.privacy.participant import Batch, Matching, Store
 from shared.privacy.participant.participant import LATE
@@ -82,6 +82,8 @@ def stores(clock: Clock) -> Callable[[Database], Sequence[Store]]:
                 "opt_outs",
                 person=lambda order: {**of_person(order, at="at"), "number": {"$ne": TAKEN_OUT}},
                 strip=lambda _: {"$set": {"number": TAKEN_OUT}},
+                aged=_of_ended_account,
+                strip_aged=lambda _: {"$set": {"number": TAKEN_OUT}},
                 stays=of_person,
             ),
         )
@@ -146,6 +148,13 @@ def _stubs(order: PrivacyOrdered) -> Document:
 
 def _received_before(order: PrivacyOrdered) -> Document:
     return {"account_id": _whose(order), "received_at": {"$lt": order.before}, "pseudonym": nobody_held(order)}
+
+
+def _of_ended_account(order: PrivacyOrdered) -> Document | None:
+    """Opt-outs are of no age, but end with the account."""
+    if order.basis is not Basis.END_OF_RELATION:
+        return None
+    return {"account_id": order.account_id, "number": {"$ne": TAKEN_OUT}, "pseudonym": nobody_held(order)}
 
 
 def _whose(order: PrivacyOrdered) -> AccountId | None:

@@ -12,6 +12,7 @@ import msgspec
 
 from services.retention.order import SERVICES, Order, OrderState, answered
 from services.retention.proof.chain import Chain
+from services.retention.proof.keys import Destroyed, destroy_keys
 from services.retention.proof.metrics import ProofMetrics
 from services.retention.store import RetentionStore
 from shared.clock import Clock
@@ -21,6 +22,7 @@ from shared.errors import TryLater
 from shared.kafka.at_least_once import Finish
 from shared.kafka.record import Received
 from shared.lifecycle import Health
+from shared.privacy.keys import KeyStore
 from shared.privacy.proof import Claim, Outcome
 from shared.tasks import end
 from shared.telemetry.logs import get_log
@@ -37,13 +39,14 @@ _EVERY: Final = 1.0
 class Proving:
     """A handler of answers, and a component that looks for what is overdue, withheld, or answered and not closed.
 
-    Order of effects: answer, record, state. A crash between them is mended by the next answer or the next look.
+    Order of effects: answer, keys, record, state. A crash between them is mended by the next answer or the next look.
     """
 
     def __init__(
         self,
         store: RetentionStore,
         chain: Chain,
+        keys: KeyStore,
         clock: Clock,
         metrics: ProofMetrics,
         *,
@@ -54,6 +57,7 @@ class Proving:
         self.name = "proving"
         self._store = store
         self._chain = chain
+        self._keys = keys
         self._clock = clock
         self._metrics = metrics
         self._overdue = overdue
@@ -123,7 +127,8 @@ class Proving:
                 continue
             if not after.answered:
                 return
-            record = await self._chain.append(self._claim(after, Outcome.COMPLETE))
+            keys = destroy_keys(self._keys, after, await self._store.held(after.account_id))
+            record = await self._chain.append(self._claim(after, Outcome.COMPLETE, keys))
             done = msgspec.structs.replace(
                 after, state=OrderState.FINISHED, finished_at=self._clock.now(), event=None, proof=record.hash
             )
@@ -133,7 +138,8 @@ class Proving:
                 return
         raise TryLater("order_contended", "others change the same order all the time")
 
-    def _claim(self, order: Order, outcome: Outcome) -> Claim:
+    def _claim(self, order: Order, outcome: Outcome, keys: Destroyed | None = None) -> Claim:
+        counts = {service: dict(answer.counts) for service, answer in sorted(order.answers.items())}
         return Claim(
             order_id=order.order_id,
             outcome=outcome,
@@ -141,7 +147,7 @@ class Proving:
             basis=order.basis,
             account_id=order.account_id,
             scope=order.scope,
-            counts={service: dict(answer.counts) for service, answer in sorted(order.answers.items())},
+            counts=counts | ({} if keys is None else {"retention": {"keys": keys}}),
             held=order.held,
             ordered_at=_milliseconds(order.ordered_at),
             recorded_at=_milliseconds(self._clock.now()),

@@ -15,6 +15,7 @@ from services.retention.store import RetentionStore
 from shared.contracts import topics
 from shared.kafka.at_least_once import AtLeastOnceRunner
 from shared.lifecycle import Component, Prepare
+from shared.privacy.keys import FileKeyStore
 from shared.service import Context
 from shared.settings import load
 from shared.stores.mongodb import MongoStore
@@ -30,6 +31,7 @@ def build_proof(context: Context) -> Sequence[Component]:
     proving = Proving(
         store,
         chain,
+        FileKeyStore(settings.key_store),
         context.clock,
         ProofMetrics(context.registry),
         overdue=timedelta(hours=settings.retention_overdue_hours),

@@ -7,15 +7,18 @@ from datetime import timedelta
 import msgspec
 import pytest
 
+from services.dlr.inbound.refusing import Refusing
 from services.dlr.inbound.store import InboundStore
 from services.dlr.privacy.stores import stores
 from services.dlr.status.store import MessageStore
 from services.dlr.webhooks.delivery.store import DeliveryStore
 from shared.contracts.events import MessageStatusChanged
+from shared.contracts.inbound import OptOutSource
+from shared.contracts.privacy import Basis
 from shared.contracts.states import State
 from shared.contracts.words import FactKind, ReceiptState
 from shared.ids import GATEWAY
-from shared.privacy.keys import FileKeyStore
+from shared.privacy.keys import FileKeyStore, quarter_of
 from shared.privacy.participant.participant import AGAIN, LATE
 from shared.privacy.pseudonyms import Pseudonyms
 from shared.privacy.sealing import ERASED, TAKEN_OUT, Sealer
@@ -167,6 +170,19 @@ async def test_an_opt_out_survives_as_a_pseudonym_without_its_number(mongo: Mong
     row = await mongo.database.opt_outs.find_one()
     assert row is not None
     assert (row["pseudonym"], bytes(row["number"])) == (ANNA, TAKEN_OUT)
+
+
+async def test_an_opt_outs_number_outlives_the_keys_of_quarters_and_ends_with_the_account(
+    mongo: MongoStore, dlr: Service, keys: FileKeyStore, sealer: Sealer
+) -> None:
+    refusing = Refusing(InboundStore(mongo), sealer, Pseudonyms(keys))
+    row, _ = await refusing.add(ACCOUNT, "*", NUMBER, START, OptOutSource.API, "key")
+    keys.destroy(ACCOUNT, quarter_of(START))
+    assert sealer.open(ACCOUNT, row.id, "number", row.number) == NUMBER
+    await dlr.obey(purge(NOW))
+    assert await mongo.database.opt_outs.count_documents({"number": TAKEN_OUT}) == 0
+    await dlr.obey(msgspec.structs.replace(purge(NOW - DAY), basis=Basis.END_OF_RELATION))
+    assert await mongo.database.opt_outs.count_documents({"number": TAKEN_OUT}) == 1
 
 
 async def test_what_somebody_is_sent_after_the_erasure_stays(mongo: MongoStore, dlr: Service) -> None:

@@ -47,7 +47,7 @@ class Retention:
         names = count()
         self.commands = Commands(self.store, keys, self.clock, lambda: f"{next(names):024x}")
         self.ordering = Ordering(self.store, self.accounts, self._send, self.clock)
-        self.proving = Proving(self.store, self.chain, self.clock, ProofMetrics(CollectorRegistry()))
+        self.proving = Proving(self.store, self.chain, keys, self.clock, ProofMetrics(CollectorRegistry()))
 
     def another(self) -> Ordering:
         """Ordering as another process has it."""

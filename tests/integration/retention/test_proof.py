@@ -9,10 +9,14 @@ from unittest.mock import AsyncMock
 import pytest
 
 from services.retention.api.views import order_view
+from services.retention.hold import Reason
 from services.retention.order import SERVICES, OrderState
-from shared.contracts.privacy import Basis
+from shared.contracts.privacy import Basis, OrderId
+from shared.contracts.words import AccountState
+from shared.money.periods import OSLO
+from shared.privacy.keys import TIMELESS, Quarter, quarter_of
 from shared.privacy.proof import Outcome, faults
-from tests.integration.retention.conftest import ACCOUNT, Retention
+from tests.integration.retention.conftest import ACCOUNT, NIGHT, Retention
 
 NUMBER = "+4790000001"
 
@@ -80,3 +84,35 @@ async def test_records_that_are_added_at_once_hang_together_and_a_tampered_one_i
     assert list(faults(await retention.chain.after(0, 10))) == []
     await retention.mongo.database.proof.update_one({"_id": 3}, {"$set": {"claim.held": 7}})
     assert [(fault.number, fault.code) for fault in faults(await retention.chain.after(0, 10))] == [(3, "changed")]
+
+
+async def purged(retention: Retention) -> tuple[int, int]:
+    """A night's purge of the account, carried out by everybody: what its record says of keys."""
+    await retention.ordering.order_night()
+    night = retention.clock.now().astimezone(OSLO).date()
+    await retention.answer(OrderId(f"purge-{ACCOUNT}-{night}"), *SERVICES)
+    (record,) = [one for one in await retention.chain.after(0, 50) if one.claim.order_id == f"purge-{ACCOUNT}-{night}"]
+    return record.claim.counts["retention"]["keys"]
+
+
+async def test_a_purge_destroys_the_keys_of_quarters_that_ended_before_its_time(retention: Retention) -> None:
+    retention.tell("acme")
+    cut = quarter_of(NIGHT) - 6
+    for quarter in (TIMELESS, cut - 2, cut - 1, cut, cut + 1):
+        retention.keys.sealing_key(ACCOUNT, Quarter(quarter))
+    hold = await retention.commands.open_hold(ACCOUNT, Reason.DISPUTE, NUMBER, "key")
+    assert await purged(retention) == (0, 2)
+    await retention.commands.close_hold(hold.hold_id, "key")
+    retention.clock.advance(timedelta(days=1).total_seconds())
+    assert await purged(retention) == (2, 0)
+    left = [quarter for quarter, lives in retention.keys.quarters(ACCOUNT).items() if lives]
+    assert left == [TIMELESS, cut, cut + 1]
+    retention.clock.advance(timedelta(days=1).total_seconds())
+    assert await purged(retention) == (2, 0)
+
+
+async def test_the_key_of_no_time_goes_with_the_account(retention: Retention) -> None:
+    retention.keys.sealing_key(ACCOUNT, TIMELESS)
+    retention.tell("acme", AccountState.CLOSED, NIGHT - timedelta(days=85))
+    assert await purged(retention) == (1, 0)
+    assert retention.keys.opening_key(ACCOUNT, TIMELESS) is None

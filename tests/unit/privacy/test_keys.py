@@ -184,3 +184,12 @@ def test_the_years_of_an_accounts_pseudonyms_are_those_that_have_a_key(store: Fi
     store.sealing_key(AccountId("demo"), Q)
     assert store.pseudonym_years(AccountId("demo")) == (2024, 2026)
     assert store.pseudonym_years(AccountId("other")) == ()
+
+
+def test_the_quarters_of_an_account_are_those_that_had_a_key(store: FileKeyStore) -> None:
+    assert store.quarters(DEMO) == {}
+    for quarter in (Q, Quarter(Q + 1), Quarter(0)):
+        store.sealing_key(DEMO, quarter)
+    store.pseudonym_key(DEMO, 2026)
+    store.destroy(DEMO, Q)
+    assert store.quarters(DEMO) == {0: True, Q: False, Q + 1: True}

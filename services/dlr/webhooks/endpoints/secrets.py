@@ -7,20 +7,18 @@ at all, and ends with the account.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 from services.dlr.webhooks.endpoints.endpoint import EndpointId, Secret
 from services.dlr.webhooks.signing import key_of, new_secret
 from shared.ids import AccountId
-from shared.privacy.sealing import Erased, Sealer
+from shared.privacy.sealing import TIMELESS, Erased, Sealer
 
 OLD_SECRET: Final = timedelta(hours=24)
 """How long a replaced secret still signs beside the new one."""
 
 MOST_SECRETS: Final = 4
-
-_TIMELESS: Final = datetime(2000, 1, 1, tzinfo=UTC)
 
 
 class Secrets:
@@ -33,7 +31,7 @@ class Secrets:
     def make(self, account: AccountId, endpoint: EndpointId) -> tuple[str, Secret]:
         """A new secret: as the customer is shown it, once, and as it is kept."""
         secret = new_secret(self._token_bytes)
-        return secret, Secret(self._sealer.seal(account, endpoint, "webhook-secret", secret, _TIMELESS))
+        return secret, Secret(self._sealer.seal(account, endpoint, "webhook-secret", secret, TIMELESS))
 
     def keys(self, account: AccountId, endpoint: EndpointId, secrets: Sequence[Secret]) -> tuple[bytes, ...]:
         """The keys of these secrets, without those that were erased. Raises `BadRecord` (`bad_seal`)."""
