@@ -78,9 +78,13 @@ class OutbindListener:
         """The port it listens on, also when asked for port 0."""
         self._listener: asyncio.Server | None = None
 
-    async def listen(self, factory: Callable[[], Bind], host: str, port: int, ssl: tls.SSLContext | None) -> None:
+    async def listen(
+        self, factory: Callable[[], Bind], host: str, port: int, ssl: tls.SSLContext | None, connect_timeout: float
+    ) -> None:
         """Open the listening socket. Raises `OSError` when the port is taken."""
-        self._listener = await asyncio.get_running_loop().create_server(factory, host, port, ssl=ssl)
+        self._listener = await asyncio.get_running_loop().create_server(
+            factory, host, port, ssl=ssl, ssl_handshake_timeout=connect_timeout if ssl is not None else None
+        )
         self.port = self._listener.sockets[0].getsockname()[1]
 
     async def close(self, deadline: float) -> None:
@@ -106,5 +110,7 @@ async def listen_for_outbinds(
     `on_bound` gets every bind that stands. A connection that does not become one is left after `timers.connect`.
     """
     listener, time = OutbindListener(recognise, on_bound), clock or SystemClock()
-    await listener.listen(lambda: CalledBind(settings, time, callbacks, listener), host, port, ssl)
+    await listener.listen(
+        lambda: CalledBind(settings, time, callbacks, listener), host, port, ssl, settings.session.timers.connect
+    )
     return listener

@@ -81,6 +81,10 @@ class Outbox:
         attempts: int = 20,
         backoff: Backoff | None = None,
     ) -> None:
+        self.sent = 0
+        """Deliveries written, each try of one counted."""
+        self.repeated = 0
+        """Of these, how many had been written before."""
         self._on_end = on_end
         self._random = random
         self._most = most
@@ -160,6 +164,8 @@ class Outbox:
     def _pump(self, queue: _Queue) -> None:
         while queue.waiting and queue.pause is None and (session := queue.freest()) is not None:
             _, delivery = heappop(queue.waiting)
+            self.sent += 1
+            self.repeated += delivery.attempts > 0
             delivery.attempts += 1
             queue.flying += 1
             session.send(delivery.message, delivery, self._ended)

@@ -46,7 +46,10 @@ class Server:
     async def listen(self, host: str, port: int, ssl: tls.SSLContext | None) -> None:
         """Open the listening socket. Raises `OSError` when the port is taken."""
         loop = asyncio.get_running_loop()
-        self._listener = await loop.create_server(lambda: self._factory(self), host, port, ssl=ssl)
+        handshake = self._connect_timeout if ssl is not None else None
+        self._listener = await loop.create_server(
+            lambda: self._factory(self), host, port, ssl=ssl, ssl_handshake_timeout=handshake
+        )
         self.port = self._listener.sockets[0].getsockname()[1]
 
     async def outbind(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from functools import partial
+from random import Random
 from typing import TypeAlias
 
 import msgspec
@@ -12,21 +13,28 @@ import msgspec
 from shared.clock import Clock
 from shared.errors import BadSettings
 from shared.lifecycle import Health
+from shared.smpp.backoff import Backoff
 from shared.smpp.constants import ESME_RINVPASWD, ESME_RINVSYSID, ESME_ROK, ESME_RQUERYFAIL
+from shared.smpp.outbox import Outbox
 from shared.smpp.pdu import BindRequest, DeliverSm, SubmitSm
 from shared.smpp.receipts import ReceiptState
 from shared.smpp.reply import Reply
 from shared.smpp.requests import CancelSm, DataSm, MultiAnswer, QuerySm, ReplaceSm, Request, SubmitMulti
-from shared.smpp.results import Ending
+from shared.smpp.results import Accepted, SubmitResult
 from shared.smpp.server import Server, ServerSession, serve
 from shared.smpp.settings import SessionSettings
 from simulators.smsc.behaviour import Behaviour, decide
-from simulators.smsc.receipts import Deliveries, Due, receipt_for
+from simulators.smsc.receipts import receipt_for
 from simulators.smsc.requests import cancel, query, replace, submit_of, submits_of
 from simulators.smsc.taken import Taken, TakenMessage
 from simulators.smsc.timetable import Timetable
 
 Answer: TypeAlias = Callable[[], object]
+
+_WAITING = 200_000
+"""Receipts and incoming messages kept for one system id; what comes above that is dropped and counted."""
+_BACKOFF = Backoff(first=1.0, longest=1.0, jitter=0.0)
+"""Before what was refused or never answered is sent again, 20 times at most."""
 
 
 class Options(msgspec.Struct, frozen=True, kw_only=True):
@@ -75,7 +83,8 @@ class Smsc:
         self._first_id = seconds * 1_000_000
         self.first_reference = seconds
         """References of incoming messages begin here: after a restart they are others."""
-        self._deliveries = Deliveries(clock)
+        self._delivered = self._dropped = 0
+        self._outbox = Outbox(self._delivery_ended, random=Random(0), most=_WAITING, backoff=_BACKOFF)
         self._receipts: Timetable[TakenMessage] = Timetable(clock, self._receipt_due)
         self._answers: Timetable[Answer] = Timetable(clock, _give)
 
@@ -94,16 +103,20 @@ class Smsc:
             binds=self._binds,
             binds_refused=self._binds_refused,
             sessions=len(self._server.sessions) if self._server is not None else 0,
-            receipts_pending=len(self._receipts) + self._deliveries.waiting,
-            **msgspec.structs.asdict(self._deliveries.counters),
+            receipts_pending=len(self._receipts) + len(self._outbox),
+            receipts_sent=self._outbox.sent,
+            receipts_taken=self._delivered,
+            receipts_repeated=self._outbox.repeated,
+            receipts_dropped=self._dropped,
         )
 
     def deliver(self, message: DeliverSm, system_id: bytes | None) -> bool:
         """Queue an incoming message for a system id, or for the first that is bound. False when nobody is."""
-        receiver = system_id or next(iter(self._deliveries.bound), None)
+        sessions = self._server.sessions if self._server is not None else ()
+        receiver = system_id or next((each.system_id for each in sessions if each.mode is not None), None)
         if receiver is None:
             return False
-        self._deliveries.add(Due(receiver, message))
+        self._deliver(receiver, message)
         return True
 
     async def start(self) -> None:
@@ -115,9 +128,10 @@ class Smsc:
                 authenticate=self._authenticate,
                 on_submit=self._on_submit,
                 on_request=self._on_request,
-                on_bound=self._deliveries.joined,
-                on_closed=self._on_closed,
-                on_writable=lambda session: self._deliveries.pump(session.system_id),
+                on_bound=self._outbox.joined,
+                on_closed=self._outbox.left,
+                on_writable=self._outbox.writable,
+                on_late=self._outbox.late,
                 system_id=self.options.name.encode("ascii", "replace"),
                 settings=self.options.session,
                 clock=self._clock,
@@ -128,7 +142,7 @@ class Smsc:
     async def stop(self, deadline: float) -> None:
         """Unbind everybody; receipts that were still to come are lost with the process."""
         self._receipts.clear()
-        self._deliveries.clear()
+        self._outbox.close()
         if self._server is not None:
             await self._server.close(deadline)
         self._answers.clear()
@@ -150,9 +164,6 @@ class Smsc:
         self._binds += not status
         self._binds_refused += bool(status)
         return status
-
-    def _on_closed(self, session: ServerSession, _: Ending) -> None:
-        self._deliveries.left(session)
 
     def _on_submit(self, session: ServerSession, message: SubmitSm, reply: Reply) -> None:
         status, message_id, answer_after = self._take(session, [message])
@@ -204,7 +215,15 @@ class Smsc:
     def _receipt_due(self, taken: TakenMessage) -> None:
         if taken.state is ReceiptState.ENROUTE:
             taken.state = self.behaviour.receipt_state
-        self._deliveries.add(Due(taken.system_id, receipt_for(taken, self.behaviour, self._clock)))
+        self._deliver(taken.system_id, receipt_for(taken, self.behaviour, self._clock))
+
+    def _deliver(self, system_id: bytes, message: DeliverSm) -> None:
+        self._dropped += not self._outbox.add(system_id, message, None)
+
+    def _delivery_ended(self, _: object, result: SubmitResult) -> None:
+        taken = isinstance(result, Accepted)
+        self._delivered += taken
+        self._dropped += not taken
 
 
 def _give(answer: Answer) -> None:

@@ -12,10 +12,10 @@ import pytest
 from shared.clock import SystemClock
 from shared.smpp.backoff import Backoff
 from shared.smpp.codec import encode_header, encode_response
-from shared.smpp.constants import ESME_RINVPASWD, ESME_ROK, SUBMIT_SM, UNBIND
+from shared.smpp.constants import ESME_RINVDSTADR, ESME_RINVPASWD, ESME_ROK, ESME_RTHROTTLED, SUBMIT_SM, UNBIND
 from shared.smpp.errors import NotBound, UnencodablePdu
 from shared.smpp.link import Link, LinkChange
-from shared.smpp.results import Accepted, Ending, Unknown
+from shared.smpp.results import Accepted, Ending, Refused, Unknown
 from shared.smpp.settings import BindMode, BindSettings, SessionSettings
 from tests.integration.smpp.peers import MESSAGE, PASSWORD, Lines, RawPeer, Received, Submits
 from tests.support import wait_until
@@ -138,6 +138,26 @@ async def test_a_receiver_is_no_place_to_send(lines: Lines) -> None:
         await wait_until(lambda: link.up == 1)
 
         assert link.free_bind() is None
+
+
+async def test_throttling_is_remembered_and_the_link_goes_on_handing_out_slots(lines: Lines) -> None:
+    port, peers = await lines.listen_raw()
+
+    async with linked(*[bind_settings(port)] * 2, on_change=lambda _: None) as link:
+        first, second = await take_bind(peers), await take_bind(peers)
+        await wait_until(lambda: link.up == 2)
+        assert link.throttled_at is None
+
+        submits = [asyncio.create_task(link.submit(MESSAGE)) for _ in range(2)]
+        for peer, status in ((first, ESME_RTHROTTLED), (second, ESME_RINVDSTADR)):
+            _, _, sequence, _ = await peer.read()
+            peer.send(encode_response(SUBMIT_SM, status, sequence))
+
+        assert {await submit for submit in submits} == {Refused(ESME_RTHROTTLED), Refused(ESME_RINVDSTADR)}
+        assert link.throttled_at is not None
+        assert link.free == 20
+        first.close()
+        second.close()
 
 
 async def test_stopping_lets_open_submits_end_and_refuses_new_ones(lines: Lines) -> None:

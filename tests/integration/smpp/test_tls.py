@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import ssl
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -18,7 +19,7 @@ from shared.smpp.errors import BindRefused, ConnectFailed
 from shared.smpp.pdu import BindRequest
 from shared.smpp.results import Accepted
 from shared.smpp.server import ServerSession
-from shared.smpp.settings import BindSettings
+from shared.smpp.settings import BindSettings, SessionSettings, Timers
 from tests.integration.smpp.peers import MESSAGE, PASSWORD, Lines, Received, Submits
 
 NAME = "smsc.example"
@@ -144,3 +145,15 @@ async def test_s2_a_bind_is_decided_on_by_its_certificate_and_address(
             with pytest.raises(BindRefused) as caught:
                 await connecting
             assert caught.value.status == ESME_RINVSYSID
+
+
+async def test_s2_a_caller_that_does_not_finish_the_handshake_is_left(lines: Lines, server_tls: ssl.SSLContext) -> None:
+    reported: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: reported.append(context))
+    settings = SessionSettings(timers=Timers(connect=0.05))
+    server = await lines.listening(ssl=server_tls, settings=settings)
+
+    peer = await lines.raw_client(server)
+
+    assert await peer.sees_the_end()
+    assert server.sessions == ()

@@ -8,6 +8,7 @@ import httpx
 import pytest
 
 from shared.clock import SystemClock
+from shared.smpp.backoff import Backoff
 from shared.smpp.constants import (
     ESME_RINVPASWD,
     ESME_RINVSYSID,
@@ -21,7 +22,6 @@ from shared.smpp.pdu import SubmitSm
 from shared.smpp.receipts import Receipt, ReceiptState, id_candidates, parse
 from shared.smpp.results import Accepted, Refused
 from shared.smpp.settings import BindMode
-from simulators.smsc import receipts
 from simulators.smsc.behaviour import Behaviour
 from simulators.smsc.smsc import Options, Smsc
 from tests.integration.smsc.conftest import Esme
@@ -83,10 +83,8 @@ async def test_a_receipt_waits_for_a_bind_that_takes_deliveries(
     assert (await receipt(esme)).state is ReceiptState.DELIVERED
 
 
-async def test_a_receipt_that_is_not_taken_comes_again(
-    smsc: Smsc, esme: Esme, http: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(receipts, "_AGAIN_AFTER", 0.01)
+async def test_a_receipt_that_is_not_taken_comes_again(smsc: Smsc, esme: Esme, http: httpx.AsyncClient) -> None:
+    smsc._outbox._backoff = Backoff(first=0.01, longest=0.01)
     bind = await esme.bind()
     esme.answer = ESME_RMSGQFUL
     await bind.submit(MESSAGE)
