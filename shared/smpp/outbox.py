@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Callable
 from heapq import heapify, heappop, heappush
 from itertools import count
@@ -40,19 +41,31 @@ class _Queue:
 
     def __init__(self, system_id: bytes) -> None:
         self.system_id = system_id
-        self.waiting: list[tuple[int, _Delivery]] = []
+        self.again: list[tuple[int, _Delivery]] = []
+        """Those that came back, a heap: all of them stand before those that never went out."""
+        self.fresh: deque[_Delivery] = deque()
         self.flying = 0
         self.failures = 0
         self.pause: asyncio.TimerHandle | None = None
         self.sessions: list[ServerSession] = []
 
     def __len__(self) -> int:
-        return len(self.waiting) + self.flying
+        return len(self.again) + len(self.fresh) + self.flying
 
     def freest(self) -> ServerSession | None:
         """The bind with the most room, if any has some."""
-        best = max(self.sessions, key=lambda session: session.free, default=None)
-        return best if best is not None and best.free else None
+        best, most = None, 0
+        for session in self.sessions:
+            free = session.free
+            if free > most:
+                best, most = session, free
+        return best
+
+    def pop(self) -> _Delivery | None:
+        """The next in its place."""
+        if self.again:
+            return heappop(self.again)[1]
+        return self.fresh.popleft() if self.fresh else None
 
     def go_on(self) -> None:
         """Wait no longer."""
@@ -68,8 +81,9 @@ class Outbox:
     (`REPEATED`), or not answered, goes out again after a pause that grows, in which the system id gets nothing else:
     only what was in flight beside it can overtake it. After `attempts` tries the owner is told the last result.
     `on_end` is called once for each delivery. At most `most` are kept for a system id; nothing outlives the process,
-    so whoever may not lose a delivery keeps it until `on_end`. `joined`, `left`, `writable` and
-    `late` are callbacks of `serve`.
+    so whoever may not lose a delivery keeps it until `on_end`.
+
+    `joined`, `left`, `writable` and `late` are callbacks of `serve`.
     """
 
     def __init__(
@@ -106,8 +120,7 @@ class Outbox:
         queue = self._queue(system_id)
         if len(queue) >= self._most:
             return False
-        number = next(self._numbers)
-        heappush(queue.waiting, (number, _Delivery(queue, number, message, context)))
+        queue.fresh.append(_Delivery(queue, next(self._numbers), message, context))
         self._pump(queue)
         return True
 
@@ -129,10 +142,10 @@ class Outbox:
         """An answer came too late: if it is a yes, and the delivery still waits to go out again, it does not."""
         if not isinstance(context, _Delivery) or not isinstance(result, Accepted):
             return
-        queue, place = context.queue, (context.number, context)
-        if place in queue.waiting:
-            queue.waiting.remove(place)
-            heapify(queue.waiting)
+        again, place = context.queue.again, (context.number, context)
+        if place in again:
+            again.remove(place)
+            heapify(again)
             self._finish(context, result)
 
     def writable(self, session: ServerSession) -> None:
@@ -144,8 +157,8 @@ class Outbox:
         left = []
         for queue in self._queues.values():
             queue.go_on()
-            left += [delivery.context for _, delivery in sorted(queue.waiting)]
-            queue.waiting.clear()
+            while (delivery := queue.pop()) is not None:
+                left.append(delivery.context)
         # What is in flight is not kept for another try, and nothing new is.
         self._attempts = self._most = 0
         return left
@@ -162,8 +175,7 @@ class Outbox:
             self._queues.pop(queue.system_id, None)
 
     def _pump(self, queue: _Queue) -> None:
-        while queue.waiting and queue.pause is None and (session := queue.freest()) is not None:
-            _, delivery = heappop(queue.waiting)
+        while queue.pause is None and (session := queue.freest()) is not None and (delivery := queue.pop()) is not None:
             self.sent += 1
             self.repeated += delivery.attempts > 0
             delivery.attempts += 1
@@ -177,7 +189,7 @@ class Outbox:
         if isinstance(result, Accepted) or for_good or delivery.attempts >= self._attempts:
             self._finish(delivery, result)
             return
-        heappush(queue.waiting, (delivery.number, delivery))
+        heappush(queue.again, (delivery.number, delivery))
         if isinstance(result, Refused) or result.reason is Ending.NO_RESPONSE:
             self._pause(queue)
 
