@@ -96,14 +96,18 @@ def policy(
     account: Account,
     months: Annotated[int | None, typer.Option("--months", help="Set it: 3 to 120.")] = None,
     reason: Annotated[str | None, typer.Option("--reason", help="Why; needed above 18 months.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Set nothing: show what would go.")] = False,
     json: Json = False,
     api: Api = None,
     key_file: KeyFile = None,
     timeout: Timeout = SECONDS,
 ) -> None:
-    """Show how long an account's data live, or set it."""
+    """Show how long an account's data live, or set it. A shorter period deletes what is older, for ever."""
     with _retention(json, api, key_file, timeout) as retention:
-        found, octets = retention.policy(account) if months is None else retention.set_policy(account, months, reason)
+        if months is None:
+            found, octets = retention.policy(account)
+        else:
+            found, octets = retention.set_policy(account, months, reason, dry_run=dry_run)
         show(json, octets, lambda: retaining.policy(found))
 
 

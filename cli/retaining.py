@@ -26,6 +26,7 @@ class Policy(msgspec.Struct, frozen=True):
     default_months: int
     reason: str | None = None
     set_at: str | None = None
+    deletes_before: str | None = None
 
 
 class Hold(msgspec.Struct, frozen=True):
@@ -78,10 +79,10 @@ class Retention:
         """An account's period."""
         return self._ask("GET", _path("policies", account), Policy)
 
-    def set_policy(self, account: str, months: int, reason: str | None) -> tuple[Policy, bytes]:
-        """Set it."""
+    def set_policy(self, account: str, months: int, reason: str | None, *, dry_run: bool) -> tuple[Policy, bytes]:
+        """Set it, or show what that would do."""
         body = {"months": months} | ({} if reason is None else {"reason": reason})
-        return self._ask("POST", _path("policies", account), Policy, body)
+        return self._ask("POST", _path("policies", account) + ("?dry_run=true" if dry_run else ""), Policy, body)
 
     def erase(self, account: str, number: str, basis: str) -> tuple[Order, bytes]:
         """Order to erase a person."""
@@ -118,7 +119,10 @@ class Retention:
 def policy(found: Policy) -> list[str]:
     """A line."""
     why = "the default" if found.set_at is None else clean(found.reason or "set for the account")
-    return [f"{clean(found.account)}: {found.months} months ({why})"]
+    lines = [f"{clean(found.account)}: {found.months} months ({why})"]
+    if found.deletes_before is not None:
+        lines.append(f"what is older than {clean(found.deletes_before)} goes in the night that comes")
+    return lines
 
 
 def holds(found: Sequence[Hold]) -> list[str]:

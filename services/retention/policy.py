@@ -51,6 +51,11 @@ def cut_off(night: date, months: int) -> datetime:
     return _midnight(months_from(night, -months))
 
 
+def next_cut_off(now: datetime, months: int) -> datetime:
+    """The cut-off of the night that comes."""
+    return cut_off(now.astimezone(OSLO).date() + timedelta(days=1), months)
+
+
 def purge_at_end(ended_at: datetime, night: date) -> datetime | None:
     """Before when everything goes of an account that was closed, or None while that is not due."""
     due = months_from(ended_at.astimezone(OSLO).date(), AFTER_THE_END) - _AHEAD

@@ -163,7 +163,12 @@ async def test_a_period_is_three_to_a_hundred_and_twenty_months(api: Customer) -
     for months in (2, 121):
         answer = await api.http.put("/v1/retention", json={"months": months, "reason": "because"})
         assert (answer.status_code, answer.json()["code"]) == (422, "invalid_retention")
-    assert (await api.http.get("/v1/retention")).json()["set_at"] is None
+    looked = await api.http.put("/v1/retention?dry_run=true", json={"months": 3})
+    assert (looked.status_code, looked.json()["months"]) == (200, 3)
+    assert (await api.http.put("/v1/retention?dryrun=true", json={"months": 3})).status_code == 422
+    period = (await api.http.get("/v1/retention")).json()
+    assert (period["months"], period["set_at"]) == (18, None)
+    assert period["deletes_before"] < looked.json()["deletes_before"]
 
 
 async def test_data_lie_only_where_the_catalogue_says(system: System) -> None:

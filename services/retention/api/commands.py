@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
+from datetime import datetime
 from typing import Final
 
 from services.retention.api.guard import invalid
 from services.retention.hold import HoldId, LegalHold, Reason
 from services.retention.order import Order, drafted, erasure, purge
-from services.retention.policy import Policy, check, cut_off
+from services.retention.policy import Policy, check, cut_off, next_cut_off
 from services.retention.store import RetentionStore
 from shared.clock import Clock
 from shared.contracts.privacy import Basis, OrderId, Pseudonym
@@ -35,12 +36,21 @@ class Commands:
         self._clock = clock
         self._token = token
 
-    async def set_policy(self, account: AccountId, months: int, reason: str | None, actor: str) -> Policy:
-        """Set a period; it acts at the next purge. Raises `Refused` (`invalid_retention`)."""
+    async def set_policy(
+        self, account: AccountId, months: int, reason: str | None, actor: str, *, dry_run: bool = False
+    ) -> Policy:
+        """Set a period; it acts at the next purge. With `dry_run` nothing is set: the period as it would be. Raises
+        `Refused` (`invalid_retention`).
+        """
         check(months, reason)
         policy = Policy(account_id=account, months=months, reason=reason, set_by=actor, set_at=self._clock.now())
-        await self._store.set_policy(policy)
+        if not dry_run:
+            await self._store.set_policy(policy)
         return policy
+
+    def deletes_before(self, policy: Policy) -> datetime:
+        """What is older goes in the night that comes."""
+        return next_cut_off(self._clock.now(), policy.months)
 
     async def erase(self, account: AccountId, number: str, basis: Basis, actor: str) -> Order:
         """Order to erase a person; the order that stands if it was asked for today. Raises `Refused`

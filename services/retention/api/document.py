@@ -23,7 +23,8 @@ class Requests(msgspec.Struct, frozen=True):
 
 
 _AT: Final = datetime(2026, 11, 23, 8, tzinfo=UTC)
-_POLICY: Final = PolicyView("demo", 24, DEFAULT_MONTHS, "Complaints may come for two years.", _AT)
+_BEFORE: Final = datetime(2024, 11, 23, 23, tzinfo=UTC)
+_POLICY: Final = PolicyView("demo", 24, DEFAULT_MONTHS, "Complaints may come for two years.", _AT, _BEFORE)
 _REQUEST: Final = OrderView(
     id="erase-demo-2026-11-23-5f0c1e7a7d0b4c399f381a2b",
     account="demo",
@@ -55,7 +56,16 @@ def part() -> Json:
                     {"200": given("The period as it is now.", PolicyView, _POLICY)},
                     (*_BODY, "invalid_retention"),
                     "It acts at the next nightly purge. A shorter period deletes what is older, for ever; a longer one "
-                    "brings nothing back. The end of the agreement shortens it to three months.",
+                    "brings nothing back. Look first, with `dry_run`: `deletes_before` says what would go. The end of "
+                    "the agreement shortens it to three months.",
+                    parameters=[
+                        parameter(
+                            "dry_run",
+                            "query",
+                            "If true: the same answer, and nothing is set.",
+                            {"type": "boolean", "default": False},
+                        )
+                    ],
                     body=taken(
                         PolicyBody,
                         {

@@ -38,6 +38,7 @@ from services.retention.api.views import (
     policy_view,
 )
 from services.retention.order import OrderState
+from services.retention.policy import Policy
 from services.retention.proof.chain import Chain
 from services.retention.store import RetentionStore
 from shared.contracts.privacy import Basis, OrderKind
@@ -45,6 +46,7 @@ from shared.ids import AccountId
 from shared.internal import Scope
 
 _PAGE: Final = 1000
+_DRY_RUN: Final = {"": False, "dry_run=true": True, "dry_run=false": False}
 _STATES: Final = frozenset(state.value for state in OrderState)
 
 
@@ -81,11 +83,18 @@ class RetentionRoutes:
         ]
 
     async def _policy(self, account: AccountId, _: Request) -> Response:
-        return json(policy_view(await self._store.policy(account)))
+        return self._shown(await self._store.policy(account))
 
     async def _set_policy(self, account: AccountId, request: Request) -> Response:
+        dry_run = _DRY_RUN.get(request.url.query)
+        if dry_run is None:  # a misspelt one would set it
+            raise invalid("", "unknown_field", "the query may be dry_run=true or dry_run=false only")
         body = await body_of(request, PolicyBody)
-        return json(policy_view(await self._commands.set_policy(account, body.months, body.reason, actor_of(request))))
+        policy = await self._commands.set_policy(account, body.months, body.reason, actor_of(request), dry_run=dry_run)
+        return self._shown(policy)
+
+    def _shown(self, policy: Policy) -> Response:
+        return json(policy_view(policy, self._commands.deletes_before(policy)))
 
     async def _requests(self, account: AccountId, _: Request) -> Response:
         found = await self._store.orders({"account_id": account, "kind": OrderKind.ERASE.value})
@@ -100,7 +109,8 @@ class RetentionRoutes:
         return json(order_view(await self._commands.order(request.path_params["id"], account)))
 
     async def _policies(self, _: AccountId, __: Request) -> Response:
-        return json({"policies": [policy_view(policy) for policy in await self._store.policies()]})
+        shown = [policy_view(policy, self._commands.deletes_before(policy)) for policy in await self._store.policies()]
+        return json({"policies": shown})
 
     async def _policy_of(self, _: AccountId, request: Request) -> Response:
         return await self._policy(AccountId(request.path_params["account"]), request)

@@ -26,13 +26,16 @@ class PolicyBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class PolicyView(msgspec.Struct, frozen=True):
-    """A period; `set_at` is null while it is the default."""
+    """A period; `set_at` is null while it is the default. What is older than `deletes_before` goes in the night that
+    comes.
+    """
 
     account: str
     months: int
     default_months: int
     reason: str | None
     set_at: datetime | None
+    deletes_before: datetime
 
 
 class RequestBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -89,9 +92,9 @@ class OrderView(msgspec.Struct, frozen=True):
     proof: str | None = None
 
 
-def policy_view(policy: Policy) -> PolicyView:
+def policy_view(policy: Policy, deletes_before: datetime) -> PolicyView:
     """As it is shown."""
-    return PolicyView(policy.account_id, policy.months, DEFAULT_MONTHS, policy.reason, policy.set_at)
+    return PolicyView(policy.account_id, policy.months, DEFAULT_MONTHS, policy.reason, policy.set_at, deletes_before)
 
 
 def hold_view(hold: LegalHold) -> HoldView:

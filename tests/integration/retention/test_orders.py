@@ -47,6 +47,21 @@ async def test_an_account_is_purged_by_its_own_period(retention: Retention) -> N
     assert (order.event.before, order.basis) == (datetime(2026, 8, 22, 22, tzinfo=UTC), Basis.RETENTION)
 
 
+async def test_a_period_can_be_looked_at_before_it_is_set_and_says_what_would_go(retention: Retention) -> None:
+    policy = await retention.commands.set_policy(ACCOUNT, 3, None, "key", dry_run=True)
+    before = retention.commands.deletes_before(policy)
+    assert (await retention.store.policy(ACCOUNT)).months == 18
+    with pytest.raises(Refused):
+        await retention.commands.set_policy(ACCOUNT, 2, None, "key", dry_run=True)
+    await retention.commands.set_policy(ACCOUNT, 3, None, "key")
+    retention.tell("acme")
+    retention.clock.advance(timedelta(days=1).total_seconds())
+    await retention.ordering.order_night()
+    (order,) = await retention.store.orders({"account_id": ACCOUNT})
+    assert order.event is not None
+    assert order.event.before == before
+
+
 async def test_of_an_account_that_was_closed_everything_goes_in_time(retention: Retention) -> None:
     retention.tell("acme", AccountState.CLOSED, NIGHT - timedelta(days=85))
     await retention.commands.set_policy(ACCOUNT, 120, "the insurance act", "key")

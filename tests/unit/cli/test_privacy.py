@@ -72,6 +72,13 @@ def test_a_period_is_shown_and_set(gateway: Start, budstikke: Run) -> None:
     assert fake.asked[1].method == "GET"
 
 
+def test_what_a_shorter_period_deletes_is_shown_before_it_is_set(gateway: Start, budstikke: Run) -> None:
+    fake = gateway(answer(POLICY | {"deletes_before": "2026-08-23T22:00:00Z"}))
+    shown = budstikke("privacy", "policy", "skole", "--months", "3", "--dry-run")
+    assert "what is older than 2026-08-23T22:00:00Z goes in the night that comes" in shown.output
+    assert fake.asked[0].path == "/admin/privacy/policies/skole?dry_run=true"
+
+
 def test_a_period_that_is_refused_says_why(gateway: Start, budstikke: Run) -> None:
     gateway(problem(422, "invalid_retention", "Invalid retention"))
     result = budstikke("privacy", "policy", "skole", "--months", "121")
