@@ -11,8 +11,8 @@ import msgspec
 import pytest
 from starlette.responses import PlainTextResponse
 
-from services.dispatch.strex.bodies import Request
-from services.dispatch.strex.client import Answer, NoAnswer
+from services.dispatch.strex.bodies import Request, Seen
+from services.dispatch.strex.client import Answer, NoAnswer, Sight
 from services.dispatch.strex.row import NOT_TAKEN, Row, Step, refused, row_id
 from shared.clock import ManualClock, SystemClock
 from shared.contracts.premium import Billed, PremiumKind
@@ -427,3 +427,35 @@ async def test_a_forged_report_is_refused(life: Life, simulator: Simulator, orde
         }
         assert (await http.post(life.url, content=unread, headers=bad)).status_code == 400
         assert (await http.post(life.url, content=b"x" * 70_000, headers=good)).status_code == 413
+
+
+async def test_an_old_answer_that_comes_after_a_newer_one_changes_nothing(
+    live: Live, simulator: Simulator, orders: Orders, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One process has read `Sent` and is slow; Strex reports `Ok`, another looks and tells; then the first goes on."""
+    slow, quick = await live(gone=20.0), await live(gone=20.0)
+    await quick.watcher.stop(1.0)
+    simulator.strex.ledger.profiles[NUMBER] = Profile(scenario=Scenario.NEVER_KNOWN)
+    order, read, go_on = orders.charge(), asyncio.Event(), asyncio.Event()
+    look = slow.client.look
+
+    async def held_back(path: str) -> Sight:
+        seen = await look(path)
+        if isinstance(seen, Seen) and seen.status_code == "Sent":
+            read.set()
+            await go_on.wait()
+        return seen
+
+    monkeypatch.setattr(slow.client, "look", held_back)
+    await slow.handle(received(order))
+    await read.wait()
+    simulator.behave(master_url=quick.url)
+    simulator.strex.turn(order.transaction_id, State(status="Ok", detailed="Delivered", billed=True))
+    await quick.watcher.start()
+    await quick.until(order.transaction_id, "ok")
+    go_on.set()
+    await wait_until(lambda: not slow.watcher._looking)
+    row = await slow.store.get(row_id(order.kind, order.transaction_id))
+    assert row is not None
+    assert (row.step, row.event.status, row.event.billed) == (Step.CLOSED, "ok", Billed.TRUE)
+    assert story(slow.events(order.transaction_id)) == ["queued:unknown", "ok:true"]
