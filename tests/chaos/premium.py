@@ -35,10 +35,10 @@ from services.billing.premium.chart import LedgerAccount
 from services.billing.premium.entry import Entry, EntryKind, balances
 from services.billing.premium.ledger import ENTRIES, REFUNDS, TRANSACTIONS, Ledger
 from services.billing.premium.reconciling import Finding
-from services.billing.premium.refund import NOT_TAKEN
 from services.billing.premium.refunding import Refunds
 from services.billing.premium.terms import read_terms
 from services.billing.rows import from_row
+from services.dispatch.strex.row import NOT_TAKEN
 from shared.clock import ManualClock, SystemClock
 from shared.contracts import topics
 from shared.contracts.codec import Writer

@@ -11,16 +11,13 @@ from typing import Final, NewType
 
 import msgspec
 
-from services.billing.premium.transaction import Standing, Transaction
-from shared.contracts.premium import SETTLED, Billed, TransactionId
+from services.billing.premium.transaction import Leg, Standing, Transaction
+from shared.contracts.premium import SETTLED, Billed, PremiumStatus, TransactionId
 from shared.errors import Refused
 from shared.ids import AccountId
 from shared.money.periods import Day, day_of, last_day, month_of, moved
 
 RefundId = NewType("RefundId", str)
-
-NOT_TAKEN: Final = "not_taken"
-"""Why a reversal ends of which Strex never heard, in dispatch's words."""
 
 _MONTHS_TO_USER: Final = 3
 
@@ -98,10 +95,10 @@ def request(transaction: Transaction, *, at: datetime, by: str, reason: str | No
 
 
 def request_anew(refund: Refund, transaction: Transaction, *, at: datetime, by: str, reason: str | None) -> Refund:
-    """A refund that is asked for again: requested once more if Strex never heard of it, else as it is. The time of the
-    first request stays, and with it the day by which the user is paid. Raises `Refused` as `request` does.
+    """A refund that is asked for again: requested once more if Strex never took the reversal, else as it is. The time
+    of the first request stays, and with it the day by which the user is paid. Raises `Refused` as `request` does.
     """
-    if refund.state is not RefundState.REFUSED or refund.detail != NOT_TAKEN:
+    if refund.state is not RefundState.REFUSED or not _never_taken(transaction.reversal):
         return refund
     return msgspec.structs.replace(
         request(transaction, at=at, by=by, reason=reason or refund.reason),
@@ -118,8 +115,8 @@ def follow(refund: Refund, transaction: Transaction, at: datetime) -> Refund:
         return refund
     if leg.moved:
         return move(refund, RefundState.REVERSED, at)
-    if refund.state is RefundState.REQUESTED and leg.detail == NOT_TAKEN and leg.at <= refund.changed_at:
-        # Of the order before the one that follows now.
+    if refund.state is RefundState.REQUESTED and _never_taken(leg) and leg.ordered_at < refund.changed_at:
+        # The end of an order before the one that follows now, whose time is that of this request.
         return refund
     if leg.status in SETTLED and leg.billed is Billed.FALSE:
         return move(refund, RefundState.REFUSED, at, leg.detail)
@@ -131,6 +128,10 @@ def move(refund: Refund, state: RefundState, at: datetime, detail: str | None = 
     if _RANK[state] <= _RANK[refund.state]:
         return refund
     return msgspec.structs.replace(refund, state=state, changed_at=at, detail=detail, version=refund.version + 1)
+
+
+def _never_taken(reversal: Leg | None) -> bool:
+    return reversal is not None and reversal.status is PremiumStatus.REFUSED
 
 
 def _months_after(at: datetime, months: int) -> Day:

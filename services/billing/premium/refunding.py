@@ -50,7 +50,7 @@ class Refunds:
         self, account: AccountId, charge: TransactionId, *, at: datetime, by: str, reason: str | None
     ) -> tuple[Refund, bool]:
         """The refund of an account's charge, and whether it is new: the first asking makes it, each later one finds it.
-        One that Strex never heard of (`not_taken`) is requested again by a later asking.
+        One that Strex never took is requested again by a later asking.
 
         Raises `Refused`: `not_found` (another account's, too), `not_billed`, `outcome_open`.
         """

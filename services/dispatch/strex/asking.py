@@ -73,9 +73,13 @@ class Asking:
             await self._teller.tell([after])
 
     async def _declined(self, row: Row, answer: Declined) -> Row:
-        """Strex says no: because it has it already, or because it does not want it. A look tells."""
+        """Strex says no: because it has it already, or because it does not want it. A look tells, but for what may have
+        been asked for before: that may be taken and not shown yet.
+        """
         sight = await self._client.look(place_of(row.event.kind, row.event.transaction_id))
         match sight:
+            case Missing() if row.event.sequence:
+                return moves.later(row, self._now())
             case Missing():
                 return moves.refused(row, f"declined_{answer.status}", self._now())
             case NoAnswer():

@@ -6,7 +6,7 @@ Order of effects: the row, the call, what came of it in the row, the event, the 
   time, and the watcher finds out by looking;
 - after the outcome: the watcher tells what was not told.
 
-A reversal that ended as `not_taken` is asked for anew when it is ordered again: else money could never be given back.
+A reversal that Strex never took is asked for anew when it is ordered again: else money could never be given back.
 An order that names another account's transaction is dropped: whatever it would leave behind would stand in the way of
 whose transaction it is.
 """

@@ -146,12 +146,11 @@ def asking(row: Row, now: datetime, owner: str, patience: timedelta) -> Row:
 
 
 def is_given_up(row: Row) -> bool:
-    """Whether it is a reversal that ended because Strex never heard of it. Asked for anew it gives money back once: its
-    id is that of its charge, and we assume that Strex makes no second one of an id, whatever it answers.
+    """Whether it is a reversal that ended because Strex never took it. Asked for anew it gives money back once: its id
+    is that of its charge, and we assume that Strex makes no second one of an id, whatever it answers.
     """
-    event = row.event
-    ended = row.step is Step.CLOSED and event.status is PremiumStatus.REFUSED and event.detail == NOT_TAKEN
-    return ended and event.kind is PremiumKind.REVERSAL
+    ended = row.step is Step.CLOSED and row.event.status is PremiumStatus.REFUSED
+    return ended and row.event.kind is PremiumKind.REVERSAL
 
 
 def asking_anew(row: Row, ordered_at: datetime, now: datetime, owner: str, patience: timedelta) -> Row:

@@ -88,7 +88,9 @@ async def test_a_reversal_is_told_with_a_negative_price_and_made_once(
     assert (totals.deletes, totals.reversed, totals.reversals) == (1, 4200, 1)
 
 
-async def test_what_was_not_billed_is_not_given_back(life: Life, simulator: Simulator, orders: Orders) -> None:
+async def test_what_was_not_billed_is_not_given_back_until_it_is_and_is_asked_for_again(
+    life: Life, simulator: Simulator, orders: Orders
+) -> None:
     simulator.strex.ledger.profiles[NUMBER] = Profile(scenario=Scenario.ERROR)
     order = orders.charge()
     await life.handle(received(order))
@@ -96,6 +98,10 @@ async def test_what_was_not_billed_is_not_given_back(life: Life, simulator: Simu
     await life.handle(received(reversal(order)))
     last = await life.until(f"-{order.transaction_id}", "refused")
     assert (last.detail, last.billed) == ("declined_409", Billed.FALSE)
+    simulator.strex.turn(order.transaction_id, State(status="Rebilled", detailed="Delivered", billed=True))
+    await life.handle(received(reversal(order)))
+    assert (await life.until(f"-{order.transaction_id}", "reversed")).billed is Billed.TRUE
+    assert simulator.strex.ledger.totals().reversals == 1
 
 
 async def test_what_was_given_back_by_others_is_found(life: Life, simulator: Simulator, orders: Orders) -> None:

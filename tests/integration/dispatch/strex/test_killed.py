@@ -12,7 +12,7 @@ import pytest
 from starlette.responses import PlainTextResponse
 
 from services.dispatch.strex.bodies import Request, Seen
-from services.dispatch.strex.client import Answer, NoAnswer, Sight
+from services.dispatch.strex.client import Answer, Missing, NoAnswer, Sight
 from services.dispatch.strex.row import NOT_TAKEN, Row, Step, refused, row_id
 from shared.clock import ManualClock, SystemClock
 from shared.contracts.premium import Billed, PremiumKind
@@ -459,3 +459,26 @@ async def test_an_old_answer_that_comes_after_a_newer_one_changes_nothing(
     assert row is not None
     assert (row.step, row.event.status, row.event.billed) == (Step.CLOSED, "ok", Billed.TRUE)
     assert story(slow.events(order.transaction_id)) == ["queued:unknown", "ok:true"]
+
+
+async def test_a_reversal_that_strex_made_and_does_not_show_yet_is_not_told_as_refused(
+    live: Live, simulator: Simulator, orders: Orders, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order, life, hidden = orders.charge(), await live(anew=(1,) * 9), True
+    await life.handle(received(order))
+    await life.until(order.transaction_id, "ok")
+    look = life.client.look
+
+    async def blind(path: str) -> Sight:
+        return Missing() if hidden and "/-" in path else await look(path)
+
+    monkeypatch.setattr(life.client, "look", blind)
+    simulator.behave(fault=Fault.ERROR_AFTER, fault_methods=("DELETE",))
+    back = received(reversal(order))
+    await life.handle(back)
+    simulator.behave(fault=None)
+    await wait_until(lambda: life.ordered("declined", "reversal") >= 1)
+    hidden = False
+    await life.until(back.event.transaction_id, "reversed")
+    assert "refused:false" not in story(life.events(back.event.transaction_id))
+    assert simulator.strex.ledger.totals().reversals == 1

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 import pytest
 
-from services.billing.premium.refund import NOT_TAKEN, Refund, RefundState, follow, move, request, request_anew
+from services.billing.premium.refund import Refund, RefundState, follow, move, request, request_anew
 from services.billing.premium.transaction import Transaction
 from shared.contracts.premium import PremiumChanged, PremiumStatus
 from shared.errors import Refused
@@ -56,7 +56,7 @@ def test_only_what_was_charged_for_certain_is_given_back(events: list[PremiumCha
     ],
 )
 def test_it_follows_the_reversal(status: PremiumStatus, state: RefundState) -> None:
-    refund = follow(asked(), known(changed(), reversed_(status, detail="why")), NOW)
+    refund = follow(asked(), known(changed(), reversed_(status, detail="why", ordered_at=NOW)), NOW)
     assert (refund.state, refund.version) == (state, 2)
     assert refund.detail == ("why" if state is RefundState.REFUSED else None)
 
@@ -70,16 +70,22 @@ def test_it_goes_forward_only_and_a_reversal_after_a_refusal_counts() -> None:
     assert move(done, RefundState.REFUSED, NOW) is done
 
 
-def test_what_strex_never_heard_of_is_requested_again_and_nothing_else_is() -> None:
-    lost = move(asked(), RefundState.REFUSED, NOW, NOT_TAKEN)
-    charge = known(changed(), reversed_(S.REFUSED, detail=NOT_TAKEN))
+NOT_TAKEN = "not_taken"
+
+
+@pytest.mark.parametrize("detail", [NOT_TAKEN, "declined_409"])
+def test_what_strex_never_took_is_requested_again_and_nothing_else_is(detail: str) -> None:
+    lost = move(asked(), RefundState.REFUSED, NOW, detail)
+    charge = known(changed(), reversed_(S.REFUSED, detail=detail))
     later = NOW + timedelta(days=40)
     again = request_anew(lost, charge, at=later, by="k2", reason=None)
     assert (again.state, again.detail, again.version, again.by) == (RefundState.REQUESTED, None, 3, "k2")
     assert (again.requested_at, again.changed_at, again.user_paid_by) == (NOW, later, lost.user_paid_by)
     assert again.reason == "upheld_complaint"
-    for other in (move(asked(), RefundState.REFUSED, NOW, "declined_409"), asked(), again):
+    for other in (asked(), again):
         assert request_anew(other, charge, at=later, by="k2", reason=None) is other
+    failed = known(changed(), reversed_(S.FAILED, detail="MnoError"))
+    assert request_anew(lost, failed, at=later, by="k2", reason=None) is lost
 
 
 def test_the_end_of_the_order_before_does_not_end_the_next_one() -> None:
@@ -87,6 +93,6 @@ def test_the_end_of_the_order_before_does_not_end_the_next_one() -> None:
     before = reversed_(S.REFUSED, detail=NOT_TAKEN)
     again = request_anew(lost, known(changed(), before), at=before.at + timedelta(hours=1), by="k2", reason=None)
     assert follow(again, known(changed(), before), again.changed_at) is again
-    after = msgspec.structs.replace(before, sequence=2, at=again.changed_at + timedelta(minutes=10))
+    after = msgspec.structs.replace(before, sequence=2, at=again.changed_at, ordered_at=again.changed_at)
     assert follow(again, known(changed(), before, after), after.at).state is RefundState.REFUSED
     assert follow(again, known(changed(), before, reversed_(sequence=2)), NOW).state is RefundState.REVERSED
