@@ -82,8 +82,9 @@ def scope_of(event: PrivacyOrdered) -> str:
 
 
 def erasure(account: AccountId, pseudonyms: tuple[Pseudonym, ...], basis: Basis, at: datetime) -> PrivacyOrdered:
-    """The order to erase a person. Asked again on the same day it is the same order."""
-    digest = hashlib.sha256(",".join(sorted(pseudonyms)).encode()).hexdigest()[:24]
+    """The order to erase a person: of what there is at this time, so that asked at another it is another."""
+    asked = ",".join([*sorted(pseudonyms), at.isoformat()])
+    digest = hashlib.sha256(asked.encode()).hexdigest()[:24]
     return PrivacyOrdered(
         order_id=OrderId(f"erase-{account}-{day_of(at)}-{digest}"),
         kind=OrderKind.ERASE,

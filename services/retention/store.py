@@ -19,7 +19,7 @@ from services.retention.database import from_row, to_row, translated
 from services.retention.hold import HoldId, LegalHold
 from services.retention.order import Order, OrderState
 from services.retention.policy import Policy, default_of
-from shared.contracts.privacy import OrderId
+from shared.contracts.privacy import OrderId, OrderKind
 from shared.ids import AccountId
 from shared.privacy.holds import Held
 from shared.stores.mongodb import MongoStore
@@ -136,6 +136,18 @@ class RetentionStore:
         query: dict[str, Any] = {"_id": order_id} if account is None else {"_id": order_id, "account_id": account}
         async with translated():
             row = await self._mongo.database["orders"].find_one(query)
+        return None if row is None else from_row(row, Order)
+
+    async def erasure(self, account: AccountId, scope: str, since: datetime) -> Order | None:
+        """The newest erasure of a person that was ordered since then."""
+        query = {
+            "account_id": account,
+            "kind": OrderKind.ERASE.value,
+            "ordered_at": {"$gte": since},
+            "scope": scope,
+        }
+        async with translated():
+            row = await self._mongo.database["orders"].find_one(query, sort=[("ordered_at", DESCENDING)])
         return None if row is None else from_row(row, Order)
 
     async def orders(self, query: dict[str, Any]) -> list[Order]:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 from services.retention.api.guard import invalid
 from services.retention.hold import HoldId, LegalHold, Reason
-from services.retention.order import Order, drafted, erasure, purge
+from services.retention.order import Order, drafted, erasure, purge, scope_of
 from services.retention.policy import Policy, check, cut_off, next_cut_off
 from services.retention.store import RetentionStore
 from shared.clock import Clock
@@ -21,6 +21,8 @@ from shared.privacy.keys import KeyStore
 from shared.privacy.pseudonyms import Pseudonyms
 from shared.text.numbers import parse, parse_any
 
+_REPEAT: Final = timedelta(minutes=1)
+"""A request that comes again within this time is a repeat of the call."""
 _HELD_YEARS: Final = 10
 """For so many years a legal hold on a person covers also what comes after it was opened."""
 
@@ -53,10 +55,13 @@ class Commands:
         return next_cut_off(self._clock.now(), policy.months)
 
     async def erase(self, account: AccountId, number: str, basis: Basis, actor: str) -> Order:
-        """Order to erase a person; the order that stands if it was asked for today. Raises `Refused`
-        (`invalid_request`).
+        """Order to erase a person; the order that stands if it was asked for within the last minute. One from before
+        that knows nothing of what came since. Raises `Refused` (`invalid_request`).
         """
-        event = erasure(account, self._people(account, number), basis, self._clock.now())
+        now = self._clock.now()
+        event = erasure(account, self._people(account, number), basis, now)
+        if (standing := await self._store.erasure(account, scope_of(event), now - _REPEAT)) is not None:
+            return standing
         order = drafted(event, actor, await self._store.held(account))
         if await self._store.add(order):
             return order

@@ -86,9 +86,10 @@ def part() -> Json:
                 "post": _call(
                     "erasePerson",
                     "Erase a person",
-                    {"202": given("It is ordered; on the same day it is the same request.", OrderView, _REQUEST)},
+                    {"202": given("It is ordered; within a minute it is the same request.", OrderView, _REQUEST)},
                     _BODY,
-                    "Everything about the number in this account goes, and never comes back. The number itself is "
+                    "Everything about the number in this account goes, and never comes back; what comes of the person "
+                    "after the request is new, and takes another. The number itself is "
                     "kept nowhere. An opt-out stays, as a pseudonym; charges stay, without the person.",
                     body=taken(RequestBody, {"number": {"summary": "By number", "value": {"number": "+4799999999"}}}),
                 ),

@@ -84,6 +84,16 @@ async def test_a_person_is_erased_by_all_pseudonyms_and_the_number_is_kept_nowhe
     assert "90000001" not in str(row)
 
 
+async def test_what_is_asked_for_again_later_is_a_new_order_for_what_came_since(retention: Retention) -> None:
+    first = await retention.commands.erase(ACCOUNT, NUMBER, Basis.REQUEST, "key")
+    await retention.answer(first.order_id, *SERVICES)
+    retention.clock.advance(3600)
+    second = await retention.commands.erase(ACCOUNT, NUMBER, Basis.REQUEST, "key")
+    assert (second.state, second.event is not None) == (OrderState.OPEN, True)
+    assert second.order_id != first.order_id
+    assert second.ordered_at == NIGHT + timedelta(hours=1)
+
+
 async def test_who_wrote_from_a_fixed_line_is_erased_too(retention: Retention) -> None:
     order = await retention.commands.erase(ACCOUNT, "22 22 55 55", Basis.REQUEST, "key")
     assert order.event is not None
