@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import StrEnum
@@ -15,10 +16,12 @@ import typer
 
 from cli import retaining
 from cli.administering import KeyFile, commands, show
+from cli.canary import Canary
 from cli.exits import HELP, Exit, Failure
 from cli.gateway import SECONDS, Gateway
 from cli.running import Api, Json, Timeout, failures, print_lines
 from cli.settings import STAFF, find_access
+from shared.clock import SystemClock
 from shared.privacy.proof import ProofRecord, faults
 
 privacy = commands(
@@ -31,6 +34,7 @@ privacy = commands(
     "privacy release lh_5c1f0a9be27d4483a6f01c22",
     "privacy proof",
     "privacy verify --head 9f2c…",
+    "privacy canary --number +4799999999",
 )
 
 
@@ -190,6 +194,22 @@ def verify(
             raise Failure(Exit.DIFFERENCES, "the proof does not hang together")
         number, shown = (0, "none") if last is None else (last.number, last.hash)
         print_lines([f"{number} records hang together; the last hash is {shown}"])
+
+
+@privacy.command("canary", epilog=HELP)
+def canary(
+    number: Annotated[str, typer.Option("--number", metavar="NUMBER", help="+47…, of nobody the account writes to.")],
+    patience: Annotated[float, typer.Option("--for", min=1.0, max=3600.0, help="Longest wait, seconds.")] = 300.0,
+    api: Api = None,
+    key_file: KeyFile = None,
+    timeout: Timeout = SECONDS,
+) -> None:
+    """Prove that forgetting works, in the running system: a test message, an erasure, and a look at what is left. With
+    an account's key of the scopes send, read and admin. Everything of the number in the account goes.
+    """
+    with failures(False), Gateway(find_access(api, key_file, os.environ), seconds=timeout) as gateway:
+        for line in Canary(gateway, SystemClock(), time.sleep, seconds=patience).fly(number):
+            print_lines([line])
 
 
 def _given(number: str) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
 import secrets
 from collections.abc import AsyncIterator
 
@@ -11,8 +13,10 @@ import redis.asyncio
 from bson.raw_bson import RawBSONDocument
 from pymongo import AsyncMongoClient
 
+from cli.exits import Exit
 from deploy.local.plan import OPERATORS
 from deploy.local.ports import free_port
+from deploy.local.settings import ROOT
 from shared.contracts.topics import catalogue
 from shared.ids import GATEWAY, AccountId
 from shared.privacy.catalogue import keeps_pseudonyms, unlisted_collections, unlisted_keys
@@ -150,6 +154,21 @@ async def test_an_erasure_that_a_legal_hold_withholds_is_carried_out_when_that_i
     assert closed.status_code == 200, closed.text
     await wait_until(lambda: finished(api, asked["id"]), 60.0)
     assert (await api.get(message_id))["to"] is None
+
+
+async def test_the_canary_of_the_command_is_forgotten(system: System, numbers: Numbers) -> None:
+    environment = {"PATH": os.environ["PATH"], "BUDSTIKKE_API": system.api, "BUDSTIKKE_KEY": system.key}
+    process = await asyncio.create_subprocess_exec(
+        ROOT / "bin/budstikke",
+        *("privacy", "canary", "--number", numbers.norwegian()),
+        env=environment,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    async with asyncio.timeout(90):
+        output, _ = await process.communicate()
+    assert process.returncode == Exit.OK, output.decode()
+    assert b"forgotten, on record with the hash" in output
 
 
 async def test_a_number_that_is_none_is_refused_and_not_repeated(api: Customer) -> None:

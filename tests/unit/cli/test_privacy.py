@@ -42,16 +42,22 @@ def staff_key(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(settings.STAFF_KEY, "bsk_staff_test")
 
 
-def answer(body: object, status: int = 200) -> Answer:
+def answer_of(body: object, status: int = 200) -> Answer:
     return Answer(status, msgspec.json.encode(body))
 
 
+SENT = answer_of({"messages": [{"to": NUMBER, "state": "accepted", "id": "m1", "parts": 1, "coding": "gsm7"}]}, 202)
+ARRIVED = answer_of({"id": "m1", "to": NUMBER, "state": "delivered", "final": True})
+DONE = answer_of(ORDER | {"state": "finished", "waits_for": [], "proof": "9f2c"})
+FORGOTTEN = answer_of({"id": "m1", "to": None, "text": None, "reference": None, "state": "delivered"})
+
+
 def page(records: list[ProofRecord]) -> Answer:
-    return answer({"records": records})
+    return answer_of({"records": records})
 
 
 def test_a_person_is_erased_and_the_number_is_not_repeated(gateway: Start, budstikke: Run) -> None:
-    fake = gateway(answer(ORDER, 202))
+    fake = gateway(answer_of(ORDER, 202))
     result = budstikke("privacy", "erase", "skole", "--number", "-", stdin=NUMBER.encode())
     assert result.exit_code == 0
     (asked,) = fake.asked
@@ -63,7 +69,7 @@ def test_a_person_is_erased_and_the_number_is_not_repeated(gateway: Start, budst
 
 
 def test_a_period_is_shown_and_set(gateway: Start, budstikke: Run) -> None:
-    fake = gateway(answer(POLICY))
+    fake = gateway(answer_of(POLICY))
     assert budstikke("privacy", "policy", "skole", "--months", "24", "--reason", "complaints").exit_code == 0
     assert (fake.asked[0].method, fake.asked[0].path) == ("POST", "/admin/privacy/policies/skole")
     assert fake.asked[0].body == {"months": 24, "reason": "complaints"}
@@ -73,7 +79,7 @@ def test_a_period_is_shown_and_set(gateway: Start, budstikke: Run) -> None:
 
 
 def test_what_a_shorter_period_deletes_is_shown_before_it_is_set(gateway: Start, budstikke: Run) -> None:
-    fake = gateway(answer(POLICY | {"deletes_before": "2026-08-23T22:00:00Z"}))
+    fake = gateway(answer_of(POLICY | {"deletes_before": "2026-08-23T22:00:00Z"}))
     shown = budstikke("privacy", "policy", "skole", "--months", "3", "--dry-run")
     assert "what is older than 2026-08-23T22:00:00Z goes in the night that comes" in shown.output
     assert fake.asked[0].path == "/admin/privacy/policies/skole?dry_run=true"
@@ -87,7 +93,7 @@ def test_a_period_that_is_refused_says_why(gateway: Start, budstikke: Run) -> No
 
 
 def test_a_hold_is_opened_listed_and_released(gateway: Start, budstikke: Run) -> None:
-    fake = gateway(answer(HOLD, 201), answer({"holds": [HOLD]}), answer(HOLD))
+    fake = gateway(answer_of(HOLD, 201), answer_of({"holds": [HOLD]}), answer_of(HOLD))
     opened = budstikke("privacy", "hold", "skole", "--reason", "dispute", "--number", NUMBER)
     assert opened.exit_code == 0
     assert "lh_5c1f" in budstikke("privacy", "holds").output
@@ -126,3 +132,39 @@ def test_a_record_that_was_tampered_with_is_named(gateway: Start, budstikke: Run
     result = budstikke("privacy", "verify")
     assert result.exit_code == 6
     assert "record 2: changed" in result.output
+
+
+def test_a_canary_is_sent_erased_and_looked_for(gateway: Start, budstikke: Run) -> None:
+    fake = gateway(SENT, ARRIVED, answer_of(ORDER, 202), DONE, FORGOTTEN)
+    flown = budstikke("privacy", "canary", "--number", NUMBER)
+    assert flown.exit_code == 0, flown.output
+    assert "forgotten, on record with the hash 9f2c" in flown.output
+    assert [asked.path for asked in fake.asked] == [
+        "/v1/messages",
+        "/v1/messages/m1",
+        "/v1/privacy/requests",
+        f"/v1/privacy/requests/{ORDER['id']}",
+        "/v1/messages/m1",
+    ]
+    assert (fake.asked[0].body or {})["test"] is True
+    assert {asked.authorization for asked in fake.asked} == {"Bearer bsk_test"}
+
+
+@pytest.mark.parametrize(
+    ("done", "shown", "left"),
+    [
+        (DONE, answer_of({"id": "m1", "to": None, "text": "kanari"}), "the message still has its text"),
+        (
+            answer_of(ORDER | {"state": "finished", "counts": {}, "proof": "9f"}),
+            FORGOTTEN,
+            "was not found by the erasure",
+        ),
+        (answer_of(ORDER | {"state": "finished"}), FORGOTTEN, "there is no record of it"),
+    ],
+)
+def test_a_canary_that_is_not_forgotten_is_an_alarm(
+    gateway: Start, budstikke: Run, done: Answer, shown: Answer, left: str
+) -> None:
+    gateway(SENT, ARRIVED, done, shown)
+    flown = budstikke("privacy", "canary", "--number", NUMBER)
+    assert (flown.exit_code, left in flown.output) == (6, True)
