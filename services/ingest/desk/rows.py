@@ -56,7 +56,7 @@ class Waiting(StrEnum):
 class Held(msgspec.Struct, frozen=True):
     """A message that waits. `why` is its hold, or the time it waits for and since when: message and `why` are its name.
 
-    `request` is the `SendRequested` as it came, number and text sealed.
+    `request` is the `SendRequested` as it came, number and text sealed; `since` is when it came to wait.
     """
 
     message_id: MessageId
@@ -66,6 +66,7 @@ class Held(msgspec.Struct, frozen=True):
     lane: Lane
     pseudonym: str
     request: bytes
+    requested_at: datetime
     since: datetime
     expires_at: datetime
     due_at: datetime | None = None

@@ -66,6 +66,7 @@ def _held(event: MessageHeld) -> Held:
         lane=request.lane,
         pseudonym=event.pseudonym,
         request=_encode(request),
+        requested_at=request.requested_at,
         since=event.held_at,
         expires_at=event.expires_at,
     )
@@ -84,6 +85,7 @@ def _delayed(event: MessageDelayed) -> Held:
         lane=request.lane,
         pseudonym=event.pseudonym,
         request=_encode(request),
+        requested_at=request.requested_at,
         since=event.delayed_at,
         expires_at=request.valid_until,
         due_at=event.due_at,

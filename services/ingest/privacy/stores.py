@@ -9,7 +9,6 @@ be searched for a person, and go after 73 hours by themselves. Counters in Valke
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from datetime import timedelta
 from typing import Final
 
 from pymongo.asynchronous.client_session import AsyncClientSession
@@ -22,7 +21,6 @@ from shared.privacy.participant import Batch, Matching, Store
 from shared.privacy.participant.selecting import nobody_held, of_person
 from shared.stores.mongodb import Database, Document
 
-_ON_ITS_WAY: Final = timedelta(minutes=5)
 _OPEN: Final = {"state": {"$in": [Waiting.WAITING.value, Waiting.CLAIMED.value]}}
 _DONE: Final = {"state": {"$in": [Waiting.RELEASED.value, Waiting.REJECTED.value, Waiting.EXPIRED.value]}}
 
@@ -62,8 +60,7 @@ def stores(clock: Clock) -> Callable[[Database], Sequence[Store]]:
 
 
 def _of_person(order: PrivacyOrdered) -> Document:
-    """A row has the time at which the message came to the desk, a while after it was asked for."""
-    return {**of_person(order), "since": {"$lte": order.ordered_at + _ON_ITS_WAY}}
+    return of_person(order, at="requested_at")
 
 
 class Gone:

@@ -36,7 +36,8 @@ LATE: Final = timedelta(days=9)
 """For so long what was under way may still come from topics, which keep it for eight days: an erasure is carried out
 again until then, and then its pseudonyms are forgotten too."""
 AGAIN: Final = timedelta(hours=6)
-"""Between two such looks."""
+"""Between two such looks, at most: the first comes after a minute, and each after as long again as the order is old."""
+_SOON: Final = timedelta(minutes=1)
 PATIENCE: Final = timedelta(minutes=15)
 """After so long an order that is not carried out is answered as partial."""
 HELD: Final = timedelta(minutes=1)
@@ -153,6 +154,8 @@ class Participant:
     def _after(self, work: Work, name: str, done: Batch) -> Work:
         now = self._clock.now()
         deleted, _ = work.counts.get(name, (0, 0))
+        if work.told and done.deleted:
+            _log.info("privacy_came_late", order_id=work.order_id, store=name, count=done.deleted)
         stuck = done.more and not done.deleted
         return msgspec.structs.replace(
             work,
@@ -176,7 +179,7 @@ class Participant:
                 told=True,
                 store=0,
                 order=order if late else None,
-                next_at=now + AGAIN if late else None,
+                next_at=now + min(max(now - order.ordered_at, _SOON), AGAIN) if late else None,
                 claimed_until=None,
             ),
         )

@@ -16,13 +16,14 @@ DAY = timedelta(days=1)
 
 async def test_a_message_that_waits_expires_and_goes_when_the_desk_has_let_it_go(mongo: MongoStore) -> None:
     held = mongo.database.held
-    soon = {"account_id": ACCOUNT, "since": NOW, "expires_at": NOW + DAY}
+    soon = {"account_id": ACCOUNT, "requested_at": NOW, "since": NOW + DAY, "expires_at": NOW + DAY}
     await held.insert_many(
         [
             {**soon, "_id": "held", "pseudonym": ANNA, "state": "waiting", "due_at": None},
             {**soon, "_id": "delayed", "pseudonym": ANNA, "state": "waiting", "due_at": NOW + DAY},
             {**soon, "_id": "done", "pseudonym": ANNA, "state": "released", "due_at": None},
             {**soon, "_id": "other", "pseudonym": BJORN, "state": "waiting", "due_at": None},
+            {**soon, "_id": "new", "pseudonym": ANNA, "state": "waiting", "requested_at": NOW + DAY},
         ]
     )
     service = Service("ingest", mongo, ingest.stores)
@@ -33,7 +34,7 @@ async def test_a_message_that_waits_expires_and_goes_when_the_desk_has_let_it_go
     await held.update_many({"_id": {"$in": list(due)}}, {"$set": {"state": "expired"}})  # as the desk does it
     await service.later(timedelta(seconds=2))
     assert (service.counted()["held.waiting"], service.counted()["held"]) == ((2, 0), (3, 0))
-    assert [row["_id"] async for row in held.find()] == ["other"]
+    assert [row["_id"] async for row in held.find()] == ["other", "new"]
 
 
 async def test_of_a_usage_row_the_person_goes_and_the_fact_stays(mongo: MongoStore) -> None:

@@ -164,6 +164,19 @@ async def test_what_comes_late_is_erased_too_and_then_the_order_forgets_the_pers
     assert len(service.answers) == 1
 
 
+async def test_what_was_on_its_way_is_erased_within_minutes_and_what_comes_days_later_within_hours(
+    mongo: MongoStore,
+) -> None:
+    service = Service("dlr", mongo, rows)
+    await service.obey(erase())
+    for later in (timedelta(minutes=1), timedelta(minutes=2), timedelta(hours=1), 2 * DAY):
+        await service.later(later)
+        await mongo.database.rows.insert_one({"account_id": ACCOUNT, "pseudonym": ANNA, "at": NOW})
+        await service.later(min(service.clock.now() - NOW, AGAIN))
+        assert await left(mongo) == 0
+    assert len(service.answers) == 1
+
+
 async def test_an_order_that_waits_for_somebody_is_answered_as_partial(mongo: MongoStore) -> None:
     service = Service("dlr", mongo, lambda _: lambda _: [Waiting()])
     await service.take(erase())
