@@ -26,7 +26,7 @@ class Fate(StrEnum):
     """No person's number, text or pseudonym; ids of messages at most."""
     FORGOTTEN = "forgotten by the participant"
     EXPIRES = "expires by itself"
-    """Sealed and not to be searched; gone within eight days."""
+    """Sealed and not to be searched; gone within eight days: `why` says when."""
     KEPT = "kept for a time, as a pseudonym"
     """`why` says until when."""
 
@@ -50,23 +50,23 @@ PLACES: Final = (
     Place("ingest", "keys", Fate.NOBODY),
     Place("ingest", "staff", Fate.NOBODY),
     Place("ingest", "audit", Fate.NOBODY),
-    Place("ingest", "idempotency", Fate.EXPIRES),
+    Place("ingest", "idempotency", Fate.EXPIRES, why="after 73 hours"),
     Place("ingest", "client_shares", Fate.NOBODY),
     Place("ingest", "client_readers", Fate.NOBODY),
     Place("ingest", "screening", Fate.NOBODY),
     Place("ingest", "holds", Fate.NOBODY),
-    Place("ingest", "held", Fate.FORGOTTEN),
+    Place("ingest", "held", Fate.FORGOTTEN, why="once the desk has let it go"),
     Place("dispatch", "intents", Fate.NOBODY),
     Place("dispatch", "outcomes", Fate.NOBODY),
     Place("dispatch", "leases", Fate.NOBODY),
-    Place("dispatch", "premium", Fate.FORGOTTEN, why="once it is settled"),
-    Place("dlr", "messages", Fate.FORGOTTEN),
-    Place("dlr", "parked_receipts", Fate.EXPIRES),
-    Place("dlr", "inbound_messages", Fate.FORGOTTEN),
+    Place("dispatch", "premium", Fate.FORGOTTEN, why="once it is settled; the row goes after 400 days"),
+    Place("dlr", "messages", Fate.FORGOTTEN, why="freed of the person, and deleted when nothing can come late"),
+    Place("dlr", "parked_receipts", Fate.EXPIRES, why="after 8 days"),
+    Place("dlr", "inbound_messages", Fate.FORGOTTEN, why="as messages; nobody's as of the account `gateway`"),
     Place("dlr", "inbound_numbers", Fate.NOBODY),
     Place("dlr", "keywords", Fate.NOBODY),
     Place("dlr", "opt_outs", Fate.KEPT, why="until it is taken back: else its person would be written to again"),
-    Place("dlr", "webhook_deliveries", Fate.FORGOTTEN, why="with its message"),
+    Place("dlr", "webhook_deliveries", Fate.FORGOTTEN, why="with its message; a dead one goes after 30 days"),
     Place("dlr", "webhook_endpoints", Fate.NOBODY),
     Place("dlr", "webhook_notices", Fate.NOBODY),
     Place("billing", "usage", Fate.FORGOTTEN, why="the fact stays"),
