@@ -16,6 +16,7 @@ from services.ingest.desk.store import DeskStore
 from services.ingest.desk.writing import DeskWriter, decision_id, refusal_of
 from shared.clock import Clock
 from shared.contracts.codes import Reason
+from shared.contracts.holds import HoldId
 from shared.contracts.words import FactKind
 from shared.errors import TryLater
 from shared.kafka.record import Output
@@ -59,6 +60,7 @@ class Releasing:
         self._clock = clock
         self._every = every
         self._token = token
+        self._told: set[HoldId] = set()
         self._task: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
@@ -84,13 +86,16 @@ class Releasing:
     async def work(self) -> int:
         """Everything that is to be done now; how many messages. Raises `TryLater` without database or broker."""
         count = 0
+        while done := await self._turn():
+            count += done
+        return count
+
+    async def _turn(self) -> int:
+        """A batch of each decided hold, of what is due, and of what expired: nobody waits behind a long one."""
+        count = 0
         for hold in await self._store.decided(_HOLDS):
             count += await self._decided(hold)
-        while batch := await self._due():
-            count += batch
-        while batch := await self._expired():
-            count += batch
-        return count
+        return count + await self._due() + await self._expired()
 
     async def _run(self) -> None:
         while True:
@@ -101,35 +106,31 @@ class Releasing:
             await asyncio.sleep(self._every)
 
     async def _decided(self, hold: Hold) -> int:
-        """Let a decided hold go, tell of the decision, and settle it once nothing waits."""
-        decided = hold.decided
+        """Tell of the decision, let a batch go, and settle the hold once nothing waits."""
+        decided, claim = hold.decided, self._token()
         if decided is None:
             return 0
-        count = 0
-        approved = hold.state is HoldState.APPROVED
-        claim = self._token()
-        while held := await self._store.of_hold(hold.hold_id, self._clock.now(), claim, BATCH):
-            if not count:
-                # Told before anything is let go: whoever sees a message move can find out who let it.
-                await self._write([self._writer.decision(hold, decided)])
-            if approved:
-                await self._write(
-                    [self._writer.fact(one, FactKind.RELEASED, decided.at, cause=decision_id(hold)) for one in held]
-                )
-                await self._write([self._writer.release(one, hold, decided) for one in held])
-            else:
-                code, cause = refusal_of(hold), decision_id(hold)
-                await self._write(
-                    [self._writer.fact(one, FactKind.REJECTED, decided.at, code=code, cause=cause) for one in held]
-                )
-            await self._store.mark(claim, Waiting.RELEASED if approved else Waiting.REJECTED, self._clock.now())
-            count += len(held)
-            claim = self._token()
-        if not await self._store.open(hold.hold_id):
-            if not count:
-                await self._write([self._writer.decision(hold, decided)])
+        held = await self._store.of_hold(hold.hold_id, self._clock.now(), claim, BATCH)
+        if hold.hold_id not in self._told:
+            # Told before anything is let go: whoever sees a message move can find out who let it.
+            await self._write([self._writer.decision(hold, decided)])
+            self._told.add(hold.hold_id)
+        if held and hold.state is HoldState.APPROVED:
+            await self._write(
+                [self._writer.fact(one, FactKind.RELEASED, decided.at, cause=decision_id(hold)) for one in held]
+            )
+            await self._write([self._writer.release(one, hold, decided) for one in held])
+            await self._store.mark(claim, Waiting.RELEASED, self._clock.now())
+        elif held:
+            code, cause = refusal_of(hold), decision_id(hold)
+            await self._write(
+                [self._writer.fact(one, FactKind.REJECTED, decided.at, code=code, cause=cause) for one in held]
+            )
+            await self._store.mark(claim, Waiting.REJECTED, self._clock.now())
+        elif not await self._store.open(hold.hold_id):
             await self._store.settle(hold)
-        return count
+            self._told.discard(hold.hold_id)
+        return len(held)
 
     async def _due(self) -> int:
         now, claim = self._clock.now(), self._token()

@@ -8,6 +8,7 @@ from datetime import timedelta
 import msgspec
 import pytest
 
+from services.ingest.desk import releasing
 from services.ingest.desk.decisions import HoldCode
 from services.ingest.desk.rows import Hold, HoldState, Waiting
 from shared.contracts.events import HoldRelease, SendRequested
@@ -17,7 +18,7 @@ from shared.errors import Refused
 from shared.kafka.record import Received
 from tests.integration.ingest.desk.conftest import LINK, Crash, Desk
 from tests.unit.dispatch.building import ACCOUNT, START, Letters
-from tests.unit.ingest.screening.building import Bench
+from tests.unit.ingest.screening.building import Bench, event
 
 
 async def test_nothing_is_let_go_before_somebody_decides(desk: Desk) -> None:
@@ -300,3 +301,19 @@ async def test_of_two_people_who_decide_at_once_one_does_and_the_other_is_told(d
         assert {each.code for each in refused} == {HoldCode.HOLD_DECIDED}
         assert len(refused) == (1 if states == {HoldState.APPROVED} else 2)
     assert await desk.mongo.database.audit.count_documents({"action": {"$in": ["hold.approve", "hold.reject"]}}) == 5
+
+
+async def test_nobody_waits_behind_a_long_hold(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(releasing, "BATCH", 2)
+    long = [desk.held(partition=number % 4) for number in range(10)]
+    short = desk.held(findings=(Finding(rule=HoldRule.UNAPPROVED_LINK, evidence=("kort.example",)),))
+    due = desk.delayed(timedelta(0))
+    await desk.took(*long, short, due)
+    for hold_id in (long[0].hold_id, short.hold_id):
+        await desk.approve(hold_id)
+
+    assert await desk.releasing().work() == 12
+
+    order = [one.message_id for one in desk.requests()]
+    assert {short.request.message_id, due.request.message_id} <= set(order[:5])
+    assert len([one for one in map(event, desk.sent) if isinstance(one, HoldDecided)]) == 2
