@@ -50,6 +50,10 @@ class WebhookSettings(StoreRoleSettings):
 class InboundSettings(StoreRoleSettings):
     """Role `inbound`."""
 
+    inbound_join_seconds: int = Field(
+        300, ge=5, le=3600, description="longest wait for the parts of a long message, after its first"
+    )
+
 
 class ProvisionSettings(RoleSettings):
     """The commands `provision-demo`, `provision-number` and `activate-keyword`; they serve no probes."""

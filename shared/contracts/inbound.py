@@ -44,7 +44,8 @@ class MessageReceived(Event, frozen=True, kw_only=True, rename={"from_": "from"}
 
     `inbound_id` comes from what the operator delivered alone: delivered again it is the same, and within 24 hours no
     other message has it. `from` and `content` are sealed under the gateway's own key with `inbound_id` as subject.
-    `from` is E.164 where it is a number, else as it came; `to` is a short number, or E.164.
+    `from` is E.164 where it is a number, else as it came; `to` is a short number, or E.164. Of a part the content is
+    its octets in hex and `coding` what they are to be read in: a character may have been cut between two parts.
     """
 
     inbound_id: Inbound
@@ -73,7 +74,8 @@ class InboundRouted(Event, frozen=True, kw_only=True, rename={"from_": "from"}):
     `inbound_id` is unique for ever, and the event's id. `from` and `content` are sealed under the account's key with
     `inbound_id` as subject. `keyword` is the word that matched, `*` for the number's default, absent when none did.
     `reply_id` is the message that answers it, `transaction_id` the order of a charged reply. `webhook` false: the
-    keyword's owner does not want to be told.
+    keyword's owner does not want to be told. A long message is one, of so many `parts`; `missing_parts` never came, and
+    the content is without them.
     """
 
     inbound_id: Inbound
@@ -89,8 +91,9 @@ class InboundRouted(Event, frozen=True, kw_only=True, rename={"from_": "from"}):
     keyword: str | None = None
     reply_id: Message | None = None
     transaction_id: Transaction | None = None
-    part_of: PartOf | None = None
     webhook: bool = True
+    parts: int = 1
+    missing_parts: tuple[int, ...] = ()
 
 
 class OptOutSource(StrEnum):

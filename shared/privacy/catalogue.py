@@ -63,6 +63,7 @@ PLACES: Final = (
     Place("dlr", "messages", Fate.FORGOTTEN, why="freed of the person, and deleted when nothing can come late"),
     Place("dlr", "parked_receipts", Fate.EXPIRES, why="after 8 days"),
     Place("dlr", "inbound_messages", Fate.FORGOTTEN, why="as messages; nobody's as of the account `gateway`"),
+    Place("dlr", "inbound_parts", Fate.EXPIRES, why="what waits is handed on within minutes; the rest after 7 days"),
     Place("dlr", "inbound_numbers", Fate.NOBODY),
     Place("dlr", "keywords", Fate.NOBODY),
     Place("dlr", "opt_outs", Fate.KEPT, why="until it is taken back: else its person would be written to again"),

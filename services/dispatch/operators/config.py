@@ -7,12 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 
+from services.dispatch.sender.incoming import Reading
 from shared.contracts.topics import TEST_OPERATOR
 from shared.errors import BadSettings
+from shared.smpp.codings import Alphabet
 from shared.smpp.constants import ESME_RMSGQFUL, ESME_RTHROTTLED
 
 Name = Annotated[str, msgspec.Meta(pattern=r"\A[a-z][a-z0-9-]{0,30}\Z")]
@@ -43,6 +45,18 @@ class Link(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         tuple[Annotated[int, msgspec.Meta(ge=1, le=0xFFFFFFFF)], ...],
         msgspec.Meta(description="answers to a part that mean: nothing taken, try again"),
     ] = (ESME_RMSGQFUL, ESME_RTHROTTLED)
+    data_coding_1: Annotated[
+        Literal["gsm7", "latin1"],
+        msgspec.Meta(description="what `data_coding` 1 is in what it delivers: `latin1` if it really writes ASCII"),
+    ] = "gsm7"
+    packed_septets: Annotated[
+        bool, msgspec.Meta(description="it packs eight septets into seven octets in what it delivers")
+    ] = False
+
+    @property
+    def reading(self) -> Reading:
+        """How it writes what it delivers."""
+        return Reading(Alphabet(self.data_coding_1), self.packed_septets)
 
 
 class Operator(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

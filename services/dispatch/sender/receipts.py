@@ -14,7 +14,7 @@ from itertools import islice
 import msgspec
 
 from services.dispatch.sender.facts import SOURCE
-from services.dispatch.sender.incoming import incoming
+from services.dispatch.sender.incoming import Reading, incoming
 from services.dispatch.sender.metrics import SenderMetrics
 from services.dispatch.sender.work import Attempt
 from shared.clock import Clock
@@ -123,6 +123,7 @@ class ReceiptRelay:
         clock: Clock,
         partitions: int,
         metrics: SenderMetrics,
+        reading: Reading,
     ) -> None:
         self._operator = operator
         self._memory = memory
@@ -131,6 +132,7 @@ class ReceiptRelay:
         self._pseudonyms = pseudonyms
         self._clock = clock
         self._partitions = partitions
+        self._reading = reading
         self._write = Writer(SOURCE).output
         self._waiting: list[Delivery] = []
         self._arrived = asyncio.Event()
@@ -205,7 +207,7 @@ class ReceiptRelay:
 
     def _incoming(self, delivery: Delivery) -> Output:
         self._others.inc()
-        message = incoming(self._operator, delivery.link, delivery.pdu)
+        message = incoming(self._operator, delivery.link, delivery.pdu, self._reading)
         inbound_id, at = message.inbound_id, delivery.at
         key = f"{message.to}|{self._pseudonyms.of(GATEWAY, message.from_, at)}"
         event = MessageReceived(

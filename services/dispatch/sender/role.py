@@ -125,6 +125,7 @@ class _Build:
             context.clock,
             settings.message_partitions,
             self._metrics,
+            link_config.reading,
         )
         link = Link(
             binds,

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Final
 
 import msgspec
 
 from services.dlr.inbound.keyword import Keyword, Number, StopScope
 from services.dlr.inbound.words import STOP_WORDS, candidates, words_of
-from shared.contracts.inbound import EVERY_SENDER, InboundAction, PartOf
+from shared.contracts.inbound import EVERY_SENDER, InboundAction
 from shared.ids import AccountId
 
 
@@ -32,9 +32,9 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
 NOBODYS: Final = Decision()
 
 
-def asked_words(text: str | None, part_of: PartOf | None) -> tuple[str, ...]:
-    """The words that may mean something: none of octets, none of what continues a long message."""
-    if text is None or (part_of is not None and part_of.part > 1):
+def asked_words(text: str | None, missing: Collection[int] = ()) -> tuple[str, ...]:
+    """The words that may mean something: none of octets, none of a long message whose beginning is missing."""
+    if text is None or 1 in missing:
         return ()
     return words_of(text)
 

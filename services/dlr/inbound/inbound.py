@@ -3,29 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from datetime import datetime
 from functools import partial
 from typing import Final, TypeAlias
 
 import msgspec
 
 from services.dlr.inbound.accounts import Accounts
-from services.dlr.inbound.deciding import Decision, asked_words, decide, is_stop, wanted
+from services.dlr.inbound.deciding import Decision, decide, is_stop, wanted
+from services.dlr.inbound.joining import Joining
 from services.dlr.inbound.keyword import Keyword, Number
-from services.dlr.inbound.message import InboundMessage, OptOut, id_of
+from services.dlr.inbound.long_messages import LongMessages, Part
+from services.dlr.inbound.message import SAME_DELIVERY, InboundMessage, OptOut, id_of
 from services.dlr.inbound.metrics import InboundMetrics
+from services.dlr.inbound.opened import Opened, opened
 from services.dlr.inbound.outputs import Outputs
 from services.dlr.inbound.people import mobile
 from services.dlr.inbound.refusing import Refusing
-from services.dlr.inbound.store import SAME_DELIVERY, InboundStore
+from services.dlr.inbound.store import InboundStore
 from shared.clock import Clock
 from shared.contracts.codec import only
-from shared.contracts.inbound import InboundAction, InboundCoding, InboundId, MessageReceived, OptOutSource
+from shared.contracts.inbound import InboundAction, InboundId, MessageReceived, OptOutSource
 from shared.ids import GATEWAY, AccountId
 from shared.kafka.at_least_once import Finish
 from shared.kafka.record import Output, Received
 from shared.privacy.pseudonyms import Pseudonyms
-from shared.privacy.sealing import Erased, Sealer
+from shared.privacy.sealing import Sealer
 from shared.telemetry.logs import get_log
 
 _log = get_log()
@@ -40,26 +42,14 @@ _REPEAT: Final = "repeat"
 _ERASED: Final = "erased"
 
 
-class Opened(msgspec.Struct, frozen=True):
-    """A delivery, readable. `text` is None for octets; `at` is as precise as the database keeps it."""
-
-    received: Received[MessageReceived]
-    at: datetime
-    number: str
-    content: str
-    words: tuple[str, ...]
-
-    def __repr__(self) -> str:
-        return f"Opened({self.received.event.inbound_id})"
-
-
 class Inbound:
-    """Order of effects: opt-out, document, records, mark, offset.
+    """Order of effects: parts of long messages, opt-out, document, records, mark, offset.
 
     Idempotent by what the operator delivered: the document of a first delivery holds all that was decided, and every
     id that follows is derived from its own. A record that comes again, by a replay or because the operator delivered
     again within 24 hours, finds the document; until it is marked as told, the same records are written again, with
-    the same ids. Afterwards nothing is.
+    the same ids. Afterwards nothing is. A part of a long message is finished once it is on record, and what became
+    whole with it is told.
     """
 
     def __init__(
@@ -70,6 +60,7 @@ class Inbound:
         accounts: Accounts,
         refusing: Refusing,
         outputs: Outputs,
+        long_messages: LongMessages,
         sealer: Sealer,
         pseudonyms: Pseudonyms,
         clock: Clock,
@@ -80,6 +71,7 @@ class Inbound:
         self._accounts = accounts
         self._refusing = refusing
         self._outputs = outputs
+        self._long = long_messages
         self._sealer = sealer
         self._pseudonyms = pseudonyms
         self._clock = clock
@@ -87,54 +79,67 @@ class Inbound:
 
     async def __call__(self, batch: Sequence[Received[MessageReceived]], finish: Finish[MessageReceived]) -> None:
         """Handle a batch and finish all of it, or raise and finish none. Raises `TryLater`, `BadRecord`."""
-        opened = [one for received in batch if (one := self._open(received)) is not None]
-        kept = await self._kept(opened)
-        untold = {message.id: (message, one) for message, one in zip(kept, opened, strict=True) if not message.told_at}
-        outputs = [
-            output
-            for message, one in untold.values()
-            for output in self._outputs.of(message, one.received.record.partition)
-        ]
+        single: list[Opened] = []
+        parts: list[Part] = []
+        erased = 0
+        for received in batch:
+            event = received.event
+            one = opened(event, received.record.partition, self._sealer)
+            if one is None:
+                erased += 1
+            elif event.part_of is None:
+                single.append(one)
+            else:
+                parts.append(Part(event, event.part_of, one))
+        joinings = await self._long.take(parts)
+        await self._hand_on([*single, *self._joined(joinings)])
+        await self._long.told(joinings)
+        self._count(_ERASED, erased)
+        for received in batch:
+            finish(received)
+
+    async def give_up(self, joining: Joining) -> None:
+        """Hand on what has come of a long message, as it is."""
+        given = await self._long.give_up(joining)
+        await self._hand_on(self._joined([given]))
+        await self._long.told([given])
+
+    def _joined(self, joinings: Sequence[Joining]) -> list[Opened]:
+        """What of these is ready."""
+        found = self._long.opened(joinings)
+        left = [one for one in found if one is not None]
+        self._count(_ERASED, len(found) - len(left))
+        return left
+
+    async def _hand_on(self, messages: Sequence[Opened]) -> None:
+        """Make documents of messages, and tell what follows from those that nobody has told."""
+        kept = await self._kept(messages)
+        untold = {
+            message.id: (message, one) for message, one in zip(kept, messages, strict=True) if not message.told_at
+        }
+        outputs = [output for message, one in untold.values() for output in self._outputs.of(message, one.partition)]
         if outputs:
             await self._send(outputs)
         if untold:
             await self._store.mark_told(untold.keys(), self._clock.now())
-        self._count(len(batch) - len(opened), len(opened) - len(untold), [message for message, _ in untold.values()])
-        for received in batch:
-            finish(received)
+        self._count(_REPEAT, len(messages) - len(untold))
+        self._count_told([message for message, _ in untold.values()])
 
-    def _open(self, received: Received[MessageReceived]) -> Opened | None:
-        """None when the gateway's key of that quarter is gone: nothing of the message is left."""
-        event = received.event
-        number = self._sealer.open(GATEWAY, event.inbound_id, "from", event.from_)
-        content = self._sealer.open(GATEWAY, event.inbound_id, "content", event.content)
-        if isinstance(number, Erased) or isinstance(content, Erased):
-            return None
-        at = event.received_at
-        return Opened(
-            received=received,
-            at=at.replace(microsecond=at.microsecond // 1000 * 1000),
-            number=number,
-            content=content,
-            words=asked_words(None if event.coding is InboundCoding.BINARY else content, event.part_of),
-        )
-
-    async def _kept(self, opened: Sequence[Opened]) -> list[InboundMessage]:
+    async def _kept(self, messages: Sequence[Opened]) -> list[InboundMessage]:
         """The document of each delivery, new or found, in their order."""
-        if not opened:
+        if not messages:
             return []
-        known = await self._known(opened)
-        numbers = await self._store.numbers({one.received.event.to for one in opened})
-        keywords = await self._keywords(opened, numbers)
+        known = await self._known(messages)
+        numbers = await self._store.numbers({one.to for one in messages})
+        keywords = await self._keywords(messages, numbers)
         placed: list[InboundId] = []
         new: dict[InboundId, InboundMessage] = {}
-        for one in opened:
-            event = one.received.event
-            earlier = known.setdefault(event.inbound_id, [])
+        for one in messages:
+            earlier = known.setdefault(one.delivered_as, [])
             found = next((each for each in earlier if one.at - SAME_DELIVERY < each.received_at <= one.at), None)
             if found is None:
-                number = numbers.get(event.to)
-                found = await self._message(one, await self._decide(one, number, keywords.get(event.to, {})))
+                number = numbers.get(one.to)
+                found = await self._message(one, await self._decide(one, number, keywords.get(one.to, {})))
                 earlier.append(found)
                 new[found.id] = found
             placed.append(found.id)
@@ -142,21 +147,18 @@ class Inbound:
         all_ |= {message.id: message for message in await self._store.keep(list(new.values()))}
         return [all_[each] for each in placed]
 
-    async def _known(self, opened: Sequence[Opened]) -> dict[InboundId, list[InboundMessage]]:
-        since = min(one.at for one in opened) - SAME_DELIVERY
+    async def _known(self, messages: Sequence[Opened]) -> dict[InboundId, list[InboundMessage]]:
+        since = min(one.at for one in messages) - SAME_DELIVERY
         known: dict[InboundId, list[InboundMessage]] = {}
-        for message in await self._store.deliveries({one.received.event.inbound_id for one in opened}, since):
+        for message in await self._store.deliveries({one.delivered_as for one in messages}, since):
             known.setdefault(message.delivered_as, []).append(message)
         return known
 
-    async def _keywords(self, opened: Sequence[Opened], numbers: Mapping[str, Number]) -> dict[str, dict[str, Keyword]]:
+    async def _keywords(
+        self, messages: Sequence[Opened], numbers: Mapping[str, Number]
+    ) -> dict[str, dict[str, Keyword]]:
         """The active keywords that the batch may mean, by number and words."""
-        pairs = {
-            (one.received.event.to, words)
-            for one in opened
-            if one.received.event.to in numbers
-            for words in wanted(one.words)
-        }
+        pairs = {(one.to, words) for one in messages if one.to in numbers for words in wanted(one.words)}
         found: dict[str, dict[str, Keyword]] = {}
         for keyword in await self._store.active(pairs) if pairs else ():
             found.setdefault(keyword.number, {})[keyword.keyword] = keyword
@@ -182,8 +184,8 @@ class Inbound:
 
     async def _message(self, one: Opened, decision: Decision) -> InboundMessage:
         """The document of a new message. Its opt-outs are on record already, under the name of this very message."""
-        event, at, keyword = one.received.event, one.at, decision.keyword
-        inbound_id = id_of(event.inbound_id, at)
+        at, keyword = one.at, decision.keyword
+        inbound_id = id_of(one.delivered_as, at)
         keeper = decision.account_id or GATEWAY
         opt_outs: list[OptOut] = []
         if decision.action is InboundAction.OPT_OUT:
@@ -195,16 +197,17 @@ class Inbound:
         replies = decision.action in {InboundAction.REPLY, InboundAction.PREMIUM_REPLY} and keyword is not None
         return InboundMessage(
             id=inbound_id,
-            delivered_as=event.inbound_id,
+            delivered_as=one.delivered_as,
             received_at=at,
-            operator=event.operator,
-            to=event.to,
+            operator=one.operator,
+            to=one.to,
             from_=self._sealer.seal(keeper, inbound_id, "from", one.number, at),
             content=self._sealer.seal(keeper, inbound_id, "content", one.content, at),
-            coding=event.coding,
+            coding=one.coding,
             pseudonym=self._pseudonyms.of(keeper, one.number, at),
             account_id=decision.account_id,
-            part_of=event.part_of,
+            parts=one.parts,
+            missing=one.missing,
             action=decision.action,
             keyword=None if keyword is None else keyword.keyword,
             keyword_id=None if keyword is None else keyword.id,
@@ -216,12 +219,19 @@ class Inbound:
             opt_outs=tuple(opt_outs),
         )
 
-    def _count(self, erased: int, repeats: int, told: Sequence[InboundMessage]) -> None:
-        for outcome, number in ((_ERASED, erased), (_REPEAT, repeats)):
-            if number:
-                self._metrics.messages.labels(outcome).inc(number)
+    def _count(self, outcome: str, number: int) -> None:
+        if number:
+            self._metrics.messages.labels(outcome).inc(number)
+
+    def _count_told(self, told: Sequence[InboundMessage]) -> None:
         for message in told:
             nobodys = message.account_id is None and not message.opt_outs
-            self._metrics.messages.labels(_NOBODYS if nobodys else message.action.value).inc()
+            self._count(_NOBODYS if nobodys else message.action.value, 1)
             if nobodys:
                 _log.warning("inbound_for_nobody", inbound_id=message.id, operator=message.operator)
+            if message.parts > 1:
+                self._metrics.long_messages.labels("incomplete" if message.missing else "whole").inc()
+            if message.missing:
+                _log.warning(
+                    "inbound_incomplete", inbound_id=message.id, operator=message.operator, missing=len(message.missing)
+                )

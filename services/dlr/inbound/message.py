@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import hashlib
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 import msgspec
 
 from services.dlr.inbound.keyword import KeywordId, PremiumReply
-from shared.contracts.inbound import InboundAction, InboundCoding, InboundId, PartOf
+from shared.contracts.inbound import InboundAction, InboundCoding, InboundId
 from shared.contracts.premium import TransactionId
 from shared.ids import GATEWAY, AccountId, DerivedIds, MessageId
 from shared.privacy.sealing import Sealed
+
+SAME_DELIVERY: Final = timedelta(hours=24)
+"""How long an operator's delivery is taken for a repeat of one with the same content and reference."""
 
 _REPLY: Final = 0
 _TRANSACTION: Final = 1
@@ -31,9 +34,10 @@ class InboundMessage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
     """The document. `from_`, `content` and `reply` are sealed under the account's key with `id` as subject; under the
     gateway's own while nobody has the message.
 
-    `delivered_as` is the id that the operator's delivery has, the same for a day. `told_at` is when everything that
-    follows from the message had been written. Once its person was erased (`erased` is the order), `from_` and `content`
-    are `TAKEN_OUT` and `pseudonym` is empty.
+    `delivered_as` is the id that the operator's delivery has, the same for a day; of a long message it comes from those
+    of its parts, and `missing` names the ones that never came. `told_at` is when everything that follows from the
+    message had been written. Once its person was erased (`erased` is the order), `from_` and `content` are `TAKEN_OUT`
+    and `pseudonym` is empty.
     """
 
     id: InboundId = msgspec.field(name="_id")
@@ -46,7 +50,8 @@ class InboundMessage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
     coding: InboundCoding
     pseudonym: str
     account_id: AccountId | None = None
-    part_of: PartOf | None = None
+    parts: int = 1
+    missing: tuple[int, ...] = ()
     action: InboundAction = InboundAction.NONE
     keyword: str | None = None
     keyword_id: KeywordId | None = None

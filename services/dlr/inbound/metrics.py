@@ -15,3 +15,9 @@ class InboundMetrics:
             ["outcome"],
             registry=registry,
         )
+        self.long_messages = Counter(
+            "budstikke_inbound_long_messages",
+            "Long messages that were handed on, whole or incomplete: a part never came",
+            ["outcome"],
+            registry=registry,
+        )

@@ -165,8 +165,9 @@ class Outputs:
             keyword=message.keyword,
             reply_id=message.reply_id(account) if answered else None,
             transaction_id=message.transaction_id(account) if message.action is InboundAction.PREMIUM_REPLY else None,
-            part_of=message.part_of,
             webhook=message.webhook,
+            parts=message.parts,
+            missing_parts=message.missing,
         )
         key = f"{message.to}|{message.pseudonym}"
         return self._write(

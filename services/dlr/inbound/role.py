@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import Final, NamedTuple
 
 from starlette.routing import Route
@@ -11,10 +12,13 @@ from services.dlr.inbound.accounts import Accounts, read_account
 from services.dlr.inbound.api.management import InboundManagement
 from services.dlr.inbound.api.routes import InboundRoutes
 from services.dlr.inbound.inbound import Inbound, read_received
+from services.dlr.inbound.long_messages import LongMessages
 from services.dlr.inbound.metrics import InboundMetrics
 from services.dlr.inbound.outputs import Outputs
+from services.dlr.inbound.parts_store import PartsStore
 from services.dlr.inbound.refusing import Refusing
 from services.dlr.inbound.store import InboundStore
+from services.dlr.inbound.sweeper import Sweeper
 from services.dlr.settings import ApiSettings, InboundSettings
 from services.dlr.status.store import DATABASE
 from shared.contracts import topics
@@ -45,6 +49,8 @@ def build_inbound(context: Context) -> Sequence[Component]:
     sealer, pseudonyms = Sealer(keys, clock), Pseudonyms(keys)
     sender = Sender(connection=connection, clock=clock, metrics=context.kafka_metrics)
     accounts = Accounts()
+    parts = PartsStore(mongo)
+    long_messages = LongMessages(parts, sealer, pseudonyms, clock, timedelta(seconds=settings.inbound_join_seconds))
     known = WholeTopics(
         connection=connection,
         name="accounts that answer",
@@ -60,6 +66,7 @@ def build_inbound(context: Context) -> Sequence[Component]:
         accounts=accounts,
         refusing=Refusing(store, sealer, pseudonyms),
         outputs=Outputs(sealer, partitions),
+        long_messages=long_messages,
         sealer=sealer,
         pseudonyms=pseudonyms,
         clock=clock,
@@ -83,7 +90,15 @@ def build_inbound(context: Context) -> Sequence[Component]:
         metrics=context.kafka_metrics,
         random=context.random,
     )
-    return [mongo, Prepare("indexes of incoming messages", store.prepare), known, sender, runner]
+    return [
+        mongo,
+        Prepare("indexes of incoming messages", store.prepare),
+        Prepare("indexes of long messages", parts.prepare),
+        known,
+        sender,
+        runner,
+        Sweeper(inbound, long_messages),
+    ]
 
 
 class Managing(NamedTuple):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Final, NewType, TypeVar
 
 import msgspec
@@ -22,9 +22,6 @@ from shared.stores.mongodb import Document, MongoStore
 
 OptOutId = NewType("OptOutId", str)
 S = TypeVar("S", bound=msgspec.Struct)
-
-SAME_DELIVERY: Final = timedelta(hours=24)
-"""How long an operator's delivery is taken for a repeat of one with the same content and reference."""
 
 _NATIVE: Final = (bytes, datetime)
 _DUPLICATE_KEY: Final = 11000
@@ -85,7 +82,7 @@ class InboundStore:
     async def prepare(self) -> None:
         """Make the indexes; a repeat is nothing."""
         database = self._mongo.database
-        async with _translated():
+        async with translated():
             await database["inbound_messages"].create_indexes(list(_MESSAGES))
             await database["keywords"].create_indexes(list(_KEYWORDS))
             await database["opt_outs"].create_indexes(list(_OPT_OUTS))
@@ -100,10 +97,10 @@ class InboundStore:
         """Insert; what is there already stays. The messages as they are now, in the same order."""
         if not messages:
             return []
-        async with _translated():
+        async with translated():
             try:
                 await self._mongo.database["inbound_messages"].insert_many(
-                    [_document(each) for each in messages], ordered=False
+                    [document(each) for each in messages], ordered=False
                 )
                 return list(messages)
             except BulkWriteError as error:
@@ -116,7 +113,7 @@ class InboundStore:
 
     async def mark_told(self, ids: Collection[InboundId], at: datetime) -> None:
         """Everything that follows from these is written."""
-        async with _translated():
+        async with translated():
             await self._mongo.database["inbound_messages"].update_many(
                 {"_id": {"$in": list(ids)}}, {"$set": {"told_at": at}}
             )
@@ -146,9 +143,9 @@ class InboundStore:
 
     async def put_number(self, number: Number) -> None:
         """Add a number, or change whose it is."""
-        async with _translated():
+        async with translated():
             await self._mongo.database["inbound_numbers"].replace_one(
-                {"_id": number.number}, _document(number), upsert=True
+                {"_id": number.number}, document(number), upsert=True
             )
 
     async def active(self, wanted: Collection[tuple[str, str]]) -> list[Keyword]:
@@ -158,7 +155,7 @@ class InboundStore:
 
     async def tenants(self, number: str) -> tuple[AccountId, ...]:
         """Every account that has an active keyword on a number."""
-        async with _translated():
+        async with translated():
             found = await self._mongo.database["keywords"].distinct(
                 "account_id", {"number": number, "state": KeywordState.ACTIVE.value}
             )
@@ -185,7 +182,7 @@ class InboundStore:
 
     async def activate(self, keyword: KeywordId) -> bool:
         """An ordered keyword answers from now on; False when there is none."""
-        async with _translated():
+        async with translated():
             result = await self._mongo.database["keywords"].update_one(
                 {"_id": keyword}, {"$set": {"state": KeywordState.ACTIVE.value}}
             )
@@ -209,7 +206,7 @@ class InboundStore:
 
     async def years_of(self, account: AccountId) -> list[int]:
         """The years under whose keys the account's opt-outs have their pseudonyms."""
-        async with _translated():
+        async with translated():
             return [
                 int(year) for year in await self._mongo.database["opt_outs"].distinct("year", {"account_id": account})
             ]
@@ -224,15 +221,15 @@ class InboundStore:
         return await self._delete("opt_outs", account, opt_out)
 
     async def _insert(self, collection: str, row: msgspec.Struct) -> bool:
-        async with _translated():
+        async with translated():
             try:
-                await self._mongo.database[collection].insert_one(_document(row))
+                await self._mongo.database[collection].insert_one(document(row))
             except DuplicateKeyError:
                 return False
         return True
 
     async def _delete(self, collection: str, account: AccountId, name: str) -> bool:
-        async with _translated():
+        async with translated():
             result = await self._mongo.database[collection].delete_one({"_id": name, "account_id": account})
         return result.deleted_count == 1
 
@@ -244,9 +241,9 @@ class InboundStore:
         order: Sequence[tuple[str, int]] | None = None,
         most: int = 0,
     ) -> list[S]:
-        async with _translated():
+        async with translated():
             rows = await self._mongo.database[collection].find(query, sort=order, limit=most).to_list(None)
-        return [_read(row, kind) for row in rows]
+        return [read(row, kind) for row in rows]
 
 
 def _behind(field: str, after: tuple[datetime, str] | None) -> Document:
@@ -256,12 +253,14 @@ def _behind(field: str, after: tuple[datetime, str] | None) -> Document:
     return {"$or": [{field: {"$lt": at}}, {field: at, "_id": {"$lt": name}}]}
 
 
-def _document(row: msgspec.Struct) -> Document:
-    document: Document = msgspec.to_builtins(row, builtin_types=_NATIVE)
-    return document
+def document(row: msgspec.Struct) -> Document:
+    """A row as the database has it."""
+    written: Document = msgspec.to_builtins(row, builtin_types=_NATIVE)
+    return written
 
 
-def _read(row: dict[str, Any], kind: type[S]) -> S:
+def read(row: dict[str, Any], kind: type[S]) -> S:
+    """A row of this kind. Raises `Fatal` for one of another shape."""
     try:
         return msgspec.convert(row, kind, builtin_types=_NATIVE)
     except msgspec.ValidationError as error:
@@ -269,7 +268,7 @@ def _read(row: dict[str, Any], kind: type[S]) -> S:
 
 
 @asynccontextmanager
-async def _translated() -> AsyncIterator[None]:
+async def translated() -> AsyncIterator[None]:
     """Errors of the driver as ours; the type alone is told, for its text may quote a document."""
     try:
         yield

@@ -250,7 +250,7 @@ class Life:
         self.memory = SentMemory(1000)
         sender = cast("Sender", self.broker)
         self.relay = ReceiptRelay(
-            OPERATOR, self.memory, sender, sealer, Pseudonyms(keys), self.clock, PARTITIONS, metrics
+            OPERATOR, self.memory, sender, sealer, Pseudonyms(keys), self.clock, PARTITIONS, metrics, config.reading
         )
         self.link = Link(
             bind_settings(config, "secret"),

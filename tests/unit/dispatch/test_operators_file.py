@@ -9,7 +9,9 @@ import pytest
 
 from services.dispatch.operators.config import Route, load, parse, password_of
 from services.dispatch.operators.routes import RouteTable
+from services.dispatch.sender.incoming import Reading
 from shared.errors import BadSettings
+from shared.smpp.codings import Alphabet
 
 GOOD = """
 operators:
@@ -35,6 +37,15 @@ def test_a_good_file_is_read() -> None:
     assert [route.route_id for route in found.routes] == ["+47>fjord", "short", "+47>vidde"]
 
 
+def test_an_operator_is_read_as_the_file_says() -> None:
+    default, other = (
+        parse(GOOD.encode()).operators["fjord"].links[0],
+        GOOD.replace("window: 20", "data_coding_1: latin1, packed_septets: true"),
+    )
+    assert default.reading == Reading(Alphabet.GSM7, packed=False)
+    assert parse(other.encode()).operators["fjord"].links[0].reading == Reading(Alphabet.LATIN1, packed=True)
+
+
 @pytest.mark.parametrize(
     ("old", "new", "says"),
     [
@@ -45,6 +56,7 @@ def test_a_good_file_is_read() -> None:
         ("window: 20", f"password: {SECRET}", "unknown field `password`"),
         ("window: 20", "response_timeout: 0", "links[0].response_timeout`"),
         ("window: 20", "busy_statuses: [0]", "links[0].busy_statuses[0]`"),
+        ("window: 20", "data_coding_1: ascii", "links[0].data_coding_1`"),
         ("host: smsc.example, ", "", "missing required field `host`"),
         ("  fjord:\n", "  Fjord:\n", "at `key` in `$.operators`"),
         ("name: fjord-1", "name: fjord 1", "links[0].name`"),

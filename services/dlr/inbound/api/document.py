@@ -63,7 +63,8 @@ _MESSAGE: Final = InboundView(
     action=InboundAction.REPLY,
     reply_id=MessageId("019a8f3c-5d7e-7c1a-9b2d-3e4f5a6b0002"),
     transaction_id=None,
-    part_of=None,
+    parts=1,
+    missing_parts=(),
 )
 _OPT_OUT: Final = OptOutView(
     id=OptOutId("oo_5f0c1e7a7d0b4c399f381a2b"), to="+4799999999", sender=None, source=OptOutSource.KEYWORD, at=_AT

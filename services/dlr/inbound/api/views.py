@@ -15,7 +15,6 @@ from shared.contracts.inbound import (
     InboundCoding,
     InboundId,
     OptOutSource,
-    PartOf,
 )
 from shared.contracts.premium import TransactionId
 from shared.ids import AccountId, MessageId
@@ -68,7 +67,11 @@ class Keywords(msgspec.Struct, frozen=True):
 
 
 class InboundView(msgspec.Struct, frozen=True, rename={"from_": "from"}):
-    """An incoming message and what it led to. `text` is hex if `coding` is `binary`."""
+    """An incoming message and what it led to. `text` is hex if `coding` is `binary`.
+
+    `parts` says of how many a long one was made; `missing_parts` names those that never came, and the text is without
+    them.
+    """
 
     id: InboundId
     to: str
@@ -80,7 +83,8 @@ class InboundView(msgspec.Struct, frozen=True, rename={"from_": "from"}):
     action: InboundAction
     reply_id: MessageId | None
     transaction_id: TransactionId | None
-    part_of: PartOf | None
+    parts: int
+    missing_parts: tuple[int, ...]
 
 
 class InboundPage(msgspec.Struct, frozen=True):
@@ -144,7 +148,8 @@ def inbound_view(message: InboundMessage, account: AccountId, sealer: Sealer) ->
         action=message.action,
         reply_id=message.reply_id(account) if answered else None,
         transaction_id=message.transaction_id(account) if charged else None,
-        part_of=message.part_of,
+        parts=message.parts,
+        missing_parts=message.missing,
     )
 
 

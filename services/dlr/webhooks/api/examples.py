@@ -109,7 +109,8 @@ HEARD: Final = Payload(
         action=InboundAction.REPLY,
         reply_id=_MESSAGE,
         transaction_id=None,
-        part_of=None,
+        parts=1,
+        missing_parts=(),
     ),
 )
 PROBED: Final = Payload(_PROBE, TEST, _AT, ProbeData(_ID))

@@ -9,7 +9,7 @@ import msgspec
 
 from services.dlr.webhooks.endpoints.occasion import occasion_of
 from shared.contracts.events import MessageStatusChanged
-from shared.contracts.inbound import InboundAction, InboundCoding, InboundId, InboundRouted, PartOf
+from shared.contracts.inbound import InboundAction, InboundCoding, InboundId, InboundRouted
 from shared.contracts.premium import TransactionId
 from shared.contracts.states import FINAL, State
 from shared.ids import MessageId
@@ -53,7 +53,8 @@ class InboundData(msgspec.Struct, frozen=True, gc=False, rename={"from_": "from"
     """An incoming message. `from` and `text` are null once it was erased; `text` is hex if `coding` is `binary`.
 
     `to` is the number that was written to. `keyword` is the word that matched, `*` for the number's default.
-    `part_of` tells that this is a part of a long message: each part comes by itself.
+    `parts` says of how many a long one was made; `missing_parts` names those that never came, and the text is without
+    them.
     """
 
     id: InboundId
@@ -66,7 +67,8 @@ class InboundData(msgspec.Struct, frozen=True, gc=False, rename={"from_": "from"
     action: InboundAction
     reply_id: MessageId | None
     transaction_id: TransactionId | None
-    part_of: PartOf | None
+    parts: int
+    missing_parts: tuple[int, ...]
 
 
 class ProbeData(msgspec.Struct, frozen=True):
@@ -108,7 +110,8 @@ def _incoming(event: InboundRouted, sealer: Sealer) -> InboundData:
         action=event.action,
         reply_id=event.reply_id,
         transaction_id=event.transaction_id,
-        part_of=event.part_of,
+        parts=event.parts,
+        missing_parts=event.missing_parts,
     )
 
 

@@ -19,7 +19,7 @@ def live(mongo: MongoStore, keys: FileKeyStore, outbox: Outbox) -> Callable[[], 
 @pytest.fixture
 async def life(live: Callable[[], Life]) -> Life:
     life = live()
-    await life.store.prepare()
+    await life.prepare()
     return life
 
 

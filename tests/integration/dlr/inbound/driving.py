@@ -5,16 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 from itertools import count
+from typing import Any
 
 from prometheus_client import CollectorRegistry
 
 from services.dlr.inbound.accounts import Accounts
 from services.dlr.inbound.inbound import Inbound, read_received
 from services.dlr.inbound.keyword import Keyword, KeywordState, Number, keyword_id
+from services.dlr.inbound.long_messages import LongMessages
 from services.dlr.inbound.metrics import InboundMetrics
 from services.dlr.inbound.outputs import Outputs
+from services.dlr.inbound.parts_store import PartsStore
 from services.dlr.inbound.refusing import Refusing
 from services.dlr.inbound.store import InboundStore
+from services.dlr.inbound.sweeper import Sweeper
 from shared.clock import ManualClock
 from shared.contracts import topics
 from shared.contracts.codec import Writer, read
@@ -32,6 +36,7 @@ from tests.unit.dlr.building import START
 
 ACME = AccountId("acme")
 HANDSET = "+4790000001"
+PATIENCE = timedelta(minutes=5)
 _ids = count(1)
 
 
@@ -70,6 +75,13 @@ class Handset:
         write = Writer("/budstikke/dispatch/sender").output
         return write(topics.INBOUND, partition, event, event_id=inbound_id, time=at, subject=f"{to}|x")
 
+    def part(
+        self, octets: bytes, part: int, parts: int, *, reference: int = 7, to: str = "2012", **fields: Any
+    ) -> Output:
+        """One part of a long message."""
+        place = PartOf(reference=reference, part=part, parts=parts)
+        return self.says(octets.hex(), to, part_of=place, **fields)
+
 
 class Life:
     """One process of the role; two on one database are a successor, or a rival."""
@@ -81,17 +93,26 @@ class Life:
         self.registry = CollectorRegistry()
         self.sealer, self.pseudonyms = Sealer(keys, self.clock), Pseudonyms(keys)
         self.refusing = Refusing(self.store, self.sealer, self.pseudonyms)
+        self.parts = PartsStore(mongo)
+        self.long_messages = LongMessages(self.parts, self.sealer, self.pseudonyms, self.clock, PATIENCE)
         self.inbound = Inbound(
             store=self.store,
             send=outbox.send,
             accounts=self.accounts,
             refusing=self.refusing,
             outputs=Outputs(self.sealer, PARTITIONS),
+            long_messages=self.long_messages,
             sealer=self.sealer,
             pseudonyms=self.pseudonyms,
             clock=self.clock,
             metrics=InboundMetrics(self.registry),
         )
+        self.sweeper = Sweeper(self.inbound, self.long_messages)
+
+    async def prepare(self) -> None:
+        """Make the indexes."""
+        await self.store.prepare()
+        await self.parts.prepare()
 
     async def handle(self, deliveries: Iterable[Output]) -> list[Record]:
         """Handle a batch; returns what was finished."""

@@ -18,7 +18,6 @@ from shared.contracts.inbound import (
     InboundRouted,
     OptOutRequested,
     OptOutSource,
-    PartOf,
     opt_out_key,
 )
 from shared.contracts.premium import ConsentKind, PremiumKind, PremiumOrdered
@@ -357,21 +356,6 @@ async def test_a_stopped_account_answers_nobody_and_charges_nobody(
     assert len(told(outbox.sent, SendRequested)) == answered
     assert len(told(outbox.sent, PremiumOrdered)) == charged
     assert len(told(outbox.sent, InboundRouted)) == 2
-
-
-async def test_each_part_of_a_long_message_is_told_and_only_the_first_is_answered(
-    life: Life, handset: Handset, outbox: Outbox
-) -> None:
-    await life.number()
-    await life.keyword("pizza")
-    parts = [PartOf(reference=7, part=number, parts=2) for number in (1, 2)]
-
-    await life.handle([handset.says("pizza og", part_of=parts[0]), handset.says("STOPP mer", part_of=parts[1])])
-
-    events = told(outbox.sent, InboundRouted)
-    assert [event.part_of for event in events if isinstance(event, InboundRouted)] == parts
-    assert len(told(outbox.sent, SendRequested)) == 1
-    assert told(outbox.sent, OptOutRequested) == []
 
 
 async def test_octets_are_passed_on(life: Life, handset: Handset, outbox: Outbox) -> None:

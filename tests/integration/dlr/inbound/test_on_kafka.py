@@ -20,6 +20,7 @@ from shared.contracts.topics import LOCAL, specs
 from shared.contracts.words import Lane
 from shared.ids import AccountId
 from shared.kafka.metrics import KafkaMetrics
+from shared.kafka.record import Output
 from shared.kafka.sending import Sender
 from shared.kafka.settings import KafkaSettings
 from shared.privacy.keys import FileKeyStore
@@ -33,7 +34,7 @@ from tests.unit.dlr.building import START
 KILLED = AccountId("killed")
 NUMBER = "2077"
 COUNT = 120
-"""A third ask for pizza, a third for a charged reply, the others stop; each from a handset of its own."""
+"""A third ask for pizza in two parts, a third for a charged reply, the others stop; each from a handset of its own."""
 
 PREMIUM = PremiumReply(merchant_id="mer_1", service_code="14002", price=1000, invoice_text="Tips")
 REPLIES, ORDERS, EVENTS = topics.requests(Lane.STANDARD), topics.PREMIUM_ORDERS, topics.INBOUND_EVENTS
@@ -108,12 +109,21 @@ async def test_killed_twice_every_message_is_answered_charged_and_told_under_one
 ) -> None:
     keys = FileKeyStore(environment)
     words = ("pizza", "tips", "STOPP")
-    deliveries = [
-        Handset(keys, f"+479{number:07d}").says(
-            words[number % 3], NUMBER, delivered_as=f"{number:032x}", partition=number % 4
-        )
-        for number in range(COUNT)
-    ]
+    handsets = [Handset(keys, f"+479{number:07d}") for number in range(COUNT)]
+
+    def first(number: int) -> Output:
+        if number % 3 == 0:
+            return handsets[number].part(b"piz", 1, 2, to=NUMBER, delivered_as=f"{number:032x}", partition=number % 4)
+        return handsets[number].says(words[number % 3], NUMBER, delivered_as=f"{number:032x}", partition=number % 4)
+
+    def second(number: int) -> Output:
+        return handsets[number].part(b"za", 2, 2, to=NUMBER, delivered_as=f"f{number:031x}", partition=number % 4)
+
+    half = COUNT // 2
+    early = [first(number) for number in range(half)] + [second(number) for number in range(0, half // 2, 3)]
+    late = [second(number) for number in range(half // 2, half) if number % 3 == 0]
+    late += [second(number) for number in range(half, COUNT) if number % 3 == 0]
+    late += [first(number) for number in range(half, COUNT)]
     seen: dict[str, set[bytes]] = {}
     consumer = AIOKafkaConsumer(bootstrap_servers=kafka, auto_offset_reset="earliest", enable_auto_commit=False)
     await consumer.start()
@@ -133,7 +143,7 @@ async def test_killed_twice_every_message_is_answered_charged_and_told_under_one
         return len(seen.get(EVENTS, ())) >= enough
 
     try:
-        for enough, batch in ((10, deliveries[:60]), (65, deliveries[60:])):
+        for enough, batch in ((10, early), (65, late)):
             await role.start()
             # Each comes twice: an operator that got no answer delivers again.
             await producer.send([delivery for each in batch for delivery in (each, each)])

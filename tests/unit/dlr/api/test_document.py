@@ -18,7 +18,7 @@ from services.dlr.webhooks.api.routes import WebhookRoutes
 from services.dlr.webhooks.delivery.payload import render, render_test
 from shared.clock import ManualClock
 from shared.contracts.events import MessageStatusChanged
-from shared.contracts.inbound import InboundAction, InboundCoding, InboundId, InboundRouted, PartOf
+from shared.contracts.inbound import InboundAction, InboundCoding, InboundId, InboundRouted
 from shared.contracts.states import State
 from shared.ids import MessageId
 from shared.privacy.keys import FileKeyStore
@@ -97,5 +97,6 @@ def incoming(sealer: Sealer) -> InboundRouted:
         action=InboundAction.REPLY,
         keyword="blomst",
         reply_id=MESSAGE,
-        part_of=PartOf(reference=7, part=1, parts=2),
+        parts=2,
+        missing_parts=(1,),
     )

@@ -7,7 +7,7 @@ import pytest
 from services.dlr.inbound.deciding import NOBODYS, Decision, Stop, asked_words, decide, wanted
 from services.dlr.inbound.keyword import Keyword, KeywordState, Number, PremiumReply, StopScope, keyword_id
 from services.dlr.inbound.words import candidates, keyword_of, words_of
-from shared.contracts.inbound import EVERY_SENDER, InboundAction, PartOf
+from shared.contracts.inbound import EVERY_SENDER, InboundAction
 from shared.ids import AccountId
 from tests.unit.dlr.building import START
 
@@ -30,8 +30,8 @@ def keyword(words: str, *, number: str = "2012", account: AccountId = ACME, **ch
     )
 
 
-def decided(text: str | None, number: Number | None, *keywords: Keyword, part_of: PartOf | None = None) -> Decision:
-    words = asked_words(text, part_of)
+def decided(text: str | None, number: Number | None, *keywords: Keyword, missing: tuple[int, ...] = ()) -> Decision:
+    words = asked_words(text, missing)
     asked = wanted(words)
     table = {each.keyword: each for each in keywords if each.keyword in asked}
     return decide(words, number, table, tuple(sorted({each.account_id for each in keywords})))
@@ -105,10 +105,9 @@ def test_stop_on_a_shared_number_is_for_the_keywords_account_and_else_for_everyb
     assert decided("STOPP", SHARED) == NOBODYS
 
 
-def test_what_continues_a_long_message_means_nothing_by_itself() -> None:
-    second = PartOf(reference=1, part=2, parts=2)
-    assert decided("stopp", OWN, keyword("*", reply=None), part_of=second).action is InboundAction.NONE
-    assert decided("stopp", OWN, part_of=PartOf(reference=1, part=1, parts=2)).action is InboundAction.OPT_OUT
+def test_a_long_message_without_its_beginning_means_nothing() -> None:
+    assert decided("stopp", OWN, keyword("*", reply=None), missing=(1,)).action is InboundAction.NONE
+    assert decided("stopp", OWN, missing=(2, 3)).action is InboundAction.OPT_OUT
 
 
 def test_octets_mean_nothing() -> None:

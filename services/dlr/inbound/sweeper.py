@@ -1,0 +1,74 @@
+"""Hands on what has come of long messages when nothing more came in time."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Final
+
+from services.dlr.inbound.inbound import Inbound
+from services.dlr.inbound.long_messages import LongMessages
+from shared.errors import BudstikkeError, TryLater
+from shared.lifecycle import Health
+from shared.tasks import end
+from shared.telemetry.logs import get_log
+
+_log = get_log()
+
+_MOST: Final = 100
+_SHARE: Final = 0.1
+
+
+class Sweeper:
+    """Looks ten times while a part may wait, for the first time after the whole of it: what came meanwhile, while no
+    process of the role ran, is read before that.
+
+    Several sweep at once without harm: who looks after a joining first has it for as long as a part may wait.
+    """
+
+    def __init__(self, inbound: Inbound, long_messages: LongMessages) -> None:
+        self.name = "long messages"
+        self._inbound = inbound
+        self._long = long_messages
+        self._task: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Begin to sweep."""
+        self._task = asyncio.create_task(self._run(), name=self.name)
+
+    async def stop(self, deadline: float) -> None:  # noqa: ARG002 - what is cut short is done again by whoever is next
+        """End."""
+        if self._task is not None:
+            await end(self._task)
+            self._task = None
+
+    async def wait(self) -> None:
+        """Raise what ended the sweeping; it never ends by itself."""
+        if self._task is not None:
+            await asyncio.shield(self._task)
+
+    def health(self) -> Health:
+        """Ready once started."""
+        return Health(ready=self._task is not None, reason="" if self._task else "not started")
+
+    async def sweep(self) -> None:
+        """Hand on what is overdue. One that fails is looked at again, later, and holds up no other."""
+        while joinings := await self._long.overdue(_MOST):
+            handed = 0
+            for joining in joinings:
+                try:
+                    await self._inbound.give_up(joining)
+                    handed += 1
+                except BudstikkeError as error:
+                    _log.warning("inbound_parts_wait", code=error.code, joining=joining.id)
+            if handed == 0 or len(joinings) < _MOST:
+                return
+
+    async def _run(self) -> None:
+        seconds = self._long.patience.total_seconds()
+        await asyncio.sleep(seconds)
+        while True:
+            try:
+                await self.sweep()
+            except TryLater as error:
+                _log.warning("inbound_sweep_waits", code=error.code)
+            await asyncio.sleep(seconds * _SHARE)
