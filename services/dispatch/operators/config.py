@@ -12,6 +12,7 @@ from typing import Annotated, Literal
 import msgspec
 
 from services.dispatch.sender.incoming import Reading
+from services.dispatch.sender.parts import LongMessages
 from shared.contracts.topics import TEST_OPERATOR
 from shared.errors import BadSettings
 from shared.smpp.codings import Alphabet
@@ -45,6 +46,10 @@ class Link(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         tuple[Annotated[int, msgspec.Meta(ge=1, le=0xFFFFFFFF)], ...],
         msgspec.Meta(description="answers to a part that mean: nothing taken, try again"),
     ] = (ESME_RMSGQFUL, ESME_RTHROTTLED)
+    long_messages: Annotated[
+        LongMessages,
+        msgspec.Meta(description="in parts with a header, in parts whose place TLVs tell, or whole; charged the same"),
+    ] = "udh"
     data_coding_1: Annotated[
         Literal["gsm7", "latin1"],
         msgspec.Meta(description="what `data_coding` 1 is in what it delivers: `latin1` if it really writes ASCII"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from services.dispatch.sender.ledger import Outcome, OutcomeKind
@@ -31,20 +32,23 @@ class FactWriter:
         self._partitions = partitions
         self._write = Writer(SOURCE).output
 
-    def of_outcome(self, attempt: Attempt, outcome: Outcome) -> Output:
-        """The fact of one attempt at one part. A withheld attempt is no fact."""
+    def of_outcome(self, attempt: Attempt, outcome: Outcome) -> Sequence[Output]:
+        """The fact of one attempt, for each part that it was at. A withheld attempt is no fact."""
         kind = _KINDS[outcome.kind]
-        return self._fact(
-            attempt.parcel,
-            kind,
-            outcome.at,
-            _CODES.get(outcome.kind),
-            part=attempt.part.number,
-            attempt=attempt.number,
-            link=outcome.link,
-            operator_id=outcome.operator_id,
-            status=outcome.status,
-        )
+        return [
+            self._fact(
+                attempt.parcel,
+                kind,
+                outcome.at,
+                _CODES.get(outcome.kind),
+                part=part,
+                attempt=attempt.number,
+                link=outcome.link,
+                operator_id=outcome.operator_id,
+                status=outcome.status,
+            )
+            for part in attempt.part.numbers
+        ]
 
     def of_end(self, parcel: Parcel, kind: FactKind, code: Reason, at: datetime, part: int = 0) -> Output:
         """The fact that a message, or a part of it, ended here without having been sent."""

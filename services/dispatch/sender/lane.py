@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 
-from services.dispatch.sender.parts import erased, plan
+from services.dispatch.sender.parts import LongMessages, erased, plan
 from services.dispatch.sender.submitting import Submitter
 from services.dispatch.sender.work import Attempt, Finish, Parcel
 from shared.contracts.codec import only
@@ -28,10 +28,11 @@ class LaneSender:
     somebody, who has just asked for it.
     """
 
-    def __init__(self, submitter: Submitter, sealer: Sealer, opt_outs: OptOuts) -> None:
+    def __init__(self, submitter: Submitter, sealer: Sealer, opt_outs: OptOuts, long_messages: LongMessages) -> None:
         self._submitter = submitter
         self._sealer = sealer
         self._opt_outs = opt_outs
+        self._long_messages = long_messages
 
     async def __call__(self, batch: Sequence[Received[DispatchOrdered]], finish: Finish) -> None:
         """Plan, then submit. `finish` is called for a record when each of its parts is settled and told."""
@@ -41,13 +42,13 @@ class LaneSender:
             number = self._sealer.open(message.account_id, message.message_id, "to", message.to)
             text = self._sealer.open(message.account_id, message.message_id, "content", message.content)
             if isinstance(number, Erased) or isinstance(text, Erased):
-                parts = erased(order)
+                parts = erased(order, self._long_messages)
                 parcel = Parcel(received, len(parts), finish)
             elif message.door is Door.INBOUND:
-                parts = plan(order, number, text)
+                parts = plan(order, number, text, self._long_messages)
                 parcel = Parcel(received, len(parts), finish)
             else:
-                parts = plan(order, number, text)
+                parts = plan(order, number, text, self._long_messages)
                 opted_out = partial(self._opt_outs.covers, message.account_id, number, message.sender)
                 parcel = Parcel(received, len(parts), finish, opted_out)
             attempts.extend(Attempt(parcel, part, order.attempt) for part in parts)

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from typing import Literal, TypeAlias
 
 import msgspec
+from msgspec.structs import replace
 
 from shared.contracts.events import DispatchOrdered
 from shared.errors import BadRecord
 from shared.smpp.addresses import address
+from shared.smpp.constants import MESSAGE_PAYLOAD, SAR_MSG_REF_NUM, SAR_SEGMENT_SEQNUM, SAR_TOTAL_SEGMENTS
 from shared.smpp.pdu import SubmitSm
-from shared.text.segments import Coding, reference_of, split
+from shared.text.segments import Coding, Segments, reference_of, split
 
 _UDHI = 0x40
 _DEFAULT_ALPHABET = 0x00
@@ -19,50 +22,94 @@ _UCS2 = 0x08
 _CLASS_0 = 0x10
 _FINAL_RECEIPT = 0x01
 
+LongMessages: TypeAlias = Literal["udh", "sar", "message_payload"]
+"""How an operator takes a long message: in parts with a user data header, in parts whose place TLVs tell, or whole, to
+be divided by the operator. What is charged is the same."""
+
 
 class Part(msgspec.Struct, frozen=True):
-    """One part, ready to submit. Parts count from 1. Without PDU its text or number was erased."""
+    """One part, ready to submit. Parts count from 1. Without PDU its text or number was erased.
+
+    `also` are further parts that the same PDU carries: what becomes of it becomes of them.
+    """
 
     number: int
     pdu: SubmitSm | None
+    also: tuple[int, ...] = ()
+
+    @property
+    def numbers(self) -> tuple[int, ...]:
+        """Every part that the PDU carries."""
+        return (self.number, *self.also)
 
 
-def plan(order: DispatchOrdered, number: str, text: str) -> Sequence[Part]:
+def plan(order: DispatchOrdered, number: str, text: str, long_messages: LongMessages = "udh") -> Sequence[Part]:
     """The parts that the order asks for. A replay makes the same: the reference comes from the message id.
 
-    Raises `Refused` for a sender, a number or a text that cannot be sent, or a part that the message has not.
+    An order for some of the parts alone is carried out in parts, also where long messages go whole. Raises `Refused`
+    for a sender, a number or a text that cannot be sent, or a part that the message has not.
     """
     message = order.message
-    segments = split(text, reference_of(message.message_id))
-    wanted = _wanted(order, len(segments.parts))
+    reference = reference_of(message.message_id)
+    segments = split(text, reference)
+    total = len(segments.parts)
+    wanted = _wanted(order, total)
     coding = _UCS2 if segments.coding is Coding.UCS2 else _DEFAULT_ALPHABET
     source, destination = address(message.sender), address(number)
-    validity = absolute_time(message.valid_until)
+    plain = SubmitSm(
+        source_addr_ton=source.ton,
+        source_addr_npi=source.npi,
+        source_addr=source.value,
+        dest_addr_ton=destination.ton,
+        dest_addr_npi=destination.npi,
+        destination_addr=destination.value,
+        validity_period=absolute_time(message.valid_until),
+        registered_delivery=_FINAL_RECEIPT,
+        data_coding=coding | (_CLASS_0 if message.flash else 0),
+    )
+    if _goes_whole(order, total, long_messages):
+        text_octets = b"".join(part.payload for part in segments.parts)
+        return [Part(1, replace(plain, tlvs=((MESSAGE_PAYLOAD, text_octets),)), _further(total))]
+    with_tlvs = long_messages == "sar" and total > 1
     return [
-        Part(
-            position,
-            SubmitSm(
-                source_addr_ton=source.ton,
-                source_addr_npi=source.npi,
-                source_addr=source.value,
-                dest_addr_ton=destination.ton,
-                dest_addr_npi=destination.npi,
-                destination_addr=destination.value,
-                esm_class=_UDHI if part.udh else 0,
-                validity_period=validity,
-                registered_delivery=_FINAL_RECEIPT,
-                data_coding=coding | (_CLASS_0 if message.flash else 0),
-                short_message=part.udh + part.payload,
-            ),
-        )
-        for position, part in enumerate(segments.parts, 1)
+        Part(position, (_with_tlvs if with_tlvs else _with_header)(plain, segments, position, reference))
+        for position in range(1, total + 1)
         if position in wanted
     ]
 
 
-def erased(order: DispatchOrdered) -> Sequence[Part]:
+def erased(order: DispatchOrdered, long_messages: LongMessages = "udh") -> Sequence[Part]:
     """The same parts, when what they held is gone."""
-    return [Part(position, None) for position in sorted(_wanted(order, order.message.parts))]
+    total = order.message.parts
+    wanted = _wanted(order, total)
+    if _goes_whole(order, total, long_messages):
+        return [Part(1, None, _further(total))]
+    return [Part(position, None) for position in sorted(wanted)]
+
+
+def _goes_whole(order: DispatchOrdered, total: int, long_messages: LongMessages) -> bool:
+    return long_messages == "message_payload" and total > 1 and len(set(order.parts)) in (0, total)
+
+
+def _further(total: int) -> tuple[int, ...]:
+    return tuple(range(2, total + 1))
+
+
+def _with_header(plain: SubmitSm, segments: Segments, position: int, _: int) -> SubmitSm:
+    part = segments.parts[position - 1]
+    return replace(plain, esm_class=_UDHI if part.udh else 0, short_message=part.udh + part.payload)
+
+
+def _with_tlvs(plain: SubmitSm, segments: Segments, position: int, reference: int) -> SubmitSm:
+    """The reference fits eight bits here too: with sixteen, an operator that makes a header of it would have no room
+    for a full part.
+    """
+    tlvs = (
+        (SAR_MSG_REF_NUM, reference.to_bytes(2, "big")),
+        (SAR_TOTAL_SEGMENTS, bytes((len(segments.parts),))),
+        (SAR_SEGMENT_SEQNUM, bytes((position,))),
+    )
+    return replace(plain, short_message=segments.parts[position - 1].payload, tlvs=tlvs)
 
 
 def _wanted(order: DispatchOrdered, count: int) -> frozenset[int]:

@@ -22,6 +22,7 @@ from shared.contracts import topics
 from shared.contracts.codec import Writer
 from shared.contracts.events import OperatorReceipt
 from shared.contracts.inbound import MessageReceived
+from shared.contracts.receipts import of_part
 from shared.contracts.words import ReceiptState
 from shared.errors import BudstikkeError
 from shared.ids import GATEWAY, AccountId, MessageId, partition_of
@@ -48,16 +49,18 @@ _STATES = {SmppState.SCHEDULED: ReceiptState.ENROUTE, SmppState.SKIPPED: Receipt
 
 
 class Sent(msgspec.Struct, frozen=True, gc=False):
-    """What an operator's message id stands for. `handset` is the end of the number it went to."""
+    """What an operator's message id stands for: one part, or all that went with it in one PDU. `handset` is the end of
+    the number it went to.
+    """
 
     message_id: MessageId
     account_id: AccountId
-    part: int
+    parts: tuple[int, ...]
     attempt: int
     handset: bytes
 
     def __repr__(self) -> str:
-        return f"Sent({self.message_id}:{self.part}:{self.attempt})"
+        return f"Sent({self.message_id}:{self.parts}:{self.attempt})"
 
 
 class SentMemory:
@@ -76,7 +79,7 @@ class SentMemory:
         message, pdu = attempt.parcel.order.message, attempt.part.pdu
         handset = pdu.destination_addr[-_HANDSET:] if pdu is not None else b""
         self._sent[link, operator_id] = Sent(
-            message.message_id, message.account_id, attempt.part.number, attempt.number, handset
+            message.message_id, message.account_id, attempt.part.numbers, attempt.number, handset
         )
         if len(self._sent) > self._size:
             self._sent.popitem(last=False)
@@ -171,7 +174,7 @@ class ReceiptRelay:
                 await self._relay(batch)
 
     async def _relay(self, batch: Sequence[Delivery]) -> None:
-        outputs = [self._output(delivery) for delivery in batch]
+        outputs = [output for delivery in batch for output in self._outputs(delivery)]
         status = ESME_ROK
         try:
             await self._sender.send(outputs)
@@ -181,18 +184,22 @@ class ReceiptRelay:
         for delivery in batch:
             delivery.reply(status)
 
-    def _output(self, delivery: Delivery) -> Output:
+    def _outputs(self, delivery: Delivery) -> Sequence[Output]:
+        """What a delivery is: a message, or a receipt, told of each part that its id stands for."""
         receipt = parse(delivery.pdu)
         if receipt is None:
-            return self._incoming(delivery)
+            return [self._incoming(delivery)]
         found = self._memory.find(delivery.link, receipt, delivery.pdu)
-        event = self._event(delivery, receipt, found)
+        (self._orphans if found is None else self._known).inc()
+        parts = (0,) if found is None else found[1].parts
+        return [self._receipt(delivery, receipt, found, part) for part in parts]
+
+    def _receipt(self, delivery: Delivery, receipt: Receipt, found: tuple[str, Sent] | None, part: int) -> Output:
+        event = self._event(delivery, receipt, found, part)
         if found is not None:
-            self._known.inc()
             key = event.message_id or ""
             partition = partition_of(key, self._partitions)
         else:
-            self._orphans.inc()
             key = f"{self._operator}:{event.operator_id}"
             partition = self._partition(key)
         return self._write(
@@ -226,9 +233,13 @@ class ReceiptRelay:
     def _partition(self, key: str) -> int:
         return hashlib.blake2s(key.encode(), digest_size=1).digest()[0] % self._partitions
 
-    def _event(self, delivery: Delivery, receipt: Receipt, found: tuple[str, Sent] | None) -> OperatorReceipt:
-        receipt_id = receipt_id_of(self._operator, delivery.link, delivery.pdu)
+    def _event(
+        self, delivery: Delivery, receipt: Receipt, found: tuple[str, Sent] | None, part: int
+    ) -> OperatorReceipt:
         sent = found[1] if found else None
+        receipt_id = receipt_id_of(self._operator, delivery.link, delivery.pdu)
+        if sent is not None:
+            receipt_id = of_part(receipt_id, part, sent.parts)
         account = sent.account_id if sent else GATEWAY
         raw = delivery.pdu.content.decode("latin-1")
         source = delivery.pdu.source_addr.decode("latin-1")
@@ -249,7 +260,7 @@ class ReceiptRelay:
             source=self._sealer.seal(account, receipt_id, "source", source, delivery.at),
             message_id=sent.message_id if sent else None,
             account_id=sent.account_id if sent else None,
-            part=sent.part if sent else 0,
+            part=part,
             attempt=sent.attempt if sent else 0,
         )
 

@@ -154,7 +154,7 @@ class _Build:
         )
         self._metrics.leases_missing.labels(operator).set_function(lambda: leases.missing)
         yield OperatorLink(operator, link, submitter, settler, relay, leases)
-        handler = LaneSender(submitter, self._sealer, self._opt_outs)
+        handler = LaneSender(submitter, self._sealer, self._opt_outs, link_config.long_messages)
         for lane in Lane:
             group = f"{GROUP}.{operator}.{lane}"
             yield AtLeastOnceRunner(

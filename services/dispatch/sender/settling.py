@@ -56,7 +56,7 @@ class Settler:
         self._seconds = {lane: metrics.seconds_to_submit.labels(operator, lane) for lane in Lane}
         self._open: dict[AttemptKey, datetime] = {}
         self._settled: list[Settled] = []
-        self._ended: list[tuple[Parcel, Output]] = []
+        self._ended: list[tuple[Parcel, Sequence[Output]]] = []
         self._arrived = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         metrics.unresolved.labels(operator).set_function(lambda: len(self._open))
@@ -114,7 +114,9 @@ class Settler:
     def end(self, attempt: Attempt, kind: FactKind, code: Reason) -> None:
         """A part ends without an attempt at it."""
         parcel = attempt.parcel
-        self._ended.append((parcel, self._facts.of_end(parcel, kind, code, self._clock.now(), attempt.part.number)))
+        now = self._clock.now()
+        facts = [self._facts.of_end(parcel, kind, code, now, part) for part in attempt.part.numbers]
+        self._ended.append((parcel, facts))
         self._arrived.set()
 
     async def record(self, outcomes: Sequence[Outcome]) -> Mapping[str, Outcome]:
@@ -136,7 +138,10 @@ class Settler:
             await self._make_durable(settled)
             told = [one for one in settled if one.outcome.kind not in NOT_TAKEN]
             await self._tell(
-                [*(self._facts.of_outcome(one.attempt, one.outcome) for one in told), *(fact for _, fact in ended)]
+                [
+                    *(fact for one in told for fact in self._facts.of_outcome(one.attempt, one.outcome)),
+                    *(fact for _, facts in ended for fact in facts),
+                ]
             )
             self._count(settled)
             for one in settled:

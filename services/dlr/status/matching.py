@@ -71,18 +71,19 @@ class Matching:
         """The parked receipts of messages that have just been written."""
         by_key = _by_key(messages)
         waiting = await self._parked.called(by_key) if by_key else []
-        outputs, done = [], []
+        outputs: list[Output] = []
+        done: list[str] = []
         for receipt in waiting:
             try:
-                output = self._adopter.adopted(receipt, _candidates(receipt, by_key))
+                adopted = self._adopter.adopted(receipt, _candidates(receipt, by_key))
             except BadRecord as error:
                 _log.error("parked_receipt_dropped", code=error.code, receipt_id=receipt.receipt_id)
                 done.append(receipt.receipt_id)
                 continue
-            if output is not None:
-                outputs.append(output)
+            if adopted:
+                outputs.extend(adopted)
                 done.append(receipt.receipt_id)
-        self._metrics.orphans.labels("late").inc(len(outputs))
+                self._metrics.orphans.labels("late").inc()
         return Matched(outputs, done)
 
     async def drop(self, matched: Matched) -> None:
@@ -100,13 +101,13 @@ class Matching:
             try:
                 if not keys_of(one.event):
                     raise BadRecord("unknown_message", "the receipt names no message")
-                output = self._adopter.adopted(one.event, _candidates(one.event, by_key))
+                found = self._adopter.adopted(one.event, _candidates(one.event, by_key))
             except BadRecord as error:
-                output = self._dead(one, error)
-            if output is None:
-                missed.append(one)
+                found = [self._dead(one, error)]
+            if found:
+                outputs.extend(found)
             else:
-                outputs.append(output)
+                missed.append(one)
         return missed
 
     def _dead(self, received: Received[OperatorReceipt], error: BadRecord) -> Output:

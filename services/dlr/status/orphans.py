@@ -6,7 +6,7 @@ the member that owns its partition, in the order of that partition.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from typing import Final
 
@@ -16,6 +16,7 @@ from services.dlr.status.message import Message, Request, Submission, operator_k
 from shared.contracts import topics
 from shared.contracts.codec import Writer
 from shared.contracts.events import OperatorReceipt
+from shared.contracts.receipts import of_part
 from shared.errors import Refused
 from shared.ids import GATEWAY, partition_of
 from shared.kafka.record import Output
@@ -42,7 +43,7 @@ def keys_of(receipt: OperatorReceipt) -> tuple[str, ...]:
 class Adopter:
     """Finds the message of an orphan, and writes the receipt anew under its key, sealed for its account.
 
-    The receipt id stays.
+    The receipt id stays, but that further parts have their own.
     """
 
     def __init__(self, source: str, sealer: Sealer, partitions: int) -> None:
@@ -50,13 +51,19 @@ class Adopter:
         self._partitions = partitions
         self._write = Writer(source).output
 
-    def adopted(self, receipt: OperatorReceipt, candidates: Iterable[Message]) -> Output | None:
-        """The record for `sms.receipts`, None when none of the messages is the receipt's.
+    def adopted(self, receipt: OperatorReceipt, candidates: Iterable[Message]) -> Sequence[Output]:
+        """The records for `sms.receipts`, one for each part that the id stands for: all those of a message that went in
+        one PDU. Empty when none of the messages is the receipt's.
 
         Raises `BadRecord` (`bad_seal`) when a field does not open.
         """
         match = self._match(receipt, candidates)
-        return None if match is None else self._output(receipt, *match)
+        if match is None:
+            return ()
+        message, found = match
+        same = (found.key, found.link, found.attempt)
+        parts = sorted({one.part for one in message.submissions if (one.key, one.link, one.attempt) == same})
+        return [self._output(receipt, message, found.attempt, part, parts) for part in parts]
 
     def _match(self, receipt: OperatorReceipt, candidates: Iterable[Message]) -> tuple[Message, Submission] | None:
         """An operator uses its ids again, also on two links: the id to the letter wins, then the same link, then the
@@ -90,27 +97,31 @@ class Adopter:
             return False
         return source[-_HANDSET:] == number[-_HANDSET:]
 
-    def _output(self, receipt: OperatorReceipt, message: Message, submission: Submission) -> Output:
+    def _output(
+        self, receipt: OperatorReceipt, message: Message, attempt: int, part: int, parts: Sequence[int]
+    ) -> Output:
+        receipt_id = of_part(receipt.receipt_id, part, parts)
         adopted = msgspec.structs.replace(
             receipt,
+            receipt_id=receipt_id,
             message_id=message.id,
             account_id=message.account_id,
-            part=submission.part,
-            attempt=submission.attempt,
-            raw=self._sealed_anew(receipt, message, "raw", receipt.raw),
-            source=self._sealed_anew(receipt, message, "source", receipt.source),
+            part=part,
+            attempt=attempt,
+            raw=self._sealed_anew(receipt, receipt_id, message, "raw", receipt.raw),
+            source=self._sealed_anew(receipt, receipt_id, message, "source", receipt.source),
         )
         return self._write(
             topics.RECEIPTS,
             partition_of(message.id, self._partitions),
             adopted,
-            event_id=receipt.receipt_id,
+            event_id=receipt_id,
             time=receipt.received_at,
             subject=message.id,
         )
 
     def _sealed_anew(
-        self, receipt: OperatorReceipt, message: Message, field: str, sealed: Sealed | None
+        self, receipt: OperatorReceipt, receipt_id: str, message: Message, field: str, sealed: Sealed | None
     ) -> Sealed | None:
         """A field that the gateway sealed for itself, sealed for the account; None when either key is gone."""
         if sealed is None:
@@ -119,6 +130,6 @@ class Adopter:
         if isinstance(text, Erased):
             return None
         try:
-            return self._sealer.seal(message.account_id, receipt.receipt_id, field, text, receipt.received_at)
+            return self._sealer.seal(message.account_id, receipt_id, field, text, receipt.received_at)
         except Refused:
             return None

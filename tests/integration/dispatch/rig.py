@@ -21,6 +21,7 @@ from services.dispatch.sender.lease import LeaseStore
 from services.dispatch.sender.ledger import AttemptKey, Intent, Ledger, Outcome
 from services.dispatch.sender.metrics import SenderMetrics
 from services.dispatch.sender.operator import OperatorLink, bind_settings
+from services.dispatch.sender.parts import LongMessages
 from services.dispatch.sender.receipts import ReceiptRelay, SentMemory
 from services.dispatch.sender.settling import Settler
 from services.dispatch.sender.submitting import Submitter
@@ -223,6 +224,7 @@ class Life:
         binds: int = 1,
         response_timeout: float = 30.0,
         most_unresolved: int | None = None,
+        long_messages: LongMessages = "udh",
     ) -> None:
         self.steps: list[Step] = []
         self.clock = PushedClock()
@@ -275,7 +277,7 @@ class Life:
             busy=config.busy_statuses,
             opt_outs=lambda: self.opt_outs.changes,
         )
-        self.lane = LaneSender(self.submitter, sealer, self.opt_outs)
+        self.lane = LaneSender(self.submitter, sealer, self.opt_outs, long_messages)
         self.component = OperatorLink(OPERATOR, self.link, self.submitter, self.settler, self.relay, self.leases)
         self.alive = False
 

@@ -21,7 +21,7 @@ from shared.errors import TryLater
 from shared.ids import GATEWAY, MessageId
 from shared.kafka.record import Record
 from shared.privacy.keys import FileKeyStore, quarter_of
-from shared.privacy.sealing import Sealer
+from shared.privacy.sealing import Sealed, Sealer
 from tests.integration.dlr.conftest import Outbox
 from tests.integration.dlr.driving import NUMBER, PARTITIONS, Door, Role, fact, landed, message_ids, receipt
 from tests.unit.dlr.building import ACCOUNT, START, at, operator_receipt, part_fact
@@ -146,11 +146,39 @@ async def test_a_receipt_for_an_account_without_keys_keeps_its_state_alone(
     late = operator_receipt(ReceiptState.DELIVERED, receipt_id="lost", message_id=None, operator_id="77")
     late = msgspec.structs.replace(late, raw=door.sealer.seal(GATEWAY, "lost", "raw", "text", START))
     adopter = Adopter(SOURCE, Sealer(keys, ManualClock(START)), PARTITIONS)
-    output = adopter.adopted(late, (await store.load([FIRST])).values())
-    assert output is not None
+    (output,) = adopter.adopted(late, (await store.load([FIRST])).values())
     event = read(landed(output))
     assert isinstance(event, OperatorReceipt)
     assert (event.message_id, event.state, event.raw) == (FIRST, ReceiptState.DELIVERED, None)
+
+
+@pytest.mark.parametrize("early", [False, True])
+async def test_a_receipt_for_a_message_that_went_in_one_pdu_is_one_of_each_part(
+    role: Role, door: Door, outbox: Outbox, store: MessageStore, early: bool
+) -> None:
+    """The operator has one id for all parts."""
+    facts = [
+        fact(
+            msgspec.structs.replace(
+                part_fact(FactKind.SUBMITTED, message_id=FIRST, part=part, parts=3), operator_id="77"
+            )
+        )
+        for part in (1, 2, 3)
+    ]
+    if early:
+        await role.handle([orphan(door, "77")])
+    await role.handle([door.request(FIRST), *facts])
+    if not early:
+        await role.handle([orphan(door, "77")])
+
+    told = adopted(outbox)
+    assert [(event.message_id, event.part) for event in told] == [(FIRST, 1), (FIRST, 2), (FIRST, 3)]
+    assert len({event.receipt_id for event in told}) == 3
+    await role.handle([receipt(event) for event in told])
+    assert (await store.load([FIRST]))[FIRST].state is State.DELIVERED
+    assert {door.sealer.open(ACCOUNT, event.receipt_id, "source", event.source or Sealed(b"")) for event in told} == {
+        NUMBER
+    }
 
 
 async def test_an_id_as_it_was_given_goes_before_another_spelling(role: Role, door: Door, outbox: Outbox) -> None:

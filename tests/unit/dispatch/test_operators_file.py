@@ -56,6 +56,7 @@ def test_an_operator_is_read_as_the_file_says() -> None:
         ("window: 20", f"password: {SECRET}", "unknown field `password`"),
         ("window: 20", "response_timeout: 0", "links[0].response_timeout`"),
         ("window: 20", "busy_statuses: [0]", "links[0].busy_statuses[0]`"),
+        ("window: 20", "long_messages: whole", "links[0].long_messages`"),
         ("window: 20", "data_coding_1: ascii", "links[0].data_coding_1`"),
         ("host: smsc.example, ", "", "missing required field `host`"),
         ("  fjord:\n", "  Fjord:\n", "at `key` in `$.operators`"),

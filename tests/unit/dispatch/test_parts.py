@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.dispatch.sender.parts import absolute_time, erased, plan
+from services.dispatch.sender.parts import LongMessages, absolute_time, erased, plan
 from services.ingest.screening.facts import Form
 from services.ingest.screening.rules.form import form
 from shared.contracts.codec import read
@@ -19,7 +19,7 @@ from shared.errors import BadRecord
 from shared.smpp.codec import encode_message
 from shared.smpp.constants import SUBMIT_SM
 from shared.smpp.pdu import SubmitSm
-from shared.text import segments
+from shared.text import gsm, segments
 from tests.unit.dispatch.building import NUMBER, Letters, as_record
 
 
@@ -104,6 +104,45 @@ def test_only_the_parts_asked_for(letters: Letters) -> None:
     assert [part.number for part in plan(letters.order(text, parts=(3, 1)), NUMBER, text)] == [1, 3]
     assert [part.number for part in erased(letters.order(text, parts=(3, 1)))] == [1, 3]
     assert [(part.number, part.pdu) for part in erased(letters.order(text))] == [(1, None), (2, None), (3, None)]
+
+
+@pytest.mark.parametrize(("text", "size"), [("y" * 400, 153), ("ж" * 150, 134)])
+def test_an_operator_may_be_told_places_by_tlvs_in_parts_of_the_same_size(
+    letters: Letters, text: str, size: int
+) -> None:
+    order = letters.order(text, message_id="01890000-0000-7000-8000-0000005a0003")
+
+    planned = [part.pdu for part in plan(order, NUMBER, text, "sar") if part.pdu is not None]
+
+    assert [pdu.tlvs for pdu in planned] == [
+        ((0x020C, b"\x00\x5a"), (0x020E, b"\x03"), (0x020F, bytes([part]))) for part in (1, 2, 3)
+    ]
+    assert {pdu.esm_class for pdu in planned} == {0}
+    assert [len(pdu.short_message) for pdu in planned[:2]] == [size, size]
+    assert [pdu.short_message for pdu in planned] == [part.payload for part in segments.split(text, 0).parts]
+
+
+def test_an_operator_may_be_given_a_long_message_whole(letters: Letters) -> None:
+    text = "€" * 200
+    (part,) = plan(letters.order(text), NUMBER, text, "message_payload")
+
+    assert (part.numbers, part.pdu is not None and part.pdu.tlvs) == ((1, 2, 3), ((0x0424, gsm.encode(text)),))
+    assert part.pdu is not None
+    assert (part.pdu.short_message, part.pdu.esm_class) == (b"", 0)
+    assert [part.numbers for part in erased(letters.order(text), "message_payload")] == [(1, 2, 3)]
+
+
+@pytest.mark.parametrize("way", ["sar", "message_payload"])
+def test_a_short_message_is_the_same_for_every_operator(letters: Letters, way: LongMessages) -> None:
+    order = letters.order("hei")
+    assert plan(order, NUMBER, "hei", way) == plan(order, NUMBER, "hei")
+
+
+def test_some_parts_of_a_message_that_went_elsewhere_in_parts_go_in_parts(letters: Letters) -> None:
+    text = "y" * 400
+    order = letters.order(text, parts=(3, 1))
+    assert plan(order, NUMBER, text, "message_payload") == plan(order, NUMBER, text)
+    assert [part.numbers for part in erased(order, "message_payload")] == [(1,), (3,)]
 
 
 @pytest.mark.parametrize("parts", [(0,), (2,), (1, 2), (-1,)])
