@@ -277,8 +277,8 @@ def _later() -> datetime:
 def _spoil(monkeypatch: pytest.MonkeyPatch) -> None:
     """Give the text "bad" an address that no PDU can carry."""
 
-    def plan(order: DispatchOrdered, number: str, text: str) -> Sequence[parts.Part]:
-        planned = parts.plan(order, number, text)
+    def plan(order: DispatchOrdered, number: str, text: str, long_messages: parts.LongMessages) -> Sequence[parts.Part]:
+        planned = parts.plan(order, number, text, long_messages)
         if text != "bad":
             return planned
         return [
