@@ -62,6 +62,7 @@ bench-accept: ## what the front door takes
 bench-clients: ## what client systems on Kafka may publish
 bench-latency: ## how long one message takes, from the door to the handset
 bench-screening: ## what the rules cost
+bench-text: ## what a text and a number cost
 bench-smpp: ## the SMPP stack
 bench-usage: ## what the usage ledger takes
 bench-webhooks: ## what a delivery to a customer costs

@@ -19,9 +19,8 @@ from services.ingest.api import problems
 from services.ingest.api.authentication import authenticate
 from services.ingest.api.bodies import headers_of, read_json
 from services.ingest.api.document import document
-from services.ingest.api.drafting import quote_draft
+from services.ingest.api.drafting import quote_draft, quoted
 from services.ingest.api.forwarding import Forwarding
-from services.ingest.api.messages import Quote
 from services.ingest.api.metrics import ApiMetrics
 from services.ingest.api.pages import POLICY, page
 from services.ingest.api.premium import PremiumDoor
@@ -30,7 +29,6 @@ from services.ingest.api.reading import MessageReader
 from services.ingest.api.submitting import PATH, Submit
 from shared.errors import TryLater
 from shared.telemetry.logs import get_log
-from shared.text.gsm import foreign
 
 TITLE: Final = "Budstikke"
 VERSION: Final = "1"
@@ -59,13 +57,7 @@ def front_door(
         headers = headers_of(request.scope)
         await authenticate(view, request.scope, headers, Scope.SEND)
         wanted = quote_draft(await read_json(headers, request.receive))
-        answer = Quote(
-            parts=wanted.measure.parts,
-            coding=wanted.measure.coding,
-            units=wanted.measure.units,
-            unicode_characters=list(foreign(wanted.body.text)),
-        )
-        return Response(msgspec.json.encode(answer), media_type=_JSON)
+        return Response(msgspec.json.encode(quoted(wanted)), media_type=_JSON)
 
     described = document(TITLE, VERSION)
     described_json = msgspec.json.encode(described)

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import unicodedata
 from typing import Final
 from urllib.parse import urlsplit
 
 import msgspec
 
 from services.ingest.api.decoding import Decoder, refuse_duplicates
-from services.ingest.api.messages import MOST_PARTS, MOST_RECIPIENTS, QuoteBody, SendBody
+from services.ingest.api.messages import MOST_PARTS, MOST_RECIPIENTS, Quote, QuoteBody, SendBody
 from services.ingest.api.problems import Code, FieldCode, Rejected, invalid
 from shared.contracts.words import LANE_OF, Lane
 from shared.errors import FieldError, Refused
 from shared.text.codes import TextCode
+from shared.text.gsm import foreign
 from shared.text.segments import Measure, check
 from shared.text.senders import parse_sender
+from shared.text.transliterate import to_gsm
 
 _MOST_UNITS: Final = MOST_PARTS * 153
+_LONGEST_REWRITTEN: Final = 4 * _MOST_UNITS
+_MOST_NAMED: Final = 20
 _decode_send: Final = Decoder(SendBody)
 _decode_quote: Final = Decoder(QuoteBody)
 
@@ -46,6 +51,8 @@ def draft(octets: bytes, default_sender: str | None) -> Draft:
     """
     body = _decode_send(octets)
     _require_available(body)
+    if body.transliterate:
+        body = msgspec.structs.replace(body, text=_rewritten(body.text))
     refuse_duplicates(octets)
     listed = isinstance(body.to, list)
     recipients = body.to if isinstance(body.to, list) else [body.to]
@@ -69,7 +76,28 @@ def quote_draft(octets: bytes) -> QuoteDraft:
     """Decode and check the body of `POST /v1/quotes`. Raises as `draft` does."""
     body = _decode_quote(octets)
     refuse_duplicates(octets)
+    if body.transliterate:
+        body = msgspec.structs.replace(body, text=_rewritten(body.text))
     return QuoteDraft(body=body, measure=_measure(body.text, body.allow_unicode, body.max_parts))
+
+
+def quoted(wanted: QuoteDraft) -> Quote:
+    """The answer to it."""
+    characters = foreign(wanted.body.text)
+    named = characters[:_MOST_NAMED]
+    return Quote(
+        parts=wanted.measure.parts,
+        coding=wanted.measure.coding,
+        units=wanted.measure.units,
+        unicode_characters=list(named),
+        unicode_names=[unicodedata.name(character, f"U+{ord(character):04X}") for character in named],
+        unicode_count=len(characters),
+    )
+
+
+def _rewritten(text: str) -> str:
+    """The text without what can be written plainly; one that is too long in any case is left to be refused."""
+    return to_gsm(text) if len(text) <= _LONGEST_REWRITTEN else text
 
 
 def _require_available(body: SendBody) -> None:

@@ -44,4 +44,11 @@ NOW: Final = msgspec.to_builtins(
         history=[Step(State.ACCEPTED, datetime(2026, 11, 23, 8, tzinfo=UTC))],
     )
 )
-QUOTED: Final = Quote(parts=1, coding=Coding.UCS2, units=6, unicode_characters=["ă", "ș"])
+QUOTED: Final = Quote(
+    parts=1,
+    coding=Coding.UCS2,
+    units=6,
+    unicode_characters=["ă", "ș"],
+    unicode_names=["LATIN SMALL LETTER A WITH BREVE", "LATIN SMALL LETTER S WITH COMMA BELOW"],
+    unicode_count=2,
+)

@@ -29,6 +29,9 @@ Text = Annotated[str, msgspec.Meta(extra_json_schema={"minLength": 1})]
 Parts = Annotated[int, msgspec.Meta(ge=1, le=MOST_PARTS, description="Refuse a text that takes more parts.")]
 
 
+_TRANSLITERATE: Final = 'Write plain what the GSM alphabet lacks and has a plain form: “ as ", č as c; never æ, ø, å.'
+
+
 class SendBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename={"sender": "from"}):
     """Body of `POST /v1/messages`. `send_at` and `premium` are part of the contract, but not available yet."""
 
@@ -52,6 +55,7 @@ class SendBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename={
     lane: Annotated[Lane | None, msgspec.Meta(description="By category, if absent.")] = None
     category: Category = Category.TRANSACTIONAL
     allow_unicode: Annotated[bool, msgspec.Meta(description="If false, a text that needs Unicode is refused.")] = True
+    transliterate: Annotated[bool, msgspec.Meta(description=_TRANSLITERATE)] = False
     max_parts: Parts = DEFAULT_PARTS
     flash: Annotated[bool, msgspec.Meta(description="Show on the screen at once, without storing.")] = False
     never_twice: Annotated[bool, msgspec.Meta(description="Rather fail than risk to send a second time.")] = False
@@ -122,14 +126,21 @@ class QuoteBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     text: Text
     allow_unicode: bool = True
+    transliterate: Annotated[bool, msgspec.Meta(description=_TRANSLITERATE)] = False
     max_parts: Parts = MOST_PARTS
 
 
 class Quote(msgspec.Struct, frozen=True):
-    """Answer to `POST /v1/quotes`. `units` are septets (gsm7) or UTF-16 code units (ucs2)."""
+    """Answer to `POST /v1/quotes`. `units` are septets (gsm7) or UTF-16 code units (ucs2).
+
+    `unicode_characters` are the different ones that force Unicode, in the order in which they come, at most 20 of the
+    `unicode_count`; `unicode_names` are their names, to find those that look like nothing or like others.
+    """
 
     parts: int
     coding: Coding
     units: int
     unicode_characters: list[str]
+    unicode_names: list[str]
+    unicode_count: int
     price: int | None = None

@@ -196,8 +196,35 @@ async def test_a_quote_tells_parts_and_what_forces_unicode(door: FrontDoor) -> N
         "coding": "ucs2",
         "units": 72,
         "unicode_characters": ["ă", "ș"],
+        "unicode_names": ["LATIN SMALL LETTER A WITH BREVE", "LATIN SMALL LETTER S WITH COMMA BELOW"],
+        "unicode_count": 2,
         "price": None,
     }
+
+
+async def test_a_quote_names_the_first_characters_and_counts_all(door: FrontDoor) -> None:
+    text = "\u200b" + "".join(map(chr, range(0x4E00, 0x4E00 + 49)))
+    answer = (await door.post({"text": text}, path="/v1/quotes")).json()
+    assert (answer["unicode_count"], len(answer["unicode_characters"]), len(answer["unicode_names"])) == (50, 20, 20)
+    assert answer["unicode_names"][0] == "ZERO WIDTH SPACE"
+
+
+async def test_a_text_is_written_plainly_by_request_alone(door: FrontDoor) -> None:
+    text = "“Čavčču” – æøå €"
+    as_written = await door.post({"to": "99999999", "text": text})
+    plain = await door.post({"to": "99999999", "text": text, "transliterate": True, "allow_unicode": False})
+    quote = (await door.post({"text": text, "transliterate": True}, path="/v1/quotes")).json()
+
+    assert [answer.json()["messages"][0]["coding"] for answer in (as_written, plain)] == ["ucs2", "gsm7"]
+    assert (quote["coding"], quote["unicode_characters"]) == ("gsm7", [])
+    events = [event_of(output) for output in door.broker.records]
+    contents = [door.sealer.open(event.account_id, event.message_id, "content", event.content) for event in events]
+    assert contents == [text, '"Cavccu" - æøå €']
+
+
+async def test_a_text_that_was_only_invisible_is_empty_when_it_is_written_plainly(door: FrontDoor) -> None:
+    answer = await door.post({"to": "99999999", "text": "\u200b", "transliterate": True})
+    assert answer.json()["errors"][0]["code"] == "empty_text"
 
 
 async def test_a_quote_refuses_as_sending_would(door: FrontDoor) -> None:
