@@ -17,7 +17,7 @@ FOLDER = $(or $(VAR),$(patsubst var/20000,var,var/$(PORT_BASE)))
 STATE = data data-own log keys run operators.yaml local.env lock
 
 .DEFAULT_GOAL := help
-.PHONY: help run stop test test-unit check k8s-check format setup topics clean distclean
+.PHONY: help run stop test test-unit test-interop check k8s-check format setup topics clean distclean
 
 help: ## this list
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z0-9-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -44,11 +44,16 @@ stop: ## end what `make run` started, from another terminal
 test: ## set up and run every test, on two workers
 	@$(SETUP) dev
 	@$(VENV)/python -m deploy.local jars
-	@$(VENV)/pytest -n 2 --dist loadgroup $(ARGS)
+	@$(VENV)/pytest -n 2 --dist loadgroup -r fEs $(ARGS)
 
 test-unit: ## the tests that need no server
 	@$(SETUP) dev
 	@$(VENV)/pytest tests/unit $(ARGS)
+
+test-interop: ## SMPP against what others wrote (npm smpp, smpp34, Kannel), none of them missing
+	@$(SETUP) dev
+	@tests/interop/install npm
+	@INTEROP_DEMANDED=1 $(VENV)/pytest tests/interop $(ARGS)
 
 check: ## format, lint, strict types, import rules
 	@$(SETUP) dev
