@@ -15,13 +15,14 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from services.billing.api import views
-from services.billing.api.guard import Guard, json, query_of
+from services.billing.api.asking import query_of
 from services.billing.invoicing.store import Books, Issued
 from services.billing.usage.store import UsageStore
 from shared.clock import Clock
 from shared.errors import Refused
 from shared.ids import AccountId
-from shared.internal import Scope
+from shared.internal.api import Guard, json
+from shared.internal.token import Scope
 from shared.money.periods import Day, first_day, last_day, month_of, parse_month
 
 MOST: Final = 100
@@ -39,15 +40,15 @@ class AccountReads:
 
     def routes(self, guard: Guard) -> list[Route]:
         """For the application."""
-        return [
-            Route(path, guard(Scope.READ, handle), methods=["GET"])
-            for path, handle in (
-                ("/internal/v1/usage", self._usage),
-                ("/internal/v1/invoices", self._invoices),
-                ("/internal/v1/invoices/{number}", self._invoice),
-                ("/internal/v1/invoices/{number}/ehf", self._ehf),
+        return guard.routes(
+            ("GET", f"/internal/v1/{tail}", Scope.READ, handle)
+            for tail, handle in (
+                ("usage", self._usage),
+                ("invoices", self._invoices),
+                ("invoices/{number}", self._invoice),
+                ("invoices/{number}/ehf", self._ehf),
             )
-        ]
+        )
 
     async def _usage(self, account: AccountId, request: Request) -> Response:
         asked = query_of(request, "month").get("month")

@@ -14,7 +14,7 @@ GET  /internal/finance/audit                         what was ordered last
 
 from __future__ import annotations
 
-from typing import Annotated, Final
+from typing import Annotated
 
 import msgspec
 from starlette.requests import Request
@@ -23,8 +23,7 @@ from starlette.routing import Route
 
 from services.billing.api import views
 from services.billing.api.accounts import document, one_invoice
-from services.billing.api.guard import Guard, actor_of, body_of, json, query_of
-from services.billing.api.problems import KINDS
+from services.billing.api.asking import body_of, query_of
 from services.billing.invoicing.closing import ClosingState
 from services.billing.invoicing.commands import Commands
 from services.billing.invoicing.parties import Address, Customer, CustomerId, OrganisationNumber, Subscribed, Text
@@ -32,11 +31,9 @@ from services.billing.invoicing.store import Books
 from shared.contracts.events import Account
 from shared.errors import Refused
 from shared.ids import AccountId
-from shared.internal import Scope
+from shared.internal.api import Guard, actor_of, json
+from shared.internal.token import Scope
 from shared.money.periods import parse_month
-
-STATUSES: Final = {code: (kind.status, kind.title) for code, kind in KINDS.items()}
-"""Status and title of what is refused."""
 
 Accounts = Annotated[tuple[Account, ...], msgspec.Meta(max_length=1000)]
 
@@ -72,9 +69,8 @@ class FinanceRoutes:
 
     def routes(self, guard: Guard) -> list[Route]:
         """For the application."""
-        path = "/internal/finance"
-        return [
-            Route(f"{path}/{tail}", guard(Scope.FINANCE, handle), methods=[method])
+        return guard.routes(
+            (method, f"/internal/finance/{tail}", Scope.FINANCE, handle)
             for method, tail, handle in (
                 ("GET", "customers", self._customers),
                 ("GET", "customers/{id}", self._customer),
@@ -87,7 +83,7 @@ class FinanceRoutes:
                 ("GET", "invoices/{number}/ehf", self._ehf),
                 ("GET", "audit", self._audit),
             )
-        ]
+        )
 
     async def _customers(self, _: AccountId, __: Request) -> Response:
         return json({"customers": await self._books.customers()})

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from services.billing.api.guard import MOST_OCTETS
+from services.billing.api.asking import MOST_OCTETS
 from shared.explanations import Explanation
 from shared.http import Kind
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from services.billing.api.accounts import AccountReads
-from services.billing.api.app import application
-from services.billing.api.finance import STATUSES, FinanceRoutes
-from services.billing.api.guard import Guard
+from services.billing.api.finance import FinanceRoutes
+from services.billing.api.problems import KINDS
 from services.billing.database import DATABASE
 from services.billing.invoicing.commands import Commands
 from services.billing.invoicing.store import Books
@@ -16,6 +15,7 @@ from services.billing.pricing.book import EXAMPLE, read_prices
 from services.billing.settings import ApiSettings
 from services.billing.usage.store import UsageStore
 from shared.http import HttpServer
+from shared.internal.api import Guard, application
 from shared.lifecycle import Component, Prepare
 from shared.service import Context
 from shared.settings import load, read_secret
@@ -29,7 +29,7 @@ def build_api(context: Context) -> Sequence[Component]:
     books, ledger = Books(mongo), UsageStore(mongo)
     commands = Commands(books, ledger, read_prices(settings.prices or EXAMPLE), context.clock)
     secret = read_secret(settings.internal_secret)
-    guard = Guard(secret, context.clock, STATUSES)
+    guard = Guard(secret, context.clock, KINDS, usual=KINDS["invalid_request"])
     premium = premium_part(settings, mongo, secret, context.clock)
     server = HttpServer(
         "internal http",
@@ -38,7 +38,8 @@ def build_api(context: Context) -> Sequence[Component]:
                 *AccountReads(ledger, books, context.clock).routes(guard),
                 *FinanceRoutes(commands, books).routes(guard),
                 *premium.routes,
-            ]
+            ],
+            away="The books do not answer; ask again.",
         ),
         settings.host,
         settings.billing_api_port,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Final
 
+from services.dlr.api.problems import KINDS
 from services.dlr.api.view import ChargeView, MessageView, PartView, StepView
 from services.dlr.inbound.api import document as inbound
 from services.dlr.webhooks.api import document as webhooks
@@ -12,16 +13,9 @@ from services.dlr.webhooks.api import outgoing
 from shared.contracts.openapi.pieces import Json, given, parameter, refused, schemas
 from shared.contracts.states import State
 from shared.contracts.words import Category, Lane
-from shared.http import Kind
 from shared.ids import MessageId
 from shared.text.segments import Coding
 
-_NOT_FOUND: Final = Kind(
-    404,
-    "Not found",
-    "There is no such message of this account.",
-    "Check the id: what belongs to another account does not exist for you.",
-)
 _AT: Final = datetime(2026, 11, 23, 8, tzinfo=UTC)
 _EXAMPLE: Final = MessageView(
     id=MessageId("019a8f3c-5d7e-7c1a-9b2d-3e4f5a6b0002"),
@@ -65,5 +59,5 @@ def _read() -> Json:
         "summary": "Read one message",
         "tags": ["messages"],
         "parameters": [parameter("id", "path", "From `POST /v1/messages`.", {"type": "string", "format": "uuid"})],
-        "responses": {"200": given("The message.", MessageView, _EXAMPLE), **refused({"not_found": _NOT_FOUND})},
+        "responses": {"200": given("The message.", MessageView, _EXAMPLE), **refused(KINDS)},
     }

@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Final
-
-import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from services.dlr.api.problems import KINDS
 from services.dlr.api.view import view
 from services.dlr.status.store import MessageStore
 from shared.clock import Clock
 from shared.errors import Refused
-from shared.http import problem
 from shared.ids import AccountId, MessageId
-from shared.internal import HEADER, Scope, verify
+from shared.internal.api import Guard, json
+from shared.internal.token import Scope
 from shared.privacy.sealing import Erased, Sealed, Sealer
-
-_SUFFICIENT: Final = frozenset({Scope.READ})
 
 
 class MessageReads:
@@ -27,32 +23,20 @@ class MessageReads:
     def __init__(self, store: MessageStore, sealer: Sealer, secret: bytes, clock: Clock) -> None:
         self._store = store
         self._sealer = sealer
-        self._secret = secret
-        self._clock = clock
+        self._guard = Guard(secret, clock, KINDS)
 
     def routes(self) -> list[Route]:
         """For the application."""
-        return [Route("/internal/v1/messages/{message_id}", self._one, methods=["GET"])]
+        return self._guard.routes([("GET", "/internal/v1/messages/{id}", Scope.READ, self._one)])
 
-    async def _one(self, request: Request) -> Response:
+    async def _one(self, account: AccountId, request: Request) -> Response:
         """One message. Another account's is answered as one that does not exist."""
-        account = self._account(request)
-        if account is None:
-            return problem(401, "unauthorized", "Not authorized")
-        message = await self._store.one_of(account, MessageId(request.path_params["message_id"]))
+        message = await self._store.one_of(account, MessageId(request.path_params["id"]))
         if message is None or message.request is None:
-            return problem(404, "not_found", "Not found")
+            raise Refused("not_found", "there is no such message")
         to = self._opened(account, message.id, "to", message.request.to)
         text = self._opened(account, message.id, "content", message.request.content)
-        return Response(msgspec.json.encode(view(message, to, text)), media_type="application/json")
-
-    def _account(self, request: Request) -> AccountId | None:
-        """The account that the token vouches for, None without a good one."""
-        try:
-            claims = verify(self._secret, request.headers.get(HEADER, ""), self._clock.now())
-        except Refused:
-            return None
-        return claims.account_id if claims.scope in _SUFFICIENT else None
+        return json(view(message, to, text))
 
     def _opened(self, account: AccountId, message_id: MessageId, field: str, sealed: Sealed) -> str | None:
         text = self._sealer.open(account, message_id, field, sealed)

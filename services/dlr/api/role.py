@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from services.dlr.api.app import application
 from services.dlr.api.messages import MessageReads
 from services.dlr.inbound.role import build_inbound_management
 from services.dlr.settings import ApiSettings
 from services.dlr.status.store import DATABASE, MessageStore
 from services.dlr.webhooks.role import build_management
 from shared.http import HttpServer
+from shared.internal.api import application
 from shared.lifecycle import Component, Prepare
 from shared.privacy.keys import FileKeyStore
 from shared.privacy.sealing import Sealer
@@ -30,7 +30,9 @@ def build_api(context: Context) -> Sequence[Component]:
     inbound = build_inbound_management(context, settings, mongo, secret)
     server = HttpServer(
         "internal http",
-        application([*reads.routes(), *webhooks.routes, *inbound.routes]),
+        application(
+            [*reads.routes(), *webhooks.routes, *inbound.routes], away="The message log does not answer; ask again."
+        ),
         settings.host,
         settings.dlr_api_port,
         setting="BUDSTIKKE_DLR_API_PORT",

@@ -15,6 +15,7 @@ from pymongo.errors import BulkWriteError, DuplicateKeyError, PyMongoError
 from services.dlr.inbound.keyword import Keyword, KeywordId, KeywordState, Number, keyword_id
 from services.dlr.inbound.message import InboundMessage
 from shared.contracts.inbound import InboundId, OptOutSource
+from shared.cursors import Place
 from shared.errors import Fatal, TryLater
 from shared.ids import AccountId
 from shared.privacy.sealing import Sealed
@@ -118,9 +119,7 @@ class InboundStore:
                 {"_id": {"$in": list(ids)}}, {"$set": {"told_at": at}}
             )
 
-    async def messages_of(
-        self, account: AccountId, after: tuple[datetime, str] | None, most: int
-    ) -> list[InboundMessage]:
+    async def messages_of(self, account: AccountId, after: Place | None, most: int) -> list[InboundMessage]:
         """An account's messages, the newest first, behind a place."""
         query: Document = {"account_id": account, **_behind("received_at", after)}
         order = [("received_at", DESCENDING), ("_id", DESCENDING)]
@@ -199,7 +198,7 @@ class InboundStore:
         """Those of these that hold."""
         return await self._many("opt_outs", {"_id": {"$in": list(ids)}}, OptOutRow)
 
-    async def opt_outs_of(self, account: AccountId, after: tuple[datetime, str] | None, most: int) -> list[OptOutRow]:
+    async def opt_outs_of(self, account: AccountId, after: Place | None, most: int) -> list[OptOutRow]:
         """An account's opt-outs, the newest first, behind a place."""
         query: Document = {"account_id": account, **_behind("at", after)}
         return await self._many("opt_outs", query, OptOutRow, [("at", DESCENDING), ("_id", DESCENDING)], most)
@@ -246,7 +245,7 @@ class InboundStore:
         return [read(row, kind) for row in rows]
 
 
-def _behind(field: str, after: tuple[datetime, str] | None) -> Document:
+def _behind(field: str, after: Place | None) -> Document:
     if after is None:
         return {}
     at, name = after

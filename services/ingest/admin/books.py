@@ -12,7 +12,7 @@ from services.ingest.accounts.staff import Actor, Permission
 from services.ingest.admin.office import Office, not_found
 from shared.errors import TryLater
 from shared.ids import GATEWAY
-from shared.internal import Scope
+from shared.internal.token import Scope
 
 _TAIL: Final = re.compile(r"[A-Za-z0-9_-]{1,128}(?:/[A-Za-z0-9_-][A-Za-z0-9_:.-]{0,199}){0,4}")
 _PATIENCE: Final = 60.0

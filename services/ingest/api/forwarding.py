@@ -18,7 +18,7 @@ from services.ingest.api.bodies import headers_of, read_json
 from services.ingest.api.owner import Owner
 from services.ingest.api.problems import Code, Rejected
 from shared.errors import TryLater
-from shared.internal import Scope as Permission
+from shared.internal.token import Scope as Permission
 
 WEBHOOKS: Final = "/v1/webhooks"
 INCOMING: Final = ("/v1/inbound", "/v1/keywords", "/v1/numbers", "/v1/opt-outs")

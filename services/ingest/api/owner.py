@@ -10,7 +10,7 @@ import msgspec
 
 from shared.clock import Clock
 from shared.ids import AccountId
-from shared.internal import ACTOR, HEADER, Scope, sign
+from shared.internal.token import ACTOR, HEADER, Scope, sign
 from shared.lifecycle import Health
 
 _TIMEOUT: Final = httpx.Timeout(3.0, connect=1.0, pool=1.0)

@@ -12,7 +12,7 @@ from services.ingest.api.problems import Code, Rejected
 from services.ingest.api.recent import Recent
 from shared.errors import TryLater
 from shared.ids import AccountId, MessageId
-from shared.internal import Scope
+from shared.internal.token import Scope
 
 _ID: Final = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 _OK: Final = 200

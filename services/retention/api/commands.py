@@ -7,7 +7,7 @@ from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Final
 
-from services.retention.api.guard import invalid
+from services.retention.api.asking import invalid
 from services.retention.hold import HoldId, LegalHold, Reason
 from services.retention.order import Order, drafted, erasure, purge, scope_of
 from services.retention.policy import Policy, check, cut_off, next_cut_off

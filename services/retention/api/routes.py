@@ -26,8 +26,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from services.retention.api.asking import body_of, invalid
 from services.retention.api.commands import Commands
-from services.retention.api.guard import Guard, actor_of, body_of, invalid, json
 from services.retention.api.views import (
     ErasureBody,
     HoldBody,
@@ -43,7 +43,8 @@ from services.retention.proof.chain import Chain
 from services.retention.store import RetentionStore
 from shared.contracts.privacy import Basis, OrderKind
 from shared.ids import AccountId
-from shared.internal import Scope
+from shared.internal.api import Guard, actor_of, json
+from shared.internal.token import Scope
 
 _PAGE: Final = 1000
 _DRY_RUN: Final = {"": False, "dry_run=true": True, "dry_run=false": False}
@@ -61,9 +62,8 @@ class RetentionRoutes:
     def routes(self, guard: Guard) -> list[Route]:
         """For the application."""
         own, staff = "/internal/v1", "/internal/privacy"
-        return [
-            Route(path, guard(scope, handle), methods=[method])
-            for method, path, scope, handle in (
+        return guard.routes(
+            (
                 ("GET", f"{own}/retention", Scope.READ, self._policy),
                 ("PUT", f"{own}/retention", Scope.MANAGE, self._set_policy),
                 ("GET", f"{own}/privacy/requests", Scope.READ, self._requests),
@@ -80,7 +80,7 @@ class RetentionRoutes:
                 ("POST", f"{staff}/orders", Scope.PRIVACY, self._erase),
                 ("GET", f"{staff}/proof", Scope.PRIVACY, self._proof),
             )
-        ]
+        )
 
     async def _policy(self, account: AccountId, _: Request) -> Response:
         return self._shown(await self._store.policy(account))

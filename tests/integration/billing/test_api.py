@@ -22,7 +22,7 @@ from services.billing.usage.store import UsageStore
 from shared.clock import ManualClock, SystemClock
 from shared.http import HttpServer
 from shared.ids import GATEWAY, AccountId
-from shared.internal import ACTOR, HEADER, Scope, sign
+from shared.internal.token import ACTOR, HEADER, Scope, sign
 from shared.kafka.metrics import KafkaMetrics
 from shared.money.periods import month_of, moved
 from shared.service import Context
@@ -188,7 +188,14 @@ async def test_a_record_that_is_not_right_is_refused_and_nothing_is_kept(
 
 
 @pytest.mark.parametrize(
-    ("content", "status"), [(b"{", 422), (b'{"early": 1}', 422), (b'{"soon": true}', 422), (b" " * 70_000, 413)]
+    ("content", "status"),
+    [
+        (b"{", 422),
+        (b'{"leave": ["\xff"]}', 422),
+        (b'{"early": 1}', 422),
+        (b'{"soon": true}', 422),
+        (b" " * 70_000, 413),
+    ],
 )
 async def test_a_body_that_cannot_be_read_is_refused(api: Api, content: bytes, status: int) -> None:
     answer = await api.finance("POST", f"periods/{LAST_MONTH}/close", content=content)

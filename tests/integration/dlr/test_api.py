@@ -8,13 +8,13 @@ from typing import Any
 import httpx
 import pytest
 
-from services.dlr.api.app import application
 from services.dlr.api.messages import MessageReads
 from services.dlr.status.store import MessageStore
 from shared.clock import ManualClock
 from shared.errors import TryLater
 from shared.ids import AccountId, MessageId
-from shared.internal import HEADER, LIFETIME, Scope, sign
+from shared.internal.api import application
+from shared.internal.token import HEADER, LIFETIME, Scope, sign
 from shared.privacy.keys import FileKeyStore, quarter_of
 from shared.privacy.sealing import Sealer
 from tests.integration.dlr.driving import NUMBER, TEXT, Door, Role, message_ids
@@ -32,7 +32,7 @@ def clock() -> ManualClock:
 @pytest.fixture
 async def client(store: MessageStore, keys: FileKeyStore, clock: ManualClock) -> AsyncIterator[httpx.AsyncClient]:
     reads = MessageReads(store, Sealer(keys, clock), SECRET, clock)
-    transport = httpx.ASGITransport(application(reads.routes()), raise_app_exceptions=False)
+    transport = httpx.ASGITransport(application(reads.routes(), away=""), raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://dlr") as client:
         yield client
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from services.billing.api.guard import MOST_OCTETS
+from services.billing.api.asking import MOST_OCTETS
 from shared.http import Kind
 
 KINDS: Final[Mapping[str, Kind]] = {
@@ -61,5 +61,3 @@ KINDS: Final[Mapping[str, Kind]] = {
     ),
 }
 """By code, in the order of their status."""
-
-STATUSES: Final = {code: (kind.status, kind.title) for code, kind in KINDS.items()}

@@ -28,7 +28,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from services.billing.api.guard import Guard, Handle, actor_of, body_of, json, query_of
+from services.billing.api.asking import body_of, query_of
 from services.billing.premium.api.asking import (
     Received,
     RefundAsked,
@@ -39,7 +39,7 @@ from services.billing.premium.api.asking import (
     month_in,
     standings_in,
 )
-from services.billing.premium.api.problems import STATUSES
+from services.billing.premium.api.problems import KINDS
 from services.billing.premium.api.reconciliation import Reconciliation
 from services.billing.premium.api.refunding import RefundDesk
 from services.billing.premium.api.views import (
@@ -59,7 +59,8 @@ from shared.clock import Clock
 from shared.contracts.premium import TransactionId
 from shared.errors import Refused
 from shared.ids import AccountId
-from shared.internal import Scope
+from shared.internal.api import Call, Guard, actor_of, json
+from shared.internal.token import Scope
 from shared.money.periods import Month
 
 _PAGE: Final = ("limit", "cursor", "standing")
@@ -77,7 +78,6 @@ class Books(msgspec.Struct, frozen=True):
 
 def premium_routes(books: Books, secret: bytes, clock: Clock) -> list[Route]:
     """For the application."""
-    guard = Guard(secret, clock, STATUSES)
     own, finance = "/internal/v1", "/internal/finance/premium"
 
     async def transactions(account: AccountId, request: Request) -> Response:
@@ -142,7 +142,7 @@ def premium_routes(books: Books, secret: bytes, clock: Clock) -> list[Route]:
             raise _no_such("report")
         return json(found)
 
-    table: tuple[tuple[str, str, Scope, Handle], ...] = (
+    calls: tuple[Call, ...] = (
         ("GET", f"{own}/premium/transactions", Scope.READ, transactions),
         ("GET", f"{own}/premium/transactions/{{id}}", Scope.READ, transaction),
         ("GET", f"{own}/premium/refunds", Scope.READ, refunds),
@@ -158,7 +158,7 @@ def premium_routes(books: Books, secret: bytes, clock: Clock) -> list[Route]:
         ("POST", f"{finance}/days/{{day}}/reconcile", Scope.FINANCE, reconcile),
         ("GET", f"{finance}/days/{{day}}", Scope.FINANCE, report),
     )
-    return [Route(path, guard(scope, handle), methods=[method]) for method, path, scope, handle in table]
+    return Guard(secret, clock, KINDS, usual=KINDS["invalid_request"]).routes(calls)
 
 
 async def _page(books: Books, account: AccountId | None, query: Mapping[str, str]) -> Response:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
+from services.dlr.api.asking import invalid
 from services.dlr.inbound.api.bodies import NewKeyword, NewOptOut, NewPremium
 from services.dlr.inbound.api.problems import MOST_KEYWORDS
 from services.dlr.inbound.keyword import Keyword, KeywordState, keyword_id
 from services.dlr.inbound.refusing import Refusing
 from services.dlr.inbound.store import InboundStore, OptOutRow
 from services.dlr.inbound.words import keyword_of
-from services.dlr.webhooks.api.bodies import invalid
 from shared.clock import Clock
 from shared.contracts import topics
 from shared.contracts.codec import Writer

@@ -8,8 +8,9 @@ from typing import Final
 
 import msgspec
 
+from services.dlr.api.asking import invalid
 from services.dlr.webhooks import signing
-from services.dlr.webhooks.api.bodies import EndpointChange, NewEndpoint, invalid
+from services.dlr.webhooks.api.bodies import EndpointChange, NewEndpoint
 from services.dlr.webhooks.client.client import Client
 from services.dlr.webhooks.client.outcome import Outcome
 from services.dlr.webhooks.client.targets import Target, parse_target

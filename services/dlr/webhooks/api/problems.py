@@ -5,12 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from starlette.responses import Response
-
-from services.dlr.webhooks.api.bodies import MOST_OCTETS
+from services.dlr.api.asking import MOST_OCTETS
 from services.dlr.webhooks.endpoints.endpoint import MOST_ENDPOINTS
-from shared.errors import Refused
-from shared.http import Kind, problem
+from shared.http import Kind
 
 KINDS: Final[Mapping[str, Kind]] = {
     "not_found": Kind(
@@ -36,9 +33,3 @@ KINDS: Final[Mapping[str, Kind]] = {
     ),
 }
 """By code, in the order of their status."""
-
-
-def answer(refusal: Refused) -> Response:
-    """The response for a refusal, by its code."""
-    kind = KINDS[refusal.code]
-    return problem(kind.status, refusal.code, kind.title, refusal.detail, refusal.errors)

@@ -15,6 +15,7 @@ from services.dlr.webhooks.delivery.delivery import Delivery, DeliveryId, Last, 
 from services.dlr.webhooks.delivery.schedule import End
 from services.dlr.webhooks.endpoints.endpoint import EndpointId
 from services.dlr.webhooks.endpoints.store import translated
+from shared.cursors import Place
 from shared.errors import Fatal
 from shared.ids import AccountId
 from shared.stores.mongodb import Document, MongoStore
@@ -43,13 +44,6 @@ INDEXES: Final = (
 """
 
 Change = InsertOne[Document] | UpdateOne | DeleteOne
-
-
-class Place(NamedTuple):
-    """Where a delivery stands in the history of its endpoint: when it was parked, to the millisecond, and its id."""
-
-    at: datetime
-    id: str
 
 
 class Candidate(NamedTuple):

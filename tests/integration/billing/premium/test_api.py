@@ -10,7 +10,6 @@ from typing import Any
 import httpx
 import pytest
 
-from services.billing.api.app import application
 from services.billing.premium.api.daily_files import DailyFiles
 from services.billing.premium.api.reconciliation import Reconciliation
 from services.billing.premium.api.refunding import RefundDesk
@@ -18,7 +17,8 @@ from services.billing.premium.api.routes import Books as Served
 from services.billing.premium.api.routes import premium_routes
 from shared.contracts.premium import PremiumStatus
 from shared.ids import GATEWAY, AccountId
-from shared.internal import ACTOR, HEADER, Scope, sign
+from shared.internal.api import application
+from shared.internal.token import ACTOR, HEADER, Scope, sign
 from shared.privacy.keys import FileKeyStore
 from shared.privacy.pseudonyms import Pseudonyms
 from tests.integration.billing.premium.driving import Books
@@ -84,7 +84,7 @@ async def api(books: Books, pseudonyms: Pseudonyms, strex: Strex) -> AsyncIterat
         RefundDesk(books.ledger, books.refunds, pseudonyms, books.clock),
         Reconciliation(books.mongo, books.ledger, files, books.clock),
     )
-    app = application(premium_routes(served, SECRET, books.clock))
+    app = application(premium_routes(served, SECRET, books.clock), away="")
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://billing") as http:
         yield Api(books, http)

@@ -8,7 +8,6 @@ from typing import Any
 import httpx
 import pytest
 
-from services.dlr.api.app import application
 from services.dlr.inbound.api.management import InboundManagement
 from services.dlr.inbound.api.problems import KINDS
 from services.dlr.inbound.api.routes import InboundRoutes
@@ -17,7 +16,8 @@ from shared.contracts.events import SendRequested
 from shared.contracts.inbound import EVERY_SENDER, OptOutRequested, OptOutSource
 from shared.errors import TryLater
 from shared.ids import AccountId
-from shared.internal import ACTOR, HEADER, Scope, sign
+from shared.internal.api import application
+from shared.internal.token import ACTOR, HEADER, Scope, sign
 from shared.strex.agreements import Agreement, Agreements
 from tests.integration.dlr.conftest import Outbox
 from tests.integration.dlr.inbound.driving import ACME, HANDSET, Handset, Life, later, told
@@ -57,7 +57,7 @@ class Door:
 async def door(life: Life, outbox: Outbox) -> AsyncIterator[Door]:
     management = InboundManagement(life.store, life.refusing, Agreements([AGREEMENT]), outbox.send, life.clock)
     routes = InboundRoutes(management, life.store, life.sealer, SECRET, life.clock).routes()
-    transport = httpx.ASGITransport(application(routes), raise_app_exceptions=False)
+    transport = httpx.ASGITransport(application(routes, away=""), raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://dlr") as http:
         yield Door(http, life)
 

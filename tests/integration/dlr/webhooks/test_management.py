@@ -10,12 +10,12 @@ from typing import Any
 import httpx
 import pytest
 
-from services.dlr.api.app import application
 from services.dlr.webhooks.api.routes import PATH, WebhookRoutes
 from services.dlr.webhooks.endpoints.endpoint import MOST_ENDPOINTS, EndpointId, Off
 from services.dlr.webhooks.signing import key_of
 from shared.ids import AccountId
-from shared.internal import ACTOR, HEADER, Scope, sign
+from shared.internal.api import application
+from shared.internal.token import ACTOR, HEADER, Scope, sign
 from simulators.customer.behaviour import Behaviour, Manner
 from simulators.customer.receiver import Receiver
 from tests.integration.dlr.driving import message_ids
@@ -48,7 +48,7 @@ async def door(telling: Telling, clock: ShiftedClock) -> AsyncIterator[Door]:
     routes = WebhookRoutes(
         telling.management, telling.endpoints, telling.deliveries, telling.history, SECRET, clock
     ).routes()
-    transport = httpx.ASGITransport(application(routes), raise_app_exceptions=False)
+    transport = httpx.ASGITransport(application(routes, away=""), raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://dlr") as http:
         yield Door(http, clock)
 

@@ -19,7 +19,7 @@ from shared.contracts.events import SendRequested
 from shared.contracts.topics import LOCAL
 from shared.http import HttpServer
 from shared.ids import partition_of
-from shared.internal import HEADER, verify
+from shared.internal.token import HEADER, verify
 from shared.kafka.record import Record
 from tests.integration.ingest.api.conftest import CLOCK, SECRET, Caller, calling, open_door, watching
 from tests.support import wait_until

@@ -8,10 +8,10 @@ import msgspec
 
 from services.billing.api.accounts import AccountReads
 from services.billing.api.document import part
-from services.billing.api.guard import Guard
 from services.billing.api.problems import READS
 from services.billing.premium.api.problems import KINDS as PREMIUM_KINDS
 from services.billing.premium.api.routes import premium_routes
+from shared.internal.api import Guard
 
 NOBODY: Any = None
 PART = msgspec.json.decode(msgspec.json.encode(part()))

@@ -38,7 +38,7 @@ def test_every_route_is_documented_and_nothing_else() -> None:
         *InboundRoutes(NOBODY, NOBODY, NOBODY, b"", NOBODY).routes(),
     ]
     served = {
-        (method.lower(), route.path.removeprefix("/internal").replace("{message_id}", "{id}"))
+        (method.lower(), route.path.removeprefix("/internal"))
         for route in routes
         for method in route.methods or ()
         if method != "HEAD"

@@ -9,14 +9,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from services.dlr.webhooks.api.paging import page, place_of
+from services.dlr.api.asking import place_in
+from services.dlr.webhooks.api.paging import page
 from services.dlr.webhooks.client.outcome import Failure
 from services.dlr.webhooks.delivery.delivery import Delivery, DeliveryId, Last, Standing
 from services.dlr.webhooks.delivery.history import Success
-from services.dlr.webhooks.delivery.store import Place
 from services.dlr.webhooks.endpoints.endpoint import EndpointId
 from services.dlr.webhooks.endpoints.occasion import Occasion
 from shared import cursors
+from shared.cursors import Place
 from shared.errors import Refused
 from shared.ids import MessageId
 from tests.unit.dlr.building import ACCOUNT, START
@@ -65,7 +66,7 @@ def test_pages_show_everything_once_and_nothing_that_came_meanwhile(
     shown: list[str] = []
     cursor = None
     while True:
-        behind = place_of(cursor)
+        behind = place_in({} if cursor is None else {"cursor": cursor})
         found = page(stored(deliveries, limit, behind), successes, limit, behind)
         assert len(found.deliveries) <= limit
         shown += [one.id for one in found.deliveries]
@@ -88,5 +89,5 @@ def test_the_newest_come_first_by_when_they_were_parked_or_succeeded() -> None:
 @pytest.mark.parametrize("text", ["", "x", "1", "é", cursors.encode("x.y"), cursors.encode("1" * 30 + ".a")])
 def test_what_no_page_gave_out_is_refused(text: str) -> None:
     with pytest.raises(Refused) as refusal:
-        place_of(text)
+        place_in({"cursor": text})
     assert [error.code for error in refusal.value.errors] == ["invalid_cursor"]

@@ -17,7 +17,7 @@ from services.ingest.admin.problems import NotPermitted
 from services.ingest.api.owner import Owner
 from shared.clock import ManualClock
 from shared.ids import GATEWAY
-from shared.internal import ACTOR, HEADER, Scope, verify
+from shared.internal.token import ACTOR, HEADER, Scope, verify
 
 SECRET = b"s" * 32
 CLOCK = ManualClock(datetime(2026, 11, 23, 8, tzinfo=UTC))

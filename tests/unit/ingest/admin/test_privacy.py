@@ -13,7 +13,7 @@ from services.ingest.admin.app import admin_app
 from services.ingest.admin.office import Office
 from services.ingest.api.owner import Owner
 from shared.ids import GATEWAY
-from shared.internal import ACTOR, HEADER, Scope, verify
+from shared.internal.token import ACTOR, HEADER, Scope, verify
 from tests.unit.ingest.admin.test_books import CLOCK, SECRET, Actors
 
 

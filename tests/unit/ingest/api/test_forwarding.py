@@ -8,8 +8,8 @@ from services.ingest.accounts.account import Account
 from services.ingest.accounts.keys import ALL_SCOPES, Scope
 from services.ingest.api.forwarding import REFUNDS
 from shared.ids import AccountId
-from shared.internal import ACTOR, HEADER, verify
-from shared.internal import Scope as Permission
+from shared.internal.token import ACTOR, HEADER, verify
+from shared.internal.token import Scope as Permission
 from tests.unit.ingest.api.door import SECRET, Door
 
 ACME = Account(AccountId("acme"), "Acme", default_sender="Acme")

@@ -12,7 +12,7 @@ from services.ingest.api.drafting import draft
 from services.ingest.api.recent import Recent
 from shared.clock import ManualClock
 from shared.ids import AccountId, MessageId
-from shared.internal import HEADER, Scope, verify
+from shared.internal.token import HEADER, Scope, verify
 from shared.text.numbers import Number
 from tests.unit.ingest.api.door import SECRET, START, Door
 

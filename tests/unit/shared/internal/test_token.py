@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from shared.errors import Refused
 from shared.ids import AccountId
-from shared.internal import LIFETIME, Scope, sign, verify
+from shared.internal.token import LIFETIME, Scope, sign, verify
 
 SECRET = b"s" * 32
 NOW = datetime(2026, 11, 22, 10, 15, tzinfo=UTC)
