@@ -106,8 +106,11 @@ async def place(
 ) -> AsyncIterator[Place]:
     folder = tmp_path_factory.mktemp("schema")
     accounts = [AccountId(f"a{secrets.token_hex(6)}") for _ in range(3 * len(CALLS))]
-    agreement = {"merchant_id": "mer_test", "short_numbers": ["2002"], "service_codes": ["06002"]}
-    agreements = [{**agreement, "account": account} for account in accounts]
+    agreed = (
+        {"merchant_id": "mer_test", "short_numbers": ["2002"], "service_codes": ["06002"]},
+        {"merchant_id": "mer_demo", "short_numbers": [NUMBER], "service_codes": ["14002"]},  # of the example keyword
+    )
+    agreements = [{**agreement, "account": account} for account in accounts for agreement in agreed]
     (folder / "agreements.yaml").write_bytes(msgspec.json.encode({"agreements": agreements}))
     with pytest.MonkeyPatch.context() as monkeypatch:
         monkeypatch.setenv("BUDSTIKKE_PREMIUM_AGREEMENTS", str(folder / "agreements.yaml"))
