@@ -15,7 +15,6 @@ from starlette.types import ASGIApp
 from services.ingest.admin.access import access_routes
 from services.ingest.admin.accounts import account_routes
 from services.ingest.admin.bodies import CheckedBody
-from services.ingest.admin.books import book_routes
 from services.ingest.admin.clients import client_routes
 from services.ingest.admin.faults import invalid
 from services.ingest.admin.holds import hold_routes
@@ -23,8 +22,8 @@ from services.ingest.admin.keys import key_routes
 from services.ingest.admin.models import ProblemView
 from services.ingest.admin.office import Office
 from services.ingest.admin.organisations import organisation_routes
+from services.ingest.admin.owners import book_routes, privacy_routes
 from services.ingest.admin.people import audit_routes, staff_routes
-from services.ingest.admin.privacy import privacy_routes
 from services.ingest.admin.problems import ADMIN_KINDS, answer_refused
 from services.ingest.api import problems
 from services.ingest.api.problems import KINDS, Code, Rejected

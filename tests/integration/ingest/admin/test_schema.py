@@ -30,7 +30,7 @@ from tests.integration.ingest.api.conftest import CLOCK, open_door
 from tests.unit.dispatch.building import Letters
 
 NOBODY: Any = None
-OFFICE: Any = SimpleNamespace(actors=Actors(NOBODY, NOBODY, NOBODY, CLOCK))
+OFFICE: Any = SimpleNamespace(actors=Actors(NOBODY, NOBODY, NOBODY, CLOCK), books=NOBODY, retention=NOBODY)
 DESCRIBED = described(OFFICE, VERSION)
 CALLS = calls_of(DESCRIBED)
 WITH_INPUT = with_input(DESCRIBED)
