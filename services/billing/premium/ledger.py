@@ -187,10 +187,10 @@ class Ledger:
         return [from_row(row, Entry) for row in rows]
 
     async def entries(self, month: Month) -> AsyncIterator[Entry]:
-        """Charges and reversals that are booked in a month."""
+        """Charges and reversals that are booked in a month, in no order."""
         query = {"month": month, "kind": {"$in": [EntryKind.CHARGE, EntryKind.REVERSAL]}}
         async with translated():
-            async for row in self._mongo.database[ENTRIES].find(query).sort("_id"):
+            async for row in self._mongo.database[ENTRIES].find(query):
                 yield from_row(row, Entry)
 
     async def _load(

@@ -28,6 +28,11 @@ class StrexMetrics:
         self.settled = Counter(
             "budstikke_strex_settled", "Transactions by kind and final status", ["kind", "status"], registry=registry
         )
+        self.unsettled = Counter(
+            "budstikke_strex_never_settled",
+            "Transactions that are not looked at any more, and nobody knows whether money moved: each is for a person",
+            registry=registry,
+        )
         self.unreadable = Counter(
             "budstikke_strex_rows_unreadable",
             "Rows that could not be read and were set aside for an hour: each is for a person",

@@ -189,7 +189,7 @@ def missing(row: Row, now: datetime, gone_after: timedelta, anew: Sequence[int] 
     if now < certain:
         told = row if row.event.sequence else _told(row, now, status=PremiumStatus.UNKNOWN)
         after = later(told, now)
-        return after if after.due_at is None else msgspec.structs.replace(after, due_at=min(after.due_at, certain))
+        return msgspec.structs.replace(after, due_at=min(after.due_at or certain, certain))
     if again:
         return _moved(row, anew=row.anew + 1, owner=None, asked_at=now, due_at=now + gone_after / 2, looks=0)
     return refused(row, NOT_TAKEN, now)

@@ -149,6 +149,9 @@ class Watcher:
             return
         if after.event.sequence > row.event.sequence:
             await self._teller.tell([after])
+        if after.due_at is None and after.step is not Step.CLOSED:
+            self._metrics.unsettled.inc()
+            _log.error("premium_never_settled", transaction_id=row.id, status=after.event.status)
         if after.step is Step.CLOSED and row.step is not Step.CLOSED:
             self._metrics.settled.labels(after.event.kind, after.event.status).inc()
 

@@ -239,6 +239,27 @@ async def test_what_users_paid_may_sum_to_nothing_and_the_operators_shares_not(b
     assert balances[LedgerAccount.BANK] == 2520 + settlement.expected_ore
 
 
+async def test_the_entries_of_a_month_are_added_up_as_the_index_gives_them(books: Books) -> None:
+    """To sort a month would hold it in memory."""
+    await books.hear(changed())
+    profiling = books.mongo.database
+    await profiling.command("profile", 2)
+    try:
+        await books.closing.close(OCTOBER, KARI)
+    finally:
+        await profiling.command("profile", 0)
+    seen = {
+        "ns": f"{profiling.name}.premium_entries",
+        "command.find": "premium_entries",
+        "command.filter.month": OCTOBER,
+    }
+    plans = [one["planSummary"] async for one in profiling["system.profile"].find(seen)]
+    sorts = [one async for one in profiling["system.profile"].find(seen | {"hasSortStage": True})]
+    await profiling["system.profile"].drop()
+    assert plans == ["IXSCAN { month: 1, account_id: 1, merchant_id: 1 }"]
+    assert sorts == []
+
+
 async def test_two_who_close_and_settle_at_once_do_it_once(books: Books) -> None:
     await books.hear(changed(), changed(number=2, account_id=AccountId("other")))
     settlements = await asyncio.gather(*(books.closing.close(OCTOBER, KARI) for _ in range(4)))

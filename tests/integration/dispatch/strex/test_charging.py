@@ -294,6 +294,24 @@ async def test_unknown_money_stays_open_and_is_told_when_it_is_known(
     assert (await life.until(order.transaction_id, "ok")).billed is Billed.TRUE
 
 
+async def test_what_is_unknown_for_ninety_days_is_for_a_person_and_a_report_of_strex_still_settles_it(
+    life: Life, simulator: Simulator, orders: Orders, database: Database
+) -> None:
+    simulator.strex.ledger.profiles[NUMBER] = Profile(scenario=Scenario.NEVER_KNOWN)
+    order = orders.charge()
+    await life.handle(received(order))
+    await life.until(order.transaction_id, "sent")
+    old = {"event.ordered_at": datetime.now(UTC) - timedelta(days=91), "due_at": datetime.now(UTC)}
+    await database.premium.update_one({"_id": order.transaction_id}, {"$set": old, "$inc": {"version": 1}})
+    await wait_until(lambda: life.metrics.unsettled._value.get() == 1)
+    row = await database.premium.find_one({"_id": order.transaction_id})
+    assert row is not None
+    assert (row.get("due_at"), row["event"]["billed"]) == (None, "unknown")
+    simulator.behave(master_url=life.url)
+    simulator.strex.turn(order.transaction_id, State(status="Failed", detailed="MnoError", billed=False))
+    assert (await life.until(order.transaction_id, "failed")).billed is Billed.FALSE
+
+
 async def test_a_failed_charge_that_is_billed_after_all_is_told(
     life: Life, simulator: Simulator, orders: Orders
 ) -> None:

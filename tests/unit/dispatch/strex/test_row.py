@@ -107,6 +107,11 @@ def test_what_costs_money_is_never_asked_for_a_second_time(orders: Orders) -> No
         assert asked_at(moves.drafted(order, NOW, "me", PATIENCE)) == []
 
 
+def test_a_reversal_whose_order_waited_for_months_is_asked_for_anew_all_the_same(orders: Orders) -> None:
+    old = orders.charge(now=NOW - timedelta(days=100))
+    assert len(asked_at(moves.drafted(reversal(old), NOW, "me", PATIENCE))) == 4
+
+
 def test_a_reversal_whose_repetition_could_not_be_sent_is_not_left_to_an_order(orders: Orders) -> None:
     again = moves.missing(moves.drafted(reversal(orders.charge(now=NOW)), NOW, "me", PATIENCE), NOW + GONE, GONE)
     after = moves.withheld(again, NOW + GONE)
