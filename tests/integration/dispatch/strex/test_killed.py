@@ -378,7 +378,7 @@ async def test_reports_may_come_as_they_like(
         f"+47980790{number:02d}": Profile(scenario=Scenario.LATE) for number in range(0, 20, 2)
     }
     batch = [received(orders.charge(number=f"+47980790{number:02d}")) for number in range(20)]
-    await life.handle(*batch)
+    await life.handle_patiently(*batch)
     for order in batch:
         events = life.events((await life.until(order.event.transaction_id, "ok")).transaction_id)
         assert events[-1].billed is Billed.TRUE

@@ -231,7 +231,7 @@ async def test_while_the_volume_is_unusual_messages_are_held_and_afterwards_they
         return [event.on for _, event in await rig.written(topics.SIGNALS) if isinstance(event, SignalChanged)]
 
     async with running(build_screening, build_desk, build_signals):
-        await rig.ask(60, "hei")
+        await rig.ask(120, "hei")  # wherever a window ends among them, one side has enough
 
         async def signalled() -> bool:
             return True in await on()
