@@ -17,7 +17,7 @@ FOLDER = $(or $(VAR),$(patsubst var/20000,var,var/$(PORT_BASE)))
 STATE = data data-own log keys run operators.yaml local.env lock
 
 .DEFAULT_GOAL := help
-.PHONY: help run stop test test-unit test-interop check k8s-check format setup topics clean distclean
+.PHONY: help run stop test test-unit test-interop fuzz check k8s-check format setup topics clean distclean
 
 help: ## this list
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z0-9-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -54,6 +54,10 @@ test-interop: ## SMPP against what others wrote (npm smpp, smpp34, Kannel), none
 	@$(SETUP) dev
 	@tests/interop/install npm
 	@INTEROP_DEMANDED=1 $(VENV)/pytest tests/interop $(ARGS)
+
+fuzz: ## the SMPP stack on octets by chance, for ten minutes or until something is found
+	@$(SETUP) dev
+	@$(VENV)/python -m tests.fuzz $(ARGS)
 
 check: ## format, lint, strict types, import rules
 	@$(SETUP) dev

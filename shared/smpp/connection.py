@@ -20,13 +20,20 @@ _log = get_log()
 _HELD_WRITES = 1024 * 1024
 """Octets the peer may leave unread before its requests are no longer read: far above any window of short messages."""
 
+_JOINED = 16
+"""PDUs written while one read is handled that leave together. More of them would keep the peer waiting with nothing to
+do: at window 50, 100,000 messages/s instead of 210,000, for 5 % less CPU."""
+
+_AT_ONCE = 256
+"""Octets above which uvloop writes in the midst of a turn instead of at its end."""
+
 
 class Connection(asyncio.Protocol, ABC):
     """Hands frames on in order and one at a time, as long as the application keeps up (rule 12).
 
-    Reading stops at `max_unanswered` open requests of the peer; frames already read wait their turn. Writes of one turn
-    of the loop leave as one. `closed` gets the reason once the connection is really gone; it never holds an exception.
-    `oddities` counts by name what the peer did that is wrong but harmless; the first of each kind is logged.
+    Reading stops at `max_unanswered` open requests of the peer; frames already read wait their turn. Writes are joined,
+    at most those of one turn of the loop. `closed` gets the reason once the connection is really gone; it never holds
+    an exception. `oddities` counts by name what the peer did that is wrong but harmless; the first of each kind is logged.
     """
 
     def __init__(self, settings: SessionSettings, clock: Clock) -> None:
@@ -92,6 +99,8 @@ class Connection(asyncio.Protocol, ABC):
         tcp = transport.get_extra_info("socket")
         if tcp is not None:
             tcp.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if self.tls is None:
+            self._transport.set_write_buffer_limits(high=_AT_ONCE)
         self._timer = self._loop.call_later(self._settings.timers.sweep, self._sweep)
 
     def data_received(self, data: bytes) -> None:
@@ -124,7 +133,7 @@ class Connection(asyncio.Protocol, ABC):
         return self._transport.get_extra_info(name) if self._transport is not None else None
 
     def _write(self, octets: bytes) -> None:
-        """Queue one PDU; everything queued in this turn of the loop leaves together."""
+        """Queue one PDU; it leaves at the end of this turn of the loop, or before."""
         if self._ending is None:
             if not self._out:
                 self._loop.call_soon(self._flush)
@@ -158,6 +167,8 @@ class Connection(asyncio.Protocol, ABC):
         frames, limit = self._frames, self._settings.max_unanswered
         while frames and self._unanswered < limit:
             self._on_frame(*frames.popleft())
+            if len(self._out) >= _JOINED:
+                self._flush()
         if self._ending is None and self._framer.broken and not frames:
             self._note("frame length out of range")
             self._end(Ending.PROTOCOL_ERROR)
