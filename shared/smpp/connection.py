@@ -33,7 +33,8 @@ class Connection(asyncio.Protocol, ABC):
 
     Reading stops at `max_unanswered` open requests of the peer; frames already read wait their turn. Writes are joined,
     at most those of one turn of the loop. `closed` gets the reason once the connection is really gone; it never holds
-    an exception. `oddities` counts by name what the peer did that is wrong but harmless; the first of each kind is logged.
+    an exception. `oddities` counts by name what the peer did that is wrong but harmless; the first of each kind is
+    logged.
     """
 
     def __init__(self, settings: SessionSettings, clock: Clock) -> None:
