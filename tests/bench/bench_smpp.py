@@ -1,197 +1,201 @@
-"""CPU per message of the SMPP stack: `python -m tests.bench.bench_smpp [messages]`.
+"""What the SMPP stack reaches on this machine: `python -m tests.bench.bench_smpp`, or `make bench-smpp`.
 
-Client and server run in a process of their own on uvloop. One line per case: submits at windows 10, 50 and 200, the
-same with the simulator as server with a receipt for each message, and the codec alone. CPU is the figure to trust.
+Client and server are processes on loopback, each on a core of its own where there are two, and npm `smpp` takes the
+place of either in the same run. CPU is the figure to trust: rates depend on what else the machine does. Each target
+counts the best of three rounds. The exit code is 1 when a figure is under 80 % of its target.
 """
 
 from __future__ import annotations
 
+import argparse
 import asyncio
-import multiprocessing
 import os
 import subprocess
 import sys
-import time
 import timeit
-from multiprocessing.connection import Connection
+from collections.abc import Iterator, Sequence
+from contextlib import AsyncExitStack, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Final
 
 import msgspec
 import uvloop
 
-from shared.smpp.client import Bind, connect
-from shared.smpp.codec import decode_submit_sm, encode_message
-from shared.smpp.constants import ESME_ROK, SUBMIT_SM, USER_MESSAGE_REFERENCE
-from shared.smpp.pdu import BindRequest, DeliverSm, SubmitSm
-from shared.smpp.reply import Reply
-from shared.smpp.results import Accepted, SubmitResult
-from shared.smpp.server import ServerSession, serve
-from shared.smpp.settings import BindSettings, SessionSettings
-from shared.telemetry.logs import configure_logs
+from deploy.local.settings import ROOT
+from shared.smpp.codec import HEADER, decode_submit_sm, encode_bind, encode_message
+from shared.smpp.constants import BIND_TRANSCEIVER, SUBMIT_SM
+from shared.smpp.pdu import BindRequest
+from tests.bench.smpp_ends import MESSAGE, Spent
+from tests.bench.targets import Target, judged
+from tests.interop.installed import NODE_MODULES, NPM_SMPP
 
-MESSAGE = SubmitSm(
-    source_addr_ton=5,
-    source_addr=b"Budstikke",
-    dest_addr_ton=1,
-    dest_addr_npi=1,
-    destination_addr=b"4799999999",
-    registered_delivery=1,
-    short_message=b"x" * 120,
-    tlvs=((USER_MESSAGE_REFERENCE, b"\0\1"), (0x020C, b"\0\2"), (0x1401, b"vendor-value")),
-)
+WINDOW: Final = 50
+BINDS: Final = 1_000
+CORES: Final = sorted(os.sched_getaffinity(0))
+
+ENCODE = Target("submit_sm with three TLVs: encode", 4, "us", at_most=True)
+DECODE = Target("submit_sm with three TLVs: decode", 6, "us", at_most=True)
+RATE = Target(f"submits at window {WINDOW}", 50_000, "messages/s")
+CLIENT = Target("client CPU", 15, "ms per 1,000", at_most=True)
+SERVER = Target("server CPU", 15, "ms per 1,000", at_most=True)
+IDLE = Target(f"{BINDS:,} idle binds", 60, "MB", at_most=True)
+CLIENT_RATE = Target("client against npm's, on our server: rate", 2, "times")
+CLIENT_CPU = Target("client against npm's, on our server: CPU", 2, "times less")
+SERVER_RATE = Target("server against npm's, under our client: rate", 2, "times")
+SERVER_CPU = Target("server against npm's, under our client: CPU", 2, "times less")
+
+OURS: Final = (sys.executable, "-m", "tests.bench.smpp_ends")
+NPM: Final = ("node", str(Path(__file__).with_name("smpp_npm.js")))
+SIMULATOR: Final = (sys.executable, "-m", "simulators.smsc", "--name", "bench", "--receipt-delay", "0.2")
+
+
+class Run(msgspec.Struct, frozen=True):
+    """One run of a client on a server: messages a second, and CPU milliseconds per 1,000 messages."""
+
+    rate: float
+    client: float
+    server: float
+
+    def row(self, name: str) -> str:
+        """One line of the table of what has no target."""
+        return f"{name:52}{self.rate:12,.0f}/s   client {self.client:5.1f}   server {self.server:5.1f} ms per 1,000"
+
+
+class Server(msgspec.Struct, frozen=True):
+    """A running server."""
+
+    pid: int
+    port: int
+
+    def cpu_seconds(self) -> float:
+        """User and system time (Linux)."""
+        fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    def megabytes(self) -> float:
+        """Of memory in use (Linux)."""
+        pages = int(Path(f"/proc/{self.pid}/statm").read_text().split()[1])
+        return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
 
 
 def say(line: str) -> None:
     """One line of the table."""
-    sys.stdout.write(line + "\n")
+    sys.stdout.write(f"{line}\n")
     sys.stdout.flush()
 
 
-def serve_alone(pipe: Connection) -> None:
-    """The bare server: answers each submit with a counted id. Tells its port, then its CPU seconds."""
-
-    async def run() -> None:
-        taken = 0
-
-        async def authenticate(_: ServerSession, __: BindRequest) -> int:
-            return ESME_ROK
-
-        def on_submit(_: ServerSession, __: SubmitSm, reply: Reply) -> None:
-            nonlocal taken
-            taken += 1
-            reply(ESME_ROK, b"%d" % taken)
-
-        gone = asyncio.Event()
-        server = await serve(
-            "127.0.0.1",
-            0,
-            authenticate=authenticate,
-            on_submit=on_submit,
-            on_closed=lambda *_: gone.set(),
-            settings=SessionSettings(max_unanswered=1_000),
-        )
-        pipe.send(server.port)
-        await asyncio.sleep(0.2)
-        before = time.process_time()
-        await gone.wait()
-        pipe.send(time.process_time() - before)
-        await server.close(1)
-
-    configure_logs("bench", "server", "warning")
-    uvloop.run(run())
-
-
-class Sender:
-    """Keeps the window full until `messages` were answered, and `receipts` arrived."""
-
-    def __init__(self, messages: int, receipts: int) -> None:
-        self._left = messages
-        self._open = messages
-        self._receipts = receipts
-        self._done = asyncio.Event()
-        self.accepted = 0
-        self.bind: Bind
-
-    async def run(self) -> None:
-        self.fill()
-        await self._done.wait()
-
-    def fill(self) -> None:
-        for _ in range(min(self.bind.free, self._left)):
-            self._left -= 1
-            self.bind.send(MESSAGE, None, self.answered)
-
-    def answered(self, _: Any, result: SubmitResult) -> None:
-        self._open -= 1
-        self.accepted += isinstance(result, Accepted)
-        self._check()
-
-    def on_deliver(self, _: DeliverSm, reply: Reply) -> None:
-        reply()
-        self._receipts -= 1
-        self._check()
-
-    def _check(self) -> None:
-        if not self._open and self._receipts <= 0:
-            self._done.set()
-
-
-async def client(port: int, window: int, messages: int, receipts: int) -> tuple[float, float]:
-    """CPU and wall seconds of the client."""
-    sender = Sender(messages, receipts)
-    settings = BindSettings(
-        host="127.0.0.1", port=port, system_id="bench", password="bench", session=SessionSettings(window=window)
-    )
-    sender.bind = await connect(settings, on_deliver=sender.on_deliver, on_writable=sender.fill)
-    await asyncio.sleep(0.3)
-    cpu, wall = time.process_time(), time.perf_counter()
-    await sender.run()
-    spent = time.process_time() - cpu, time.perf_counter() - wall
-    await sender.bind.unbind(2)
-    if sender.accepted != messages:
-        raise SystemExit(f"only {sender.accepted} of {messages} were accepted")
-    return spent
-
-
-def against_server(window: int, messages: int) -> None:
-    """Client against the bare server."""
-    ours, theirs = multiprocessing.Pipe()
-    process = multiprocessing.get_context("spawn").Process(target=serve_alone, args=(theirs,))
-    process.start()
-    cpu, wall = uvloop.run(client(ours.recv(), window, messages, 0))
-    server = ours.recv()
-    process.join()
-    say(
-        f"window {window:>3}: client {cpu / messages * 1e6:5.1f} us, server {server / messages * 1e6:5.1f} us "
-        f"CPU a message, {messages / wall:8,.0f} messages/s"
+def started(command: Sequence[str], core: int) -> subprocess.Popen[bytes]:
+    """A process on one core, which ends with its standard input."""
+    return subprocess.Popen(
+        command,
+        cwd=ROOT,
+        env=os.environ | {"NODE_PATH": str(NODE_MODULES)},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        preexec_fn=lambda: os.sched_setaffinity(0, {core}),
     )
 
 
-def against_simulator(window: int, messages: int) -> None:
-    """Client against the simulator, with a receipt for each message."""
-    command = [sys.executable, "-m", "simulators.smsc", "--name", "bench", "--receipt-delay", "0.2"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
+@contextmanager
+def running(command: Sequence[str]) -> Iterator[Server]:
+    """A server on the first core."""
+    with started(command, CORES[0]) as process:
         assert process.stdout is not None
         try:
-            ports = msgspec.json.decode(process.stdout.readline())
-            before = cpu_seconds(process.pid)
-            cpu, wall = uvloop.run(client(ports["smpp_port"], window, messages, messages))
-            server = cpu_seconds(process.pid) - before
+            said = msgspec.json.decode(process.stdout.readline())
+            yield Server(process.pid, said if isinstance(said, int) else said["smpp_port"])
         finally:
             process.terminate()
-    say(
-        f"simulator, window {window:>3}: client {cpu / messages * 1e6:5.1f} us, simulator "
-        f"{server / messages * 1e6:5.1f} us CPU a message with its receipt, {messages / wall:8,.0f} messages/s"
-    )
 
 
-def cpu_seconds(pid: int) -> float:
-    """User and system time of a process (Linux)."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+def measure(server: Server, client: Sequence[str], messages: int, *, window: int = WINDOW, receipts: int = 0) -> Run:
+    """One client on the last core until all its messages were answered."""
+    before = server.cpu_seconds()
+    options = [server.port, window, messages, *([receipts] if receipts else [])]
+    with started((*client, "client", *map(str, options)), CORES[-1]) as process:
+        output, _ = process.communicate(timeout=300)
+    if process.returncode:
+        raise SystemExit("a client has failed; its words are above")
+    spent = msgspec.json.decode(output, type=Spent)
+    thousands = messages / 1_000
+    used = server.cpu_seconds() - before
+    return Run(messages / spent.wall, spent.cpu * 1_000 / thousands, used * 1_000 / thousands)
 
 
-def codec_alone() -> None:
-    """Encode and decode the submit_sm with three TLVs."""
-    body = encode_message(SUBMIT_SM, 1, MESSAGE)[16:]
-    for name, call in (
-        ("encode", lambda: encode_message(SUBMIT_SM, 1, MESSAGE)),
-        ("decode", lambda: decode_submit_sm(body)),
-    ):
-        best = min(timeit.repeat(call, number=20_000, repeat=5)) / 20_000
-        say(f"codec {name}: {best * 1e6:4.1f} us")
+def codec() -> dict[Target, float]:
+    """Microseconds to write and read one submit_sm."""
+    body = encode_message(SUBMIT_SM, 1, MESSAGE)[HEADER.size :]
+    calls = {ENCODE: lambda: encode_message(SUBMIT_SM, 1, MESSAGE), DECODE: lambda: decode_submit_sm(body)}
+    return {target: timeit.timeit(call, number=50_000) / 50_000 * 1e6 for target, call in calls.items()}
 
 
-def main() -> None:
-    """Run every case."""
-    messages = int(sys.argv[1]) if len(sys.argv) > 1 else 50_000
-    configure_logs("bench", "client", "warning")
-    codec_alone()
-    for window in (10, 50, 200):
-        against_server(window, messages)
-    against_simulator(50, messages)
+async def growth(server: Server) -> float:
+    """Megabytes that a server takes for ESMEs that are bound and say nothing."""
+    before = server.megabytes()
+    async with AsyncExitStack() as stack:
+        for number in range(BINDS):
+            reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+            stack.callback(writer.close)
+            writer.write(encode_bind(BIND_TRANSCEIVER, 1, BindRequest(b"esme-%d" % (number % 50))))
+            await reader.readexactly(HEADER.size)
+        return server.megabytes() - before
+
+
+def rounds(messages: int, times: int) -> dict[Target, list[float]]:
+    """Every figure with a target, so many times."""
+    figures: dict[Target, list[float]] = {}
+
+    def add(target: Target, figure: float) -> None:
+        figures.setdefault(target, []).append(figure)
+
+    for _ in range(times):
+        for target, figure in codec().items():
+            add(target, figure)
+        with running((*OURS, "server")) as server:
+            add(IDLE, uvloop.run(growth(server)))
+        with running((*OURS, "server")) as server:
+            ours = measure(server, OURS, messages)
+            theirs = measure(server, NPM, messages // 2) if NPM_SMPP.present() else None
+        add(RATE, ours.rate)
+        add(CLIENT, ours.client)
+        add(SERVER, ours.server)
+        say(ours.row("our client, our server"))
+        if theirs is None:
+            continue
+        with running((*NPM, "server")) as server:
+            on_theirs = measure(server, OURS, messages // 2)
+        say(theirs.row("npm's client, our server"))
+        say(on_theirs.row("our client, npm's server"))
+        add(CLIENT_RATE, ours.rate / theirs.rate)
+        add(CLIENT_CPU, theirs.client / ours.client)
+        add(SERVER_RATE, ours.rate / on_theirs.rate)
+        add(SERVER_CPU, on_theirs.server / ours.server)
+    return figures
+
+
+def others(messages: int) -> None:
+    """What else is worth knowing, once each."""
+    for window in (10, 200):
+        with running((*OURS, "server")) as server:
+            say(measure(server, OURS, messages, window=window).row(f"our client, our server, window {window}"))
+    with running(SIMULATOR) as server:
+        say(
+            measure(server, OURS, messages // 2, receipts=messages // 2).row("our client, the simulator, with receipts")
+        )
+
+
+def main() -> int:
+    """Command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--messages", type=int, default=100_000, help="messages a run (default 100,000)")
+    parser.add_argument("--rounds", type=int, default=3, help="of which the best counts (default 3)")
+    options = parser.parse_args()
+    if not NPM_SMPP.present():
+        say(f"Without npm smpp, which this installs: {NPM_SMPP.install}")
+    figures = rounds(options.messages, options.rounds)
+    others(options.messages)
+    return judged(figures)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())
