@@ -44,7 +44,7 @@ stop: ## end what `make run` started, from another terminal
 test: ## set up and run every test, on two workers
 	@$(SETUP) dev
 	@$(VENV)/python -m deploy.local jars
-	@$(VENV)/pytest -n 2 --dist loadgroup -r fEs $(ARGS)
+	@$(VENV)/pytest -n 2 --no-loadscope-reorder -r fEs $(ARGS)
 
 test-unit: ## the tests that need no server
 	@$(SETUP) dev

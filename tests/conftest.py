@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling
 
 from deploy.local.jars import JarCache, read_list
 from deploy.local.kafka import Kafka
@@ -30,12 +32,18 @@ def pytest_configure() -> None:
         os.environ[SHARE] = f"{worker.removeprefix('gw')}/{os.environ['PYTEST_XDIST_WORKER_COUNT']}"
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """One file, one worker; the whole system is started once, so all tests that need it are one group."""
-    for item in items:
-        place = item.path.relative_to(ROOT / "tests")
-        group = "acceptance" if place.parts[0] == "acceptance" else str(place)
-        item.add_marker(pytest.mark.xdist_group(group))
+class OneStackEach(LoadScopeScheduling):
+    """One file, one worker; the whole system is started once, so all tests that need it stay together."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        path = nodeid.partition("::")[0]
+        return "acceptance" if path.startswith("tests/acceptance/") else path
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> OneStackEach:
+    """Ours, whatever `--dist` says: groups by mark are lost between xdist 3.8 and pytest 9.2, which keeps names."""
+    return OneStackEach(config, log)
 
 
 @dataclass(frozen=True)
