@@ -25,10 +25,12 @@ from shared.clock import Clock, SystemClock
 _PAUSE: Final = 0.2
 
 billing = typer.Typer(
-    help="Customers, the close of a month, invoices. With a staff key of finance.\n\n"
+    help="Customers, the close of a month, what waits, invoices. With a staff key of finance.\n\n"
     "\b\nExamples:\n"
     "  budstikke billing set-customer nordvik < nordvik.json\n"
     "  budstikke billing close 2026-10\n"
+    "  budstikke billing waiting\n"
+    "  budstikke billing write-off trials 2026-10 --reason 'our own trials'\n"
     "  budstikke billing invoices --month 2026-10\n"
     "  budstikke billing invoice 100001\n"
     "  budstikke billing document 100001 > 100001.xml\n",
@@ -55,7 +57,7 @@ def close(
     ] = False,
     leave: Annotated[
         list[str] | None,
-        typer.Option("--leave", metavar="ACCOUNT", help="Its usage waits until it has a customer; many times."),
+        typer.Option("--leave", metavar="ACCOUNT", help="Its usage waits for a customer (see `waiting`); many times."),
     ] = None,
     wait: Annotated[bool, typer.Option(help="Follow it to its end.")] = True,
     patience: Annotated[float, typer.Option("--for", min=0.1, max=86_400.0, help="Longest wait, seconds.")] = 600.0,
@@ -78,8 +80,8 @@ def close(
 def months(json: Json = False, api: Api = None, key_file: KeyFile = None, timeout: Timeout = SECONDS) -> None:
     """List the months that are closed or being closed, newest first."""
     with _books(json, api, key_file, timeout) as books:
-        found, octets = books.periods()
-        show(json, octets, lambda: output.periods(found.periods))
+        for found, octets in books.periods():
+            show(json, octets, lambda found=found: output.periods(found.periods))  # type: ignore[misc]
 
 
 @billing.command("set-customer", epilog=HELP)
@@ -104,8 +106,32 @@ def set_customer(
 def customers(json: Json = False, api: Api = None, key_file: KeyFile = None, timeout: Timeout = SECONDS) -> None:
     """List customers."""
     with _books(json, api, key_file, timeout) as books:
-        found, octets = books.customers()
-        show(json, octets, lambda: output.customers(found.customers))
+        for found, octets in books.customers():
+            show(json, octets, lambda found=found: output.customers(found.customers))  # type: ignore[misc]
+
+
+@billing.command("waiting", epilog=HELP)
+def waiting(json: Json = False, api: Api = None, key_file: KeyFile = None, timeout: Timeout = SECONDS) -> None:
+    """List usage of closed months that is on no invoice: the next close takes it if its account has a customer."""
+    with _books(json, api, key_file, timeout) as books:
+        for found, octets in books.waiting():
+            show(json, octets, lambda found=found: output.waiting(found.waiting))  # type: ignore[misc]
+
+
+@billing.command("write-off", epilog=HELP)
+def write_off(
+    account: Annotated[str, typer.Argument(metavar="ACCOUNT", help="Whose usage waits.")],
+    month: Month,
+    reason: Annotated[str, typer.Option("--reason", help="Why; it is kept on the audit record.")],
+    json: Json = False,
+    api: Api = None,
+    key_file: KeyFile = None,
+    timeout: Timeout = SECONDS,
+) -> None:
+    """Never charge what waits of a closed month of an account. This cannot be taken back."""
+    with _books(json, api, key_file, timeout) as books:
+        found, octets = books.write_off(account, month, reason)
+        show(json, octets, lambda: iter([f"{found.parts} parts of {found.messages} messages are written off"]))
 
 
 @billing.command("invoices", epilog=HELP)
@@ -118,8 +144,8 @@ def invoices(
 ) -> None:
     """List invoices."""
     with _books(json, api, key_file, timeout) as books:
-        found, octets = books.invoices(month)
-        show(json, octets, lambda: output.invoices(found.invoices))
+        for found, octets in books.invoices(month):
+            show(json, octets, lambda found=found: output.invoices(found.invoices))  # type: ignore[misc]
 
 
 @billing.command("invoice", epilog=HELP)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Final, TypeVar
 from urllib.parse import quote, urlencode
 
@@ -41,9 +41,10 @@ class Period(msgspec.Struct, frozen=True):
 
 
 class Periods(msgspec.Struct, frozen=True):
-    """All."""
+    """A page."""
 
     periods: tuple[Period, ...]
+    cursor: str | None = None
 
 
 class Customer(msgspec.Struct, frozen=True):
@@ -57,9 +58,34 @@ class Customer(msgspec.Struct, frozen=True):
 
 
 class Customers(msgspec.Struct, frozen=True):
-    """All."""
+    """A page."""
 
     customers: tuple[Customer, ...]
+    cursor: str | None = None
+
+
+class Waits(msgspec.Struct, frozen=True):
+    """Usage of a closed month of an account that no close has taken."""
+
+    account: str
+    month: str
+    messages: int
+    parts: int
+    customer: str | None = None
+
+
+class Waiting(msgspec.Struct, frozen=True):
+    """A page."""
+
+    waiting: tuple[Waits, ...]
+    cursor: str | None = None
+
+
+class WrittenOff(msgspec.Struct, frozen=True):
+    """How much was written off."""
+
+    messages: int
+    parts: int
 
 
 class Line(msgspec.Struct, frozen=True):
@@ -89,9 +115,13 @@ class Invoice(msgspec.Struct, frozen=True):
 
 
 class Invoices(msgspec.Struct, frozen=True):
-    """Several."""
+    """A page."""
 
     invoices: tuple[Invoice, ...]
+    cursor: str | None = None
+
+
+P = TypeVar("P", Periods, Customers, Waiting, Invoices)
 
 
 class Billing:
@@ -109,22 +139,29 @@ class Billing:
         """How far a close is."""
         return self._ask("GET", _path("periods", month), Period)
 
-    def periods(self) -> tuple[Periods, bytes]:
-        """All closes."""
-        return self._ask("GET", _path("periods"), Periods)
+    def periods(self) -> Iterator[tuple[Periods, bytes]]:
+        """All closes, newest first, page by page."""
+        return self._pages(_path("periods"), Periods)
 
     def set_customer(self, customer: str, record: object) -> tuple[Customer, bytes]:
         """Set a customer's record."""
         return self._ask("POST", _path("customers", customer), Customer, record)
 
-    def customers(self) -> tuple[Customers, bytes]:
-        """All customers."""
-        return self._ask("GET", _path("customers"), Customers)
+    def customers(self) -> Iterator[tuple[Customers, bytes]]:
+        """All customers, page by page."""
+        return self._pages(_path("customers"), Customers)
 
-    def invoices(self, month: str | None) -> tuple[Invoices, bytes]:
-        """All invoices, or those of a month."""
-        query = "" if month is None else f"?{urlencode({'period': month})}"
-        return self._ask("GET", _path("invoices") + query, Invoices)
+    def waiting(self) -> Iterator[tuple[Waiting, bytes]]:
+        """What no close has taken, page by page."""
+        return self._pages(_path("waiting"), Waiting)
+
+    def write_off(self, account: str, month: str, reason: str) -> tuple[WrittenOff, bytes]:
+        """Have usage of a closed month never charged."""
+        return self._ask("POST", _path("waiting", account, month, "write-off"), WrittenOff, {"reason": reason})
+
+    def invoices(self, month: str | None) -> Iterator[tuple[Invoices, bytes]]:
+        """All invoices, or those of a month, page by page."""
+        return self._pages(_path("invoices"), Invoices, **({} if month is None else {"period": month}))
 
     def invoice(self, number: int) -> tuple[Invoice, bytes]:
         """One invoice."""
@@ -133,6 +170,14 @@ class Billing:
     def document(self, number: int) -> bytes:
         """Its EHF document."""
         return self._gateway.octets(_path("invoices", str(number), "ehf"), unsent=_NOT_ASKED, lost=_AGAIN)
+
+    def _pages(self, path: str, kind: type[P], **query: str) -> Iterator[tuple[P, bytes]]:
+        while True:
+            page, octets = self._ask("GET", f"{path}?{urlencode(query)}" if query else path, kind)
+            yield page, octets
+            if page.cursor is None:
+                return
+            query["cursor"] = page.cursor
 
     def _ask(self, method: str, path: str, kind: type[A], body: object = None) -> tuple[A, bytes]:
         return self._gateway.ask(method, path, kind, body, unsent=_NOT_ASKED, lost=_AGAIN)

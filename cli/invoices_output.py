@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from cli.books_output import crowns
-from cli.invoices import Customer, Invoice, Period
+from cli.invoices import Customer, Invoice, Period, Waits
 from cli.output import aligned, clean
 
 
@@ -36,6 +36,15 @@ def customers(found: Sequence[Customer]) -> Iterator[str]:
             clean(", ".join(one.accounts)),
         )
         for one in found
+    ]
+    yield from aligned(rows)
+
+
+def waiting(found: Sequence[Waits]) -> Iterator[str]:
+    """One line per account and month, under a heading."""
+    rows = [("ACCOUNT", "MONTH", "MESSAGES", "PARTS", "CUSTOMER")]
+    rows += [
+        (clean(one.account), clean(one.month), str(one.messages), str(one.parts), clean(one.customer)) for one in found
     ]
     yield from aligned(rows)
 

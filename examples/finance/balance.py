@@ -7,7 +7,7 @@ What must agree, of every closed month:
   the bookings and invoices that came are as many as the close says, and so are their sums;
   for each account, month and price row, the invoice lines have as many parts as were booked;
   a line is its quantity times its price, rounded half up; an invoice is its lines; VAT is taken on their sum;
-  invoice numbers have no gap; no more is booked of a day than was used on it.
+  invoice numbers have no gap; no more is booked or written off of a day than was used on it.
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ class Books:
     def __init__(self) -> None:
         self.used: dict[str, Content] = {}
         self.bookings: dict[str, Content] = {}
+        self.written_off: dict[str, Content] = {}
         self.invoices: dict[int, Content] = {}
         self.closed: dict[str, Content] = {}
 
@@ -45,6 +46,8 @@ class Books:
                     self.used[content["usage_id"]] = content
             case "no.budstikke.billing.usage-booked.v1":
                 self.bookings[content["booking_id"]] = content
+            case "no.budstikke.billing.usage-written-off.v1":
+                self.written_off[content["write_off_id"]] = content
             case "no.budstikke.billing.invoice-issued.v1":
                 self.invoices[content["number"]] = content
             case "no.budstikke.billing.period-closed.v1":
@@ -62,21 +65,25 @@ class Books:
         numbers = sorted(self.invoices)
         if numbers and numbers != list(range(numbers[0], numbers[-1] + 1)):
             yield "the numbers of invoices have a gap"
-        booked: Counter[str] = Counter()
-        for one in self.bookings.values():
-            booked[one["usage_id"]] += one["parts"]
-        for usage_id, parts in sorted(booked.items()):
+        settled: Counter[str] = Counter()
+        for one in (*self.bookings.values(), *self.written_off.values()):
+            settled[one["usage_id"]] += one["parts"]
+        for usage_id, parts in sorted(settled.items()):
             used = self.used.get(usage_id, {"parts": 0})["parts"]
             if parts > used:
-                yield f"{usage_id}: {parts} parts are booked, {used} were used"
+                yield f"{usage_id}: {parts} parts are booked or written off, {used} were used"
 
     def months(self) -> Iterator[str]:
         """A line per closed month."""
         for period, closed in sorted(self.closed.items()):
             amounts = "  ".join(f"{name} {closed[name] / 100:.2f}" for name in ("net", "vat", "total"))
             yield f"{period}  {closed['parts']} parts  {closed['invoices']} invoices  {amounts} {closed['currency']}"
-        waiting = sum(one["parts"] for one in self.used.values()) - sum(one["parts"] for one in self.bookings.values())
-        yield f"used and not in closed books: {waiting} parts"
+        used, booked, written_off = (
+            sum(one["parts"] for one in some.values()) for some in (self.used, self.bookings, self.written_off)
+        )
+        if written_off:
+            yield f"written off: {written_off} parts"
+        yield f"used and not in closed books: {used - booked - written_off} parts"
 
 
 def _compared(period: str, closed: Content, bookings: list[Content], invoices: list[Content]) -> Iterator[str]:

@@ -54,7 +54,8 @@ class DailyUsage(Event, frozen=True, kw_only=True):
 class UsageBooked(Event, frozen=True, kw_only=True):
     """So much of a `DailyUsage` is in the books of a month that was closed. Never changes.
 
-    What becomes known later is booked in a later month: the sum over all bookings of a `usage_id` is what was charged.
+    What becomes known later, or waited for a customer, is booked in a later month, however old it is: the sum over all
+    bookings of a `usage_id` is what was charged.
     `price_row` names the row of the price plan, and so the lines of the invoice that it went into.
     """
 
@@ -68,6 +69,23 @@ class UsageBooked(Event, frozen=True, kw_only=True):
     country: str
     category: Category
     price_row: str
+    messages: Count
+    parts: Count
+
+
+class UsageWrittenOff(Event, frozen=True, kw_only=True):
+    """So much of a `DailyUsage` will never be charged, because finance decided so. Never changes.
+
+    What is used is booked, written off, or waits for the next close.
+    """
+
+    write_off_id: str
+    usage_id: str
+    account_id: Account
+    day: Day
+    operator: str
+    country: str
+    category: Category
     messages: Count
     parts: Count
 

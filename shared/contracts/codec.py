@@ -34,6 +34,7 @@ TYPES: Final[dict[str, type[Event]]] = {
     "no.budstikke.config.account-changed.v1": accounts.AccountChanged,
     "no.budstikke.billing.daily-usage.v1": billing.DailyUsage,
     "no.budstikke.billing.usage-booked.v1": billing.UsageBooked,
+    "no.budstikke.billing.usage-written-off.v1": billing.UsageWrittenOff,
     "no.budstikke.billing.invoice-issued.v1": billing.InvoiceIssued,
     "no.budstikke.billing.period-closed.v1": billing.PeriodClosed,
     "no.budstikke.config.opt-out-requested.v1": inbound.OptOutRequested,

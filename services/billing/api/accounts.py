@@ -1,7 +1,7 @@
 """What an account may read of the books, for the front door alone.
 
 GET /internal/v1/usage?month=YYYY-MM       what it used in a month, the current one if none is named
-GET /internal/v1/invoices                  the newest invoices of its customer
+GET /internal/v1/invoices                  the invoices of its customer, newest first, by `limit` and `cursor`
 GET /internal/v1/invoices/{number}         one
 GET /internal/v1/invoices/{number}/ehf     its document
 """
@@ -16,6 +16,7 @@ from starlette.routing import Route
 
 from services.billing.api import views
 from services.billing.api.asking import query_of
+from services.billing.api.paging import page_in, shown
 from services.billing.invoicing.store import Books, Issued
 from services.billing.usage.store import UsageStore
 from shared.clock import Clock
@@ -25,8 +26,6 @@ from shared.internal.api import Guard, json
 from shared.internal.token import Scope
 from shared.money.periods import Day, first_day, last_day, month_of, parse_month
 
-MOST: Final = 100
-"""Most invoices in one answer."""
 _MOST_DIGITS: Final = 12
 
 
@@ -57,9 +56,10 @@ class AccountReads:
         return json(views.usage(month, await self._ledger.totals([account], first, last)))
 
     async def _invoices(self, account: AccountId, request: Request) -> Response:
-        query_of(request)
-        found = await self._books.invoices(account=account, limit=MOST)
-        return json({"invoices": [views.invoice(one) for one in found]})
+        page = page_in(query_of(request, "limit", "cursor"))
+        found = await self._books.invoices_of(account, behind=page.number, limit=page.limit + 1)
+        some, cursor = shown(found, page, lambda one: str(one.number))
+        return json(views.InvoicesView(tuple(views.invoice(one) for one in some), cursor))
 
     async def _invoice(self, account: AccountId, request: Request) -> Response:
         query_of(request)

@@ -6,10 +6,9 @@ from collections.abc import Sequence
 from datetime import date
 from typing import Final
 
-import msgspec
-
+from services.billing.api.paging import MOST, USUAL
 from services.billing.api.problems import READS
-from services.billing.api.views import InvoiceView, LineView, UsageDay, UsageView
+from services.billing.api.views import InvoicesView, InvoiceView, LineView, UsageDay, UsageView
 from services.billing.premium.api import document as premium
 from shared.contracts.billing import LineKind
 from shared.contracts.openapi.pieces import Json, given, parameter, refused, schemas
@@ -17,13 +16,6 @@ from shared.contracts.words import Category
 from shared.ids import AccountId
 from shared.money.amounts import CURRENCY, Ore
 from shared.money.periods import Day, Month
-
-
-class Invoices(msgspec.Struct, frozen=True):
-    """The newest invoices, newest first."""
-
-    invoices: tuple[InvoiceView, ...]
-
 
 _MONTH: Final = Month("2026-10")
 _USAGE: Final = UsageView(
@@ -61,6 +53,10 @@ _MONTH_ASKED: Final = parameter(
     "The current one if absent; by the clock in Norway.",
     {"type": "string", "pattern": r"^20[0-9]{2}-(0[1-9]|1[0-2])$"},
 )
+_LIMIT: Final = parameter(
+    "limit", "query", f"Most in one answer; {USUAL} if absent.", {"type": "integer", "minimum": 1, "maximum": MOST}
+)
+_CURSOR: Final = parameter("cursor", "query", "From the answer before.", {"type": "string"})
 _NUMBER: Final = parameter(
     "number", "path", "Of an invoice.", {"type": "integer", "minimum": 1, "maximum": 999_999_999_999}
 )
@@ -83,10 +79,11 @@ def part() -> Json:
             "/v1/invoices": {
                 "get": _call(
                     "listInvoices",
-                    "The newest invoices of the account's customer",
-                    {"200": given("At most 100, the newest first.", Invoices, Invoices((_INVOICE,)))},
+                    "The invoices of the account's customer",
+                    {"200": given("The newest first.", InvoicesView, InvoicesView((_INVOICE,), None))},
                     ("invalid_request",),
                     "Amounts are whole øre, unit prices crowns as text.",
+                    [_LIMIT, _CURSOR],
                 )
             },
             "/v1/invoices/{number}": {
@@ -114,7 +111,7 @@ def part() -> Json:
             },
             **premium.paths(),
         },
-        "components": {"schemas": schemas([UsageView, Invoices, *premium.STRUCTS])},
+        "components": {"schemas": schemas([UsageView, InvoicesView, *premium.STRUCTS])},
     }
 
 

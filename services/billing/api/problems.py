@@ -47,6 +47,12 @@ KINDS: Final[Mapping[str, Kind]] = {
     "earlier_period_open": Kind(
         409, "Earlier period open", "Months are closed one after the other.", "Close the one that `detail` names."
     ),
+    "nothing_waits": Kind(
+        409,
+        "Nothing waits",
+        "No usage of this account waits in that month: it is settled, or the month is not closed.",
+        "Look at what waits with `budstikke billing waiting`.",
+    ),
     "body_too_large": Kind(
         413, "Body too large", f"The body is larger than {MOST_OCTETS} octets.", "Name fewer accounts in one record."
     ),
@@ -63,9 +69,17 @@ FIELDS: Final[Mapping[str, Explanation]] = {
     "duplicate_value": Explanation("An account stands there twice.", "Name it once."),
     "wrong_form": Explanation("The text holds characters that cannot be printed.", "Take them out."),
     "unknown_value": Explanation("The price file has no such plan or product.", "Take one that it has."),
-    "out_of_range": Explanation("The subscription ends before it begins.", "Correct `until`."),
+    "out_of_range": Explanation(
+        "The subscription ends before it begins, or the number is too small or too large.",
+        "Correct the field that is named.",
+    ),
+    "overlapping": Explanation(
+        "The same subscription runs in that month already, which is paid whole.", "Let it begin in a later month."
+    ),
+    "invalid_cursor": Explanation("The cursor is none that a list gave.", "Take it from the answer before."),
     "period_closed": Explanation(
-        "The subscription begins in a month whose invoices are out.", "Let it begin in a month that is open."
+        "The subscription begins, or goes on, in a month whose invoices are out.",
+        "Let one begin in a month that is open.",
     ),
     "account_without_customer": Explanation("The account used something and has no customer.", "Set one that has it."),
 }

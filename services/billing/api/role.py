@@ -9,11 +9,10 @@ from services.billing.api.finance import FinanceRoutes
 from services.billing.api.problems import KINDS
 from services.billing.database import DATABASE
 from services.billing.invoicing.commands import Commands
-from services.billing.invoicing.store import Books
+from services.billing.invoicing.records import Records
 from services.billing.premium.api.building import premium_part
 from services.billing.pricing.book import EXAMPLE, read_prices
 from services.billing.settings import ApiSettings
-from services.billing.usage.store import UsageStore
 from shared.http import HttpServer
 from shared.internal.api import Guard, application
 from shared.lifecycle import Component, Prepare
@@ -26,8 +25,8 @@ def build_api(context: Context) -> Sequence[Component]:
     """Components of the role, in the order of their start."""
     settings = load(ApiSettings)
     mongo = MongoStore(settings.mongodb.get_secret_value(), DATABASE)
-    books, ledger = Books(mongo), UsageStore(mongo)
-    commands = Commands(books, ledger, read_prices(settings.prices or EXAMPLE), context.clock)
+    records = Records.of(mongo, context.clock)
+    commands = Commands(records, read_prices(settings.prices or EXAMPLE), context.clock)
     secret = read_secret(settings.internal_secret)
     guard = Guard(secret, context.clock, KINDS, usual=KINDS["invalid_request"])
     premium = premium_part(settings, mongo, secret, context.clock)
@@ -35,8 +34,8 @@ def build_api(context: Context) -> Sequence[Component]:
         "internal http",
         application(
             [
-                *AccountReads(ledger, books, context.clock).routes(guard),
-                *FinanceRoutes(commands, books).routes(guard),
+                *AccountReads(records.ledger, records.books, context.clock).routes(guard),
+                *FinanceRoutes(commands, records).routes(guard),
                 *premium.routes,
             ],
             away="The books do not answer; ask again.",
@@ -47,8 +46,7 @@ def build_api(context: Context) -> Sequence[Component]:
     )
     return [
         mongo,
-        Prepare("books indexes", books.prepare),
-        Prepare("usage ledger indexes", ledger.prepare),
+        Prepare("books indexes", records.prepare),
         *premium.components,
         server,
     ]

@@ -12,6 +12,7 @@ from services.billing.invoicing.document import Invoice
 from services.billing.invoicing.ehf import plain
 from services.billing.invoicing.store import Issued
 from services.billing.usage.store import Total
+from services.billing.usage.sums import Waiting
 from shared.contracts.billing import LineKind
 from shared.contracts.words import Category
 from shared.ids import AccountId
@@ -69,6 +70,13 @@ class InvoiceView(msgspec.Struct, frozen=True):
     document_sha256: str
 
 
+class InvoicesView(msgspec.Struct, frozen=True):
+    """Invoices, newest first. `cursor` leads to the next page; null on the last."""
+
+    invoices: tuple[InvoiceView, ...]
+    cursor: str | None
+
+
 class PeriodView(msgspec.Struct, frozen=True):
     """A month's close, and what it came to."""
 
@@ -79,6 +87,21 @@ class PeriodView(msgspec.Struct, frozen=True):
     requested_by: str
     faults: tuple[str, ...]
     figures: Figures | None
+
+
+class WaitingView(msgspec.Struct, frozen=True):
+    """Usage of a closed month of an account that no close has taken: the next takes it if somebody pays for it."""
+
+    account: AccountId
+    month: Month
+    messages: int
+    parts: int
+    customer: str | None
+
+
+def waiting(found: Waiting, customer: str | None) -> WaitingView:
+    """What waits of a month of an account."""
+    return WaitingView(found.account_id, found.month, found.messages, found.parts, customer)
 
 
 def usage(month: Month, totals: Sequence[Total]) -> UsageView:

@@ -7,20 +7,18 @@ from collections.abc import Awaitable, Callable, Sequence
 from datetime import date
 from typing import Final
 
-from services.billing.invoicing.booking import REACH, bookings_of, sums
-from services.billing.invoicing.closing import Closing, ClosingState, Figures, Terms, faults_of
+from services.billing.invoicing.closing import Closing, ClosingState, Terms, faults_of, faults_with
 from services.billing.invoicing.document import invoice_of
-from services.billing.invoicing.drafting import Line, lines_of, places
+from services.billing.invoicing.drafting import Line, lines_of
 from services.billing.invoicing.ehf import ehf
 from services.billing.invoicing.parties import Customer, Seller
-from services.billing.invoicing.store import Books, Issued
+from services.billing.invoicing.records import Records
+from services.billing.invoicing.store import Issued
 from services.billing.invoicing.telling import Teller
 from services.billing.pricing.book import PriceBook
-from services.billing.usage.store import UsageStore
 from shared.clock import Clock
 from shared.kafka.record import Output
-from shared.money.amounts import Ore
-from shared.money.periods import Day, Month, day_of, first_day, last_day, moved
+from shared.money.periods import Day, day_of, last_day
 from shared.telemetry.logs import get_log
 
 _log = get_log()
@@ -29,21 +27,27 @@ Send = Callable[[Sequence[Output]], Awaitable[None]]
 """`shared.kafka.sending.Sender.send`: returns once all replicas have everything; raises `TryLater`."""
 
 _AT_ONCE: Final = 500
+_INVOICES_AT_ONCE: Final = 20
+"""An invoice has its document with it, of a thousand lines perhaps."""
+_MOST_FAULTS: Final = 100
+_INVOICES: Final = "invoice "
+"""How far telling has come begins so once all bookings are told, whose ids begin with a digit."""
 
 
 class Closer:
     """One step after the other, each of which may be begun again by anybody at any time, and does then what is left.
 
-    claim    what the close goes by is written down: prices, seller, customers, the date of the invoices
-    book     what the ledger has beyond the books of earlier months, added under the month's lock
+    claim    what the close goes by is written down: prices, seller, the date of the invoices
+    book     what is open of the daily sums, under the month's lock
     issue    an invoice per customer, in the order of their ids, each with the next number in one transaction
     tell     daily sums, bookings and invoices, then that the month is closed; told twice it is the same
+
+    Customers, bookings and invoices are taken some at a time, and how far a step has come is on record.
     """
 
     def __init__(
         self,
-        books: Books,
-        ledger: UsageStore,
+        records: Records,
         send: Send,
         clock: Clock,
         prices: PriceBook,
@@ -51,10 +55,9 @@ class Closer:
         *,
         tell_usage: Callable[[], Awaitable[int]],
     ) -> None:
-        """`tell_usage` tells finance every daily sum that changed, so that none is booked that it has not heard of."""
-        self._books = books
+        """`tell_usage` sums what was used until now, and tells finance: nothing is booked that is in no sum."""
+        self._records = records
         self._tell_usage = tell_usage
-        self._ledger = ledger
         self._send = send
         self._clock = clock
         self._prices = prices
@@ -69,83 +72,93 @@ class Closer:
 
     async def step(self) -> bool:
         """Take one step of the oldest close that is not at its end; False when there is none. Raises `TryLater`."""
-        closing = await self._books.to_work_on()
+        closing = await self._records.closings.to_work_on()
         if closing is None:
             return False
         await self._steps[closing.state](closing)
         return True
 
+    async def tell_write_offs(self) -> bool:
+        """Tell finance some of what it has not heard of; False when there is nothing. Raises `TryLater`."""
+        untold = await self._records.write_offs.untold()
+        if untold:
+            await self._send([self._tell.write_off(one) for one in untold])
+            await self._records.write_offs.mark_told(untold)
+        return bool(untold)
+
     async def _claim(self, closing: Closing) -> None:
         now = self._clock.now()
-        terms = Terms(
-            at=now,
-            issued_on=date.fromisoformat(day_of(now)),
-            prices=self._prices,
-            seller=self._seller,
-            customers=tuple(await self._books.customers()),
-        )
-        if found := tuple(faults_of(terms.prices, terms.customers, closing.period)):
+        terms = Terms(at=now, issued_on=date.fromisoformat(day_of(now)), prices=self._prices, seller=self._seller)
+        found = list(faults_of(terms.prices, closing.period))
+        async for customers in self._records.customers.as_of(closing.turn):
+            found += [fault for one in customers for fault in faults_with(terms.prices, one, closing.period)]
+            del found[_MOST_FAULTS:]
+        if found:
             _log.error("close_refused", period=closing.period, faults=found)
-            await self._books.advance(closing, ClosingState.REFUSED, faults=found)
+            await self._records.closings.advance(closing, ClosingState.REFUSED, faults=tuple(found))
             return
-        await self._books.advance(closing, ClosingState.CLAIMED, terms=terms)
+        await self._records.closings.advance(closing, ClosingState.CLAIMED, terms=terms)
 
     async def _book(self, closing: Closing) -> None:
-        terms = closing.agreed()
-        first, last = _first(closing.period), Day(last_day(closing.period).isoformat())
-        for customer in terms.customers:
-            totals = await self._ledger.totals(customer.accounts, first, last)
-            booked = sums(await self._books.booked(customer.accounts, first, closing.period))
-            plan = terms.prices.plan(customer.plan)
-            new = bookings_of(closing.period, customer.customer_id, plan, totals, booked)
-            if not await self._books.book(closing, new):
-                return
-        await self._books.advance(closing, ClosingState.BOOKED)
+        terms, until = closing.agreed(), Day(last_day(closing.period).isoformat())
+        sums, books = self._records.sums, self._records.books
+        await self._tell_usage()
+        async for customers in self._records.customers.as_of(closing.turn, after=closing.reached):
+            for one in customers:
+                plan = terms.prices.plan(one.plan)
+                while ids := await sums.open_of(one.accounts, until, limit=_AT_ONCE, beside=closing.period):
+                    if not await books.book(closing, one, plan, ids):
+                        return
+            await self._records.closings.reach(closing, customers[-1].customer_id)
+        await self._records.closings.advance(closing, ClosingState.BOOKED)
 
     async def _issue(self, closing: Closing) -> None:
         terms = closing.agreed()
-        for customer in terms.customers:
-            lines = await self._lines(closing, customer)
-            if sum(line.net for line in lines):
-                await self._books.issue(
-                    closing.period,
-                    customer,
-                    terms.seller.first_number,
-                    lambda number, customer=customer, lines=lines: _issued(closing, customer, lines, number),  # type: ignore[misc]
-                )
-        await self._books.advance(closing, ClosingState.ISSUED)
+        async for customers in self._records.customers.as_of(closing.turn, after=closing.reached):
+            for one in customers:
+                lines = await self._lines(closing, one)
+                if sum(line.net for line in lines):
+                    await self._records.books.issue(
+                        closing.period,
+                        one,
+                        terms.seller.first_number,
+                        lambda number, one=one, lines=lines: _issued(closing, one, lines, number),  # type: ignore[misc]
+                    )
+            await self._records.closings.reach(closing, customers[-1].customer_id)
+        await self._records.closings.advance(closing, ClosingState.ISSUED)
 
     async def _finish(self, closing: Closing) -> None:
-        bookings = await self._books.bookings(closing.period)
-        invoices = await self._books.invoices(period=closing.period)
-        outputs = [self._tell.booking(closing, one) for one in bookings]
-        outputs += [self._tell.invoice(closing, one) for one in invoices]
-        figures = Figures(
-            bookings=len(bookings),
-            messages=sum(one.messages for one in bookings),
-            parts=sum(one.parts for one in bookings),
-            invoices=len(invoices),
-            net=Ore(sum(one.invoice.amounts.net for one in invoices)),
-            vat=Ore(sum(one.invoice.amounts.vat for one in invoices)),
-            total=Ore(sum(one.invoice.amounts.total for one in invoices)),
-        )
         await self._tell_usage()
-        for start in range(0, len(outputs), _AT_ONCE):
-            await self._send(outputs[start : start + _AT_ONCE])
+        if not closing.reached.startswith(_INVOICES):
+            await self._tell_bookings(closing)
+        await self._tell_invoices(closing)
+        figures = await self._records.books.figures(closing.period)
         await self._send([self._tell.closed(closing, figures)])
-        if await self._books.advance(closing, ClosingState.CLOSED, figures=figures):
+        if await self._records.closings.advance(closing, ClosingState.CLOSED, figures=figures):
             _log.info("period_closed", period=closing.period, invoices=figures.invoices, bookings=figures.bookings)
 
+    async def _tell_bookings(self, closing: Closing) -> None:
+        after = closing.reached
+        while bookings := await self._records.books.bookings(closing.period, after=after, limit=_AT_ONCE):
+            await self._send([self._tell.booking(closing, one) for one in bookings])
+            after = bookings[-1].booking_id
+            await self._records.closings.reach(closing, after)
+
+    async def _tell_invoices(self, closing: Closing) -> None:
+        after = int(closing.reached.removeprefix(_INVOICES)) if closing.reached.startswith(_INVOICES) else 0
+        while invoices := await self._records.books.invoices(
+            period=closing.period, after=after, limit=_INVOICES_AT_ONCE
+        ):
+            await self._send([self._tell.invoice(closing, one) for one in invoices])
+            after = invoices[-1].number
+            await self._records.closings.reach(closing, f"{_INVOICES}{after:012d}")
+
     async def _lines(self, closing: Closing, customer: Customer) -> list[Line]:
-        now = await self._books.bookings(closing.period, customer.customer_id)
-        before = await self._books.booked(customer.accounts, _first(closing.period), closing.period)
-        plan = closing.agreed().prices.plan(customer.plan)
-        return lines_of(closing.period, customer, plan, places(now), places(before))
-
-
-def _first(period: Month) -> Day:
-    """The first day that a close looks at."""
-    return Day(first_day(moved(period, -REACH)).isoformat())
+        books, plan = self._records.books, closing.agreed().prices.plan(customer.plan)
+        now = await books.places(closing.period, customer.customer_id)
+        months = {place.month for place in now}
+        before = await books.places_before(customer.accounts, months, closing.period)
+        return lines_of(closing.period, customer, plan, now, before)
 
 
 def _issued(closing: Closing, customer: Customer, lines: Sequence[Line], number: int) -> Issued:

@@ -50,13 +50,12 @@ WORKED_ON: Final = (ClosingState.REQUESTED, ClosingState.CLAIMED, ClosingState.B
 
 
 class Terms(msgspec.Struct, frozen=True):
-    """All that a close goes by beside the bookings, as it was when it was claimed."""
+    """What a close goes by beside the bookings, and its customers as they were when it was asked for."""
 
     at: datetime
     issued_on: date
     prices: PriceBook
     seller: Seller
-    customers: tuple[Customer, ...]
 
 
 class Figures(msgspec.Struct, frozen=True):
@@ -72,13 +71,19 @@ class Figures(msgspec.Struct, frozen=True):
 
 
 class Closing(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One month's. `requested_by` is the id of the key that asked; `early` that the month was not over."""
+    """One month's. `requested_by` is the id of the key that asked; `early` that the month was not over.
+
+    `turn` is when it was asked for among all orders of finance: it goes by customers as they were then. `reached` is
+    how far the step of `state` has come; what lies before it needs no second look.
+    """
 
     period: Month = msgspec.field(name="_id")
     state: ClosingState
     requested_at: datetime
     requested_by: str
     early: bool = False
+    turn: int = 0
+    reached: str = ""
     faults: tuple[str, ...] = ()
     terms: Terms | None = None
     figures: Figures | None = None
@@ -90,32 +95,43 @@ class Closing(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         return self.terms
 
 
-def require_closable(period: Month, *, early: bool, now: datetime, last: Month | None) -> None:
-    """Whether a month may be closed now, when `last` is the newest that was closed or is being closed.
+def require_over(period: Month, *, early: bool, now: datetime) -> None:
+    """Whether a month may be closed now, by the calendar.
 
     Raises `Refused`: `period_not_over` for a month that is not over, unless `early` is said of the current one: what
-    it still brings is an adjustment in the next; `period_not_begun`; `earlier_period_open` for a month that is not
-    the one after the last.
+    it still brings is an adjustment in the next; `period_not_begun`.
     """
     current = month_of(now)
     if period > current:
         raise Refused("period_not_begun", f"{period} has not begun")
     if period == current and not early:
         raise Refused("period_not_over", f"{period} is not over; what it still brings would be adjusted in the next")
+
+
+def require_next(period: Month, *, last: Month | None, under_way: Month | None) -> None:
+    """Whether a month is the next to be closed: after `last`, the newest that is closed, and none other `under_way`.
+
+    Raises `Refused` (`earlier_period_open`).
+    """
+    if under_way is not None and under_way != period:
+        raise Refused("earlier_period_open", f"{under_way} is being closed: ask again when it is")
     if last is not None and period != moved(last, 1):
         raise Refused("earlier_period_open", f"after {last} comes {moved(last, 1)}")
 
 
-def faults_of(prices: PriceBook, customers: tuple[Customer, ...], period: Month) -> Iterator[str]:
-    """What a close lacks to price everything: nothing, when it may go on."""
+def faults_of(prices: PriceBook, period: Month) -> Iterator[str]:
+    """What a close lacks of prices whoever its customers are: nothing, when it may go on."""
     try:
         prices.vat_at(first_day(period))
     except LookupError as missing:
         yield str(missing)
-    for customer in customers:
-        try:
-            plan = prices.plan(customer.plan)
-            for one in customer.subscriptions:
-                plan.subscription_at(one.code, max(one.since, first_day(period)))
-        except LookupError as missing:
-            yield f"customer {customer.customer_id}: {missing}"
+
+
+def faults_with(prices: PriceBook, customer: Customer, period: Month) -> Iterator[str]:
+    """What a close lacks to price a customer."""
+    try:
+        plan = prices.plan(customer.plan)
+        for one in customer.subscriptions:
+            plan.subscription_at(one.code, max(one.since, first_day(period)))
+    except LookupError as missing:
+        yield f"customer {customer.customer_id}: {missing}"

@@ -1,55 +1,59 @@
-"""What finance may order: a customer's record, and the close of a month. All is checked before anything is done."""
+"""What finance may order: a customer's record, the close of a month, and that usage is written off. All is checked
+before anything is done.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from datetime import date
 
 import msgspec
 
 from services.billing.invoicing.audit import AuditEntry
-from services.billing.invoicing.booking import REACH
-from services.billing.invoicing.closing import Closing, ClosingState, require_closable
+from services.billing.invoicing.closing import Closing, ClosingState, require_over
 from services.billing.invoicing.parties import Customer, Subscribed, faults_of
-from services.billing.invoicing.store import Books
+from services.billing.invoicing.records import Records
 from services.billing.pricing.book import PriceBook
 from services.billing.pricing.plans import Plan
-from services.billing.usage.store import UsageStore
+from services.billing.usage.sums import Settled
 from shared.clock import Clock
 from shared.errors import FieldError, Refused
 from shared.ids import AccountId
-from shared.money.periods import Day, Month, first_day, last_day, month_of_day, moved
+from shared.money.periods import Day, Month, last_day, month_of_day
+
+_NAMED = 100
+"""Most accounts that one refusal names."""
 
 
 class Commands:
     """Each is on the audit record, with the change, or neither is. `actor` is the id of the key that asks."""
 
-    def __init__(self, books: Books, ledger: UsageStore, prices: PriceBook, clock: Clock) -> None:
-        self._books = books
-        self._ledger = ledger
+    def __init__(self, records: Records, prices: PriceBook, clock: Clock) -> None:
+        self._records = records
         self._prices = prices
         self._clock = clock
 
     async def set_customer(self, actor: str, customer: Customer) -> Customer:
-        """Set a customer's record; what it says holds from the next close on.
+        """Set a customer's record; what it says holds from the next close that is asked for.
 
         Raises `Refused`: `invalid_request` naming the fields, `account_taken`.
         """
-        before = await self._books.customer(customer.customer_id)
-        last = await self._last()
-        errors = [*faults_of(customer), *self._price_faults(customer)]
-        errors += _late_subscriptions(customer, () if before is None else before.subscriptions, last)
-        if errors:
-            raise Refused("invalid_request", "the customer's record is not right", errors)
-        entry = AuditEntry(
-            at=self._clock.now(),
-            actor=actor,
-            action="customer.set",
-            subject=customer.customer_id,
-            before={} if before is None else msgspec.to_builtins(before),
-            after=msgspec.to_builtins(customer),
-        )
-        await self._books.put_customer(customer, entry)
+
+        def check(before: Customer | None, last: Month | None) -> AuditEntry:
+            errors = [*faults_of(customer), *self._price_faults(customer)]
+            errors += _late_subscriptions(customer, () if before is None else before.subscriptions, last)
+            if errors:
+                raise Refused("invalid_request", "the customer's record is not right", errors)
+            return AuditEntry(
+                at=self._clock.now(),
+                actor=actor,
+                action="customer.set",
+                subject=customer.customer_id,
+                before={} if before is None else msgspec.to_builtins(before),
+                after=msgspec.to_builtins(customer),
+            )
+
+        await self._records.customers.put(customer, check)
         return customer
 
     async def close(self, actor: str, period: Month, *, early: bool, leave: Collection[AccountId] = ()) -> Closing:
@@ -58,11 +62,11 @@ class Commands:
         `leave` names accounts without customer whose usage waits for one. Raises `Refused`: `period_not_over`,
         `period_not_begun`, `earlier_period_open`, `account_without_customer` naming the accounts.
         """
-        known = await self._books.closing(period)
+        known = await self._records.closings.of(period)
         if known is not None and known.state is not ClosingState.REFUSED:
             return known
         now = self._clock.now()
-        require_closable(period, early=early, now=now, last=await self._last())
+        require_over(period, early=early, now=now)
         await self._require_customers(period, leave)
         closing = Closing(
             period=period, state=ClosingState.REQUESTED, requested_at=now, requested_by=actor, early=early
@@ -70,21 +74,38 @@ class Commands:
         entry = AuditEntry(
             at=now, actor=actor, action="period.close", subject=period, after={"early": early, "leave": sorted(leave)}
         )
-        return await self._books.request(closing, entry)
+        return await self._records.closings.request(closing, entry)
 
-    async def _last(self) -> Month | None:
-        """The newest month that is closed or being closed."""
-        return await self._books.last_period()
+    async def write_off(self, actor: str, account: AccountId, month: Month, reason: str) -> Settled:
+        """Write off what waits of a closed month of an account, and return how much that was.
+
+        Raises `Refused` (`nothing_waits`): also of a month that is not closed, whose usage the close will take.
+        """
+        last, done = await self._records.closings.last_closed(), Settled()
+        if last is not None and month <= last:
+            entry = AuditEntry(
+                at=self._clock.now(),
+                actor=actor,
+                action="usage.write_off",
+                subject=account,
+                after={"month": month, "reason": reason},
+            )
+            while some := await self._records.write_offs.add(account, month, entry):
+                messages, parts = sum(one.messages for one in some), sum(one.parts for one in some)
+                done = Settled(done.messages + messages, done.parts + parts)
+        if done == Settled():
+            raise Refused("nothing_waits", "nothing of this account waits in that month")
+        return done
 
     async def _require_customers(self, period: Month, leave: Collection[AccountId]) -> None:
-        first, last = Day(first_day(moved(period, -REACH)).isoformat()), Day(last_day(period).isoformat())
-        covered = {account for customer in await self._books.customers() for account in customer.accounts}
-        missing = [
-            account for account in await self._ledger.accounts(first, last) if account not in covered | set(leave)
-        ]
+        await self._records.sums.refresh()
+        open_ones = await self._records.sums.open_accounts(Day(last_day(period).isoformat()))
+        accounts = [account for account in open_ones if account not in set(leave)]
+        missing = sorted(set(accounts) - (await self._records.customers.payers(accounts)).keys())
         if missing:
-            errors = [FieldError("", "account_without_customer", f"account {account}") for account in missing]
-            raise Refused("account_without_customer", "these accounts used something and have no customer", errors)
+            errors = [FieldError("", "account_without_customer", f"account {account}") for account in missing[:_NAMED]]
+            text = f"{len(missing)} accounts used something and have no customer"
+            raise Refused("account_without_customer", text, errors)
 
     def _price_faults(self, customer: Customer) -> Sequence[FieldError]:
         try:
@@ -102,14 +123,16 @@ class Commands:
         return errors
 
 
-def _late_subscriptions(customer: Customer, before: Sequence[Subscribed], last: Month | None) -> Sequence[FieldError]:
-    """A subscription that begins in a month whose invoices are out would never be invoiced for it."""
-    known = {(one.code, one.since) for one in before}
-    return [
-        FieldError(f"/subscriptions/{index}/since", "period_closed", f"months until {last} are closed")
-        for index, one in enumerate(customer.subscriptions)
-        if last is not None and (one.code, one.since) not in known and _month(one.since) <= last
-    ]
+def _late_subscriptions(customer: Customer, before: Sequence[Subscribed], last: Month | None) -> Iterator[FieldError]:
+    """What a subscription says anew of a month whose invoices are out would never be on one."""
+    known = {(one.code, one.since): one.until for one in before}
+    for index, one in enumerate(customer.subscriptions if last is not None else ()):
+        pointer, is_new = f"/subscriptions/{index}", (one.code, one.since) not in known
+        ended = known.get((one.code, one.since))
+        if is_new and last is not None and _month(one.since) <= last:
+            yield FieldError(f"{pointer}/since", "period_closed", f"months until {last} are closed")
+        if ended is not None and last is not None and _month(ended) <= last and (one.until or date.max) > ended:
+            yield FieldError(f"{pointer}/until", "period_closed", f"it ended, and months until {last} are closed")
 
 
 def _month(day: date) -> Month:

@@ -7,13 +7,12 @@ within that by price row and account. Each is rounded once, `quantity` times `un
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Final, NamedTuple
 
 import msgspec
 
-from services.billing.invoicing.booking import Booking
 from services.billing.invoicing.parties import Customer, Subscribed
 from services.billing.pricing.plans import CountedBy, Plan, PriceRow
 from services.billing.pricing.tiers import bands
@@ -54,14 +53,6 @@ class Amounts(msgspec.Struct, frozen=True):
     net: Ore
     vat: Ore
     total: Ore
-
-
-def places(bookings: Iterable[Booking]) -> Counter[Place]:
-    """How many parts the bookings hold at each place."""
-    found: Counter[Place] = Counter()
-    for one in bookings:
-        found[Place(one.month, one.price_row, one.account_id)] += one.parts
-    return found
 
 
 def lines_of(

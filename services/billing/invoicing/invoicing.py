@@ -1,10 +1,10 @@
-"""The role's work as a component: looks for months that are to be closed, and closes them."""
+"""The role's work as a component: looks for months that are to be closed, and write-offs that are to be told."""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 
-from services.billing.invoicing.closer import Closer
 from shared.errors import TryLater
 from shared.lifecycle import Health
 from shared.tasks import end
@@ -16,9 +16,10 @@ _log = get_log()
 class Invoicing:
     """Looks every `seconds`; several processes may, for every step may be taken by any."""
 
-    def __init__(self, closer: Closer, *, seconds: float) -> None:
+    def __init__(self, *steps: Callable[[], Awaitable[bool]], seconds: float) -> None:
+        """Each of `steps` is taken until it says that nothing is left."""
         self.name = "invoicing"
-        self._closer = closer
+        self._steps = steps
         self._seconds = seconds
         self._task: asyncio.Task[None] | None = None
 
@@ -45,8 +46,9 @@ class Invoicing:
     async def _run(self) -> None:
         while True:
             try:
-                while await self._closer.step():
-                    pass
+                for step in self._steps:
+                    while await step():
+                        pass
             except TryLater as error:
                 _log.warning("invoicing_waits", code=error.code)
             await asyncio.sleep(self._seconds)

@@ -93,6 +93,15 @@ def faults_of(customer: Customer) -> Iterator[FieldError]:
     for index, one in enumerate(customer.subscriptions):
         if one.until is not None and one.until < one.since:
             yield FieldError(f"/subscriptions/{index}/until", "out_of_range", "it ends before it begins")
+        if any(_overlap(one, other) for other in customer.subscriptions[:index]):
+            yield FieldError(f"/subscriptions/{index}/since", "overlapping", "the same runs in that month already")
+
+
+def _overlap(one: Subscribed, other: Subscribed) -> bool:
+    """Whether both are paid for the same month: one that has begun is paid whole."""
+    first, second = sorted((one, other), key=lambda subscribed: subscribed.since)
+    ends = first.until or date.max
+    return one.code == other.code and (second.since.year, second.since.month) <= (ends.year, ends.month)
 
 
 def read_seller(path: Path) -> Seller:

@@ -10,12 +10,11 @@ from services.billing.invoicing.closer import Closer
 from services.billing.invoicing.invoicing import Invoicing
 from services.billing.invoicing.parties import EXAMPLE as SELLER
 from services.billing.invoicing.parties import read_seller
-from services.billing.invoicing.store import Books
+from services.billing.invoicing.records import Records
 from services.billing.pricing.book import EXAMPLE as PRICES
 from services.billing.pricing.book import read_prices
 from services.billing.settings import InvoicingSettings
 from services.billing.usage.daily import DailyUsages
-from services.billing.usage.store import UsageStore
 from shared.kafka.sending import Sender
 from shared.lifecycle import Component, Prepare
 from shared.service import Context
@@ -30,16 +29,14 @@ def build_invoicing(context: Context) -> Sequence[Component]:
     settings = load(InvoicingSettings)
     prices, seller = read_prices(settings.prices or PRICES), read_seller(settings.seller or SELLER)
     mongo = MongoStore(settings.mongodb.get_secret_value(), DATABASE)
-    books, ledger = Books(mongo), UsageStore(mongo)
+    records = Records.of(mongo, context.clock)
     connection = settings.cluster(CLIENT)
     sender = Sender(connection=connection, clock=context.clock, metrics=context.kafka_metrics)
-    daily = DailyUsages(mongo, ledger, sender.send, context.clock)
-    closer = Closer(books, ledger, sender.send, context.clock, prices, seller, tell_usage=daily.look)
+    daily = DailyUsages(records.sums, sender.send)
+    closer = Closer(records, sender.send, context.clock, prices, seller, tell_usage=daily.look)
     return [
         mongo,
-        Prepare("books indexes", books.prepare),
-        Prepare("usage ledger indexes", ledger.prepare),
-        Prepare("daily usage indexes", daily.prepare),
+        Prepare("books indexes", records.prepare),
         sender,
-        Invoicing(closer, seconds=settings.invoicing_seconds),
+        Invoicing(closer.step, closer.tell_write_offs, seconds=settings.invoicing_seconds),
     ]

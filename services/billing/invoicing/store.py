@@ -1,54 +1,54 @@
-"""All queries of the books, and the indexes that they need.
+"""All queries of bookings and invoices, and the indexes that they need.
 
-customers   _id (customer id), the members of `Customer`
-closings    _id (month), the members of `Closing`
-bookings    _id (booking id), the members of `Booking`; added and never changed
-invoices    _id (number), the members of `Issued`; added and never changed
-finance_audit   the members of `AuditEntry`; added and never changed
-counters    _id "invoice", last: the highest number that was given
+bookings   _id (booking id), the members of `Booking`; added and never changed
+invoices   _id (number), the members of `Issued`; added and never changed
+counters   _id "invoice", last: the highest number that was given
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Collection, Sequence
-from datetime import datetime
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 import msgspec
 from pymongo import ASCENDING, DESCENDING, IndexModel
 from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.asynchronous.collection import AsyncCollection
-from pymongo.errors import DuplicateKeyError
 
 from services.billing.database import translated
-from services.billing.invoicing.audit import AuditEntry
-from services.billing.invoicing.booking import Booking
-from services.billing.invoicing.closing import NEXT, WORKED_ON, Closing, ClosingState
+from services.billing.invoicing.booking import Booking, bookings_of
+from services.billing.invoicing.closing import Closing, Figures
+from services.billing.invoicing.closings import Closings
 from services.billing.invoicing.document import Invoice
+from services.billing.invoicing.drafting import Place
 from services.billing.invoicing.parties import Customer
+from services.billing.invoicing.rows import row_of, value_of
+from services.billing.pricing.plans import Plan
 from services.billing.rows import in_transaction
-from shared.errors import Fatal, Refused
+from services.billing.usage.sums import DailySums
 from shared.ids import AccountId
-from shared.money.periods import Day, Month
+from shared.money.periods import Month, first_day, last_day
 from shared.stores.mongodb import Document, MongoStore
 
-S = TypeVar("S", bound=msgspec.Struct)
-
-_NATIVE: Final = (bytes, datetime)
 _INVOICE: Final = {"_id": "invoice"}
+_BY_PLACE: Final[Document] = {
+    "_id": {"month": {"$substrBytes": ["$day", 0, 7]}, "price_row": "$price_row", "account_id": "$account_id"},
+    "parts": {"$sum": "$parts"},
+}
 
 INDEXES: Final = {
-    "customers": (IndexModel([("accounts", ASCENDING)], name="accounts", unique=True),),
     "bookings": (
         IndexModel([("period", ASCENDING), ("customer_id", ASCENDING)], name="period_customer"),
         IndexModel([("account_id", ASCENDING), ("day", ASCENDING)], name="account_day"),
     ),
     "invoices": (
         IndexModel([("period", ASCENDING), ("customer_id", ASCENDING)], name="period_customer", unique=True),
+        IndexModel([("period", ASCENDING), ("_id", ASCENDING)], name="period"),
         IndexModel([("accounts", ASCENDING), ("_id", DESCENDING)], name="accounts"),
     ),
 }
-"""`accounts` of customers: an account is one customer's. `period_customer` of invoices: a month is invoiced once."""
+"""`period_customer` of invoices: a month is invoiced once."""
 
 
 class Issued(msgspec.Struct, frozen=True, kw_only=True):
@@ -66,8 +66,10 @@ class Issued(msgspec.Struct, frozen=True, kw_only=True):
 class Books:
     """Every method raises `TryLater` when the database does not answer."""
 
-    def __init__(self, mongo: MongoStore) -> None:
+    def __init__(self, mongo: MongoStore, sums: DailySums, closings: Closings) -> None:
         self._mongo = mongo
+        self._sums = sums
+        self._closings = closings
 
     async def prepare(self) -> None:
         """Make the indexes; a repeat is nothing."""
@@ -75,129 +77,42 @@ class Books:
             for name, indexes in INDEXES.items():
                 await self._of(name).create_indexes(list(indexes))
 
-    async def put_customer(self, customer: Customer, entry: AuditEntry) -> None:
-        """Set a customer's record. Raises `Refused` (`account_taken`) when an account is another customer's."""
+    async def book(self, closing: Closing, customer: Customer, plan: Plan, sums: Sequence[str]) -> bool:
+        """Book what is open of these sums for a customer; False when the month is past that.
 
-        async def act(session: AsyncClientSession) -> None:
-            try:
-                await self._of("customers").replace_one(
-                    {"_id": customer.customer_id}, _row(customer, "customer_id"), upsert=True, session=session
-                )
-            except DuplicateKeyError:
-                raise Refused("account_taken", "an account is another customer's already") from None
-            await self._of("finance_audit").insert_one(_row(entry), session=session)
-
-        await in_transaction(self._mongo, act)
-
-    async def customer(self, customer_id: str) -> Customer | None:
-        """One customer."""
-        async with translated():
-            row = await self._of("customers").find_one({"_id": customer_id})
-        return None if row is None else _value(row, Customer, "customer_id")
-
-    async def customers(self) -> list[Customer]:
-        """All, by id."""
-        async with translated():
-            rows = await self._of("customers").find().sort("_id").to_list(None)
-        return [_value(row, Customer, "customer_id") for row in rows]
-
-    async def request(self, closing: Closing, entry: AuditEntry) -> Closing:
-        """Put a request on record, and return what is there: a month has one close, whoever asks for it again.
-
-        A refused one is replaced.
-        """
-
-        async def act(session: AsyncClientSession) -> Closing:
-            row = await self._of("closings").find_one({"_id": closing.period}, session=session)
-            if row is not None and row["state"] != ClosingState.REFUSED:
-                return _value(row, Closing)
-            await self._of("closings").replace_one({"_id": closing.period}, _row(closing), upsert=True, session=session)
-            await self._of("finance_audit").insert_one(_row(entry), session=session)
-            return closing
-
-        return await in_transaction(self._mongo, act)
-
-    async def audit(self, *, limit: int = 100) -> list[AuditEntry]:
-        """What finance did last, newest first."""
-        async with translated():
-            rows = (
-                await self._of("finance_audit").find({}, {"_id": 0}).sort("_id", DESCENDING).limit(limit).to_list(None)
-            )
-        return [_value(row, AuditEntry) for row in rows]
-
-    async def closings(self, *, limit: int = 100) -> list[Closing]:
-        """The newest, newest first."""
-        async with translated():
-            rows = await self._of("closings").find().sort("_id", DESCENDING).limit(limit).to_list(None)
-        return [_value(row, Closing) for row in rows]
-
-    async def last_period(self) -> Month | None:
-        """The newest month that is closed or being closed, however many later ones were refused. There are few: no
-        index.
-        """
-        asked = {"state": {"$ne": ClosingState.REFUSED}}
-        async with translated():
-            row = await self._of("closings").find_one(asked, {"_id": 1}, sort=[("_id", DESCENDING)])
-        return None if row is None else Month(row["_id"])
-
-    async def closing(self, period: Month) -> Closing | None:
-        """One."""
-        async with translated():
-            row = await self._of("closings").find_one({"_id": period})
-        return None if row is None else _value(row, Closing)
-
-    async def to_work_on(self) -> Closing | None:
-        """The oldest that is not at its end. There are few closings: no index."""
-        async with translated():
-            row = await self._of("closings").find_one({"state": {"$in": list(WORKED_ON)}}, sort=[("_id", ASCENDING)])
-        return None if row is None else _value(row, Closing)
-
-    async def advance(self, before: Closing, state: ClosingState, **members: object) -> bool:
-        """Take one step, unless somebody else took it: then False."""
-        if state not in NEXT[before.state]:
-            raise Fatal("illegal_move", f"a close that is {before.state} does not become {state}")
-        after = msgspec.structs.replace(before, state=state, **members)
-        async with translated():
-            result = await self._of("closings").replace_one({"_id": before.period, "state": before.state}, _row(after))
-        return result.matched_count == 1
-
-    async def bookings(self, period: Month, customer_id: str | None = None) -> list[Booking]:
-        """The books of a month, of one customer or of all, by id."""
-        query: Document = {"period": period}
-        if customer_id is not None:
-            query["customer_id"] = customer_id
-        async with translated():
-            rows = await self._of("bookings").find(query).sort("_id").to_list(None)
-        return [_value(row, Booking) for row in rows]
-
-    async def booked(self, accounts: Collection[AccountId], first: Day, before: Month) -> list[Booking]:
-        """What months before one have booked of these accounts, of days from `first` on."""
-        query = {"account_id": {"$in": list(accounts)}, "day": {"$gte": first}, "period": {"$lt": before}}
-        async with translated():
-            rows = await self._of("bookings").find(query).to_list(None)
-        return [_value(row, Booking) for row in rows]
-
-    async def book(self, closing: Closing, bookings: Sequence[Booking]) -> bool:
-        """Add bookings to a month that is claimed, those that are there already left out; False when it no longer is.
-
-        One transaction with the close: after `booked`, nobody adds any.
+        One transaction with the sums and the close: what is booked is settled, and after `booked` nobody adds any.
         """
 
         async def act(session: AsyncClientSession) -> bool:
-            touched = await self._of("closings").update_one(
-                {"_id": closing.period, "state": ClosingState.CLAIMED}, {"$inc": {"turns": 1}}, session=session
-            )
-            if not touched.matched_count:
+            if not await self._closings.hold(closing, session):
                 return False
-            ids = [one.booking_id for one in bookings]
-            there = self._of("bookings").find({"_id": {"$in": ids}}, {"_id": 1}, session=session)
-            known = {row["_id"] for row in await there.to_list(None)}
-            new = [_row(one) for one in bookings if one.booking_id not in known]
-            if new:
-                await self._of("bookings").insert_many(new, session=session)
+            settled = await self._sums.settle(sums, session, booked_in=closing.period)
+            if new := bookings_of(closing.period, customer.customer_id, plan, settled):
+                await self._of("bookings").insert_many([row_of(one) for one in new], session=session)
             return True
 
-        return await in_transaction(self._mongo, act) if bookings else True
+        return await in_transaction(self._mongo, act)
+
+    async def bookings(self, period: Month, *, after: str = "", limit: int = 0) -> list[Booking]:
+        """The books of a month, by id; ids begin with their month."""
+        behind = {"_id": {"$gt": max(after, f"{period}:"), "$lt": f"{period};"}}
+        async with translated():
+            rows = await self._of("bookings").find(behind).sort("_id").limit(limit).to_list(None)
+        return [value_of(row, Booking) for row in rows]
+
+    async def places(self, period: Month, customer_id: str) -> Counter[Place]:
+        """How many parts the books of a month hold of a customer, at each place."""
+        return await self._places({"period": period, "customer_id": customer_id})
+
+    async def places_before(
+        self, accounts: Collection[AccountId], months: Collection[Month], before: Month
+    ) -> Counter[Place]:
+        """How many parts the books of months before one hold of these accounts in these months, at each place."""
+        found: Counter[Place] = Counter()
+        for month in months:
+            days = {"$gte": first_day(month).isoformat(), "$lte": last_day(month).isoformat()}
+            found += await self._places({"account_id": {"$in": list(accounts)}, "day": days, "period": {"$lt": before}})
+        return found
 
     async def issue(
         self, period: Month, customer: Customer, first_number: int, make: Callable[[int], Issued]
@@ -212,29 +127,30 @@ class Books:
                 {"period": period, "customer_id": customer.customer_id}, session=session
             )
             if found is not None:
-                return _value(found, Issued)
+                return value_of(found, Issued)
             counter = await self._of("counters").find_one(_INVOICE, session=session)
             number = first_number if counter is None else counter["last"] + 1
             issued = make(number)
             await self._of("counters").replace_one(_INVOICE, {**_INVOICE, "last": number}, upsert=True, session=session)
-            await self._of("invoices").insert_one(_row(issued), session=session)
+            await self._of("invoices").insert_one(row_of(issued), session=session)
             return issued
 
         return await in_transaction(self._mongo, act)
 
-    async def invoices(
-        self, *, period: Month | None = None, account: AccountId | None = None, limit: int = 0
-    ) -> list[Issued]:
-        """Of a month or an account or all; newest first when of an account, else by number."""
-        query: Document = {}
-        if period is not None:
-            query["period"] = period
-        if account is not None:
-            query["accounts"] = account
-        async with translated():
-            found = self._of("invoices").find(query).sort("_id", ASCENDING if account is None else DESCENDING)
-            rows = await found.limit(limit).to_list(None)
-        return [_value(row, Issued) for row in rows]
+    async def invoices(self, *, period: Month | None = None, after: int = 0, limit: int = 0) -> list[Issued]:
+        """Of a month or all, by number."""
+        behind = {"_id": {"$gt": after}}
+        if period is None:
+            return await self._invoices(behind, [("_id", ASCENDING)], limit)
+        # By the index of the period for certain: that of numbers would read all before it.
+        return await self._invoices({"period": period, **behind}, [("period", ASCENDING), ("_id", ASCENDING)], limit)
+
+    async def invoices_of(self, account: AccountId, *, behind: int | None = None, limit: int = 0) -> list[Issued]:
+        """What an account may read, newest first."""
+        query: Document = {"accounts": account}
+        if behind is not None:
+            query["_id"] = {"$lt": behind}
+        return await self._invoices(query, [("_id", DESCENDING)], limit)
 
     async def invoice(self, number: int, account: AccountId | None = None) -> Issued | None:
         """One; with an account, only if it may read it."""
@@ -243,25 +159,35 @@ class Books:
             query["accounts"] = account
         async with translated():
             row = await self._of("invoices").find_one(query)
-        return None if row is None else _value(row, Issued)
+        return None if row is None else value_of(row, Issued)
+
+    async def figures(self, period: Month) -> Figures:
+        """What the books of a month come to; the database adds up."""
+        booked = await self._sum("bookings", period, {"messages": "$messages", "parts": "$parts"})
+        amounts = {name: f"$invoice.amounts.{name}" for name in ("net", "vat", "total")}
+        issued = await self._sum("invoices", period, amounts)
+        counts = {"bookings": booked.pop("rows", 0), "invoices": issued.pop("rows", 0)}
+        return msgspec.convert({**counts, **booked, **issued}, Figures)
+
+    async def _places(self, query: Document) -> Counter[Place]:
+        async with translated():
+            rows = await (await self._of("bookings").aggregate([{"$match": query}, {"$group": _BY_PLACE}])).to_list()
+        return Counter({Place(**row["_id"]): row["parts"] for row in rows})
+
+    async def _invoices(self, query: Document, order: list[tuple[str, int]], limit: int) -> list[Issued]:
+        async with translated():
+            rows = await self._of("invoices").find(query).sort(order).limit(limit).to_list(None)
+        return [value_of(row, Issued) for row in rows]
+
+    async def _sum(self, collection: str, period: Month, members: dict[str, str]) -> dict[str, int]:
+        group = {name: {"$sum": member} for name, member in members.items()}
+        stages: list[Document] = [
+            {"$match": {"period": period}},
+            {"$group": {"_id": None, "rows": {"$sum": 1}, **group}},
+        ]
+        async with translated():
+            rows: list[dict[str, Any]] = await (await self._of(collection).aggregate(stages)).to_list()
+        return {name: value for row in rows for name, value in row.items() if name != "_id"}
 
     def _of(self, name: str) -> AsyncCollection[Document]:
         return self._mongo.database[name]
-
-
-def _row(value: msgspec.Struct, key: str | None = None) -> Document:
-    row: Document = msgspec.to_builtins(value, builtin_types=_NATIVE)
-    if key is not None:
-        row["_id"] = row.pop(key)
-    return row
-
-
-def _value(row: dict[str, Any], kind: type[S], key: str | None = None) -> S:
-    if key is not None:
-        row[key] = row.pop("_id")
-    row.pop("turns", None)
-    try:
-        return msgspec.convert(row, kind, builtin_types=_NATIVE)
-    except msgspec.ValidationError as error:
-        # Whoever wrote this knew another shape: to go on could lose what it says.
-        raise Fatal("unreadable_books", f"a row of the books cannot be read: {error}") from None

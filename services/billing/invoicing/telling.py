@@ -1,4 +1,4 @@
-"""What finance is told of a closed month; made from the books alone, so that telling again says the same."""
+"""What finance is told of closed months and write-offs; made from the books alone: told again it is the same."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ from services.billing.invoicing.document import SAFT_VAT_CODE
 from services.billing.invoicing.drafting import Line
 from services.billing.invoicing.ehf import plain
 from services.billing.invoicing.store import Issued
+from services.billing.invoicing.write_off import WriteOff
 from shared.contracts import topics
-from shared.contracts.billing import InvoicedLine, InvoiceIssued, PeriodClosed, UsageBooked
+from shared.contracts.billing import InvoicedLine, InvoiceIssued, PeriodClosed, UsageBooked, UsageWrittenOff
 from shared.contracts.codec import Writer
 from shared.contracts.events import Event
 from shared.kafka.record import Output
@@ -44,6 +45,21 @@ class Teller:
             parts=one.parts,
         )
         return self._output(topics.USAGE, event, one.booking_id, closing.agreed().at)
+
+    def write_off(self, one: WriteOff) -> Output:
+        """A write-off."""
+        event = UsageWrittenOff(
+            write_off_id=one.write_off_id,
+            usage_id=one.usage_id,
+            account_id=one.account_id,
+            day=one.day,
+            operator=one.operator,
+            country=one.country,
+            category=one.category,
+            messages=one.messages,
+            parts=one.parts,
+        )
+        return self._output(topics.USAGE, event, one.write_off_id, one.at)
 
     def invoice(self, closing: Closing, issued: Issued) -> Output:
         """An invoice."""

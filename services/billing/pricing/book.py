@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from collections import Counter
 from collections.abc import Iterator
 from datetime import date
 from decimal import Decimal
@@ -14,6 +15,7 @@ import msgspec
 from services.billing.pricing.plans import Plan, faults_of
 from shared.errors import BadSettings
 
+_PER_CENT: Final = 100
 EXAMPLE: Final = Path(__file__).with_name("prices.toml")
 
 
@@ -63,7 +65,16 @@ def _faults(book: PriceBook) -> Iterator[str]:
     ids = [plan.plan_id for plan in book.plans]
     if len(set(ids)) != len(ids):
         yield "two plans have the same plan_id"
+    # Bookings and invoices name a row alone: an account that changes its plan has another row from then on.
+    plans = Counter(row_id for plan in book.plans for row_id in {row.row_id for row in plan.rows})
+    yield from (f"row {row_id}: row_id: two plans have it" for row_id, count in sorted(plans.items()) if count > 1)
     if not book.vat:
         yield "no rate of VAT"
+    days = [one.valid_from for one in book.vat]
+    for one in book.vat:
+        if not (one.rate.is_finite() and 0 <= one.rate <= _PER_CENT and one.rate == round(one.rate, 2)):
+            yield f"vat {one.valid_from}: rate: from 0 to 100 per cent, with at most two decimals"
+        if days.count(one.valid_from) > 1:
+            yield f"vat {one.valid_from}: valid_from: another rate begins on the same day"
     for plan in book.plans:
         yield from (f"plan {plan.plan_id}: {fault}" for fault in faults_of(plan))

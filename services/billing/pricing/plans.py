@@ -102,10 +102,14 @@ def faults_of(plan: Plan) -> Iterator[str]:
         yield "no row is for all countries that have none"
     for row in plan.rows:
         if (fault := faults(row.tiers)) is not None:
-            yield f"row {row.row_id}: {fault}"
+            yield f"row {row.row_id}: tiers: {fault}"
+    dates = [(one.code, one.valid_from) for one in plan.subscriptions]
+    for code, day in sorted({one for one in dates if dates.count(one) > 1}):
+        yield f"subscription {code}: valid_from: two prices begin on {day}"
     for one in plan.subscriptions:
-        if not (is_price(one.monthly) and is_price(one.set_up)):
-            yield f"subscription {one.code}: {PRICE}"
+        for name, price in (("monthly", one.monthly), ("set_up", one.set_up)):
+            if not is_price(price):
+                yield f"subscription {one.code}: {name}: {PRICE}"
     for country in sorted({row.country or "" for row in plan.rows}):
         yield from _notices(
             sorted((row for row in plan.rows if (row.country or "") == country), key=lambda row: row.valid_from)
@@ -116,13 +120,13 @@ def _notices(rows: Sequence[PriceRow]) -> Iterator[str]:
     """A change of price is noticed a month before at home (R-47), a day before abroad (R-49)."""
     for before, row in pairwise(rows):
         if before.valid_from == row.valid_from:
-            yield f"row {row.row_id}: another row begins on the same day"
+            yield f"row {row.row_id}: valid_from: another row of the country begins on the same day"
         if row.noticed_on is None:
-            yield f"row {row.row_id}: a change of price has a noticed_on"
+            yield f"row {row.row_id}: noticed_on: a change of price has one"
         elif row.country == HOME and row.valid_from < _month_after(row.noticed_on):
-            yield f"row {row.row_id}: begins less than a month after its notice"
+            yield f"row {row.row_id}: valid_from: less than a month after noticed_on"
         elif row.valid_from < row.noticed_on + _A_DAY:
-            yield f"row {row.row_id}: begins less than a day after its notice"
+            yield f"row {row.row_id}: valid_from: less than a day after noticed_on"
 
 
 def _month_after(day: date) -> date:

@@ -11,6 +11,7 @@ from services.billing.usage.daily import DailyUsages
 from services.billing.usage.hearing import hear
 from services.billing.usage.metrics import UsageMetrics
 from services.billing.usage.store import UsageStore
+from services.billing.usage.sums import DailySums
 from services.billing.usage.usage import Usage
 from shared.contracts import topics
 from shared.kafka.at_least_once import AtLeastOnceRunner
@@ -31,7 +32,8 @@ def build_usage(context: Context) -> Sequence[Component]:
     ledger = UsageStore(mongo)
     metrics = UsageMetrics(context.registry)
     sender = Sender(connection=connection, clock=context.clock, metrics=context.kafka_metrics)
-    daily = DailyUsages(mongo, ledger, sender.send, context.clock, metrics, seconds=settings.usage_daily_seconds)
+    sums = DailySums(mongo, ledger, context.clock)
+    daily = DailyUsages(sums, sender.send, metrics, seconds=settings.usage_daily_seconds)
     runner = AtLeastOnceRunner(
         connection=connection,
         group=GROUP,
@@ -49,7 +51,7 @@ def build_usage(context: Context) -> Sequence[Component]:
     return [
         mongo,
         Prepare("usage ledger indexes", ledger.prepare),
-        Prepare("daily usage indexes", daily.prepare),
+        Prepare("daily usage indexes", sums.prepare),
         sender,
         daily,
         runner,

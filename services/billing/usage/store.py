@@ -1,7 +1,8 @@
 """All queries of the usage ledger, and the indexes that they need.
 
-usage   _id (message id, or message id and part), the members of `Entry`; rows are added and never changed, but that
-        an erasure takes the pseudonym out (`services.billing.privacy`)
+usage           _id (message id, or message id and part), the members of `Entry`; rows are added and never changed, but
+                that an erasure takes the pseudonym out (`services.billing.privacy`)
+usage_touched   _id (account and day), account_id, day, token: rows were added that are in no daily sum yet
 """
 
 from __future__ import annotations
@@ -11,7 +12,8 @@ from datetime import datetime
 from typing import Final
 
 import msgspec
-from pymongo import ASCENDING, IndexModel
+from bson import ObjectId
+from pymongo import ASCENDING, DeleteOne, IndexModel, UpdateOne
 from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.errors import BulkWriteError
 
@@ -19,14 +21,13 @@ from services.billing.database import DUPLICATE_KEY, translated
 from services.billing.usage.entry import Charge, Entry, first_entry, later_entries
 from shared.contracts.words import Category
 from shared.ids import AccountId, MessageId
-from shared.money.periods import Day
+from shared.money.periods import Day, day_of
 from shared.stores.mongodb import Document, MongoStore
 
 _NATIVE: Final = (bytes, datetime)
 
 INDEXES: Final = (
     IndexModel([("account_id", ASCENDING), ("day", ASCENDING)], name="account_day"),
-    IndexModel([("recorded_at", ASCENDING)], name="recorded_at"),
     IndexModel([("pseudonym", ASCENDING)], name="person", sparse=True),
     IndexModel(
         [("account_id", ASCENDING), ("day", ASCENDING)],
@@ -34,9 +35,18 @@ INDEXES: Final = (
         partialFilterExpression={"pseudonym": {"$type": "string"}},
     ),
 )
-"""`account_day`: sums by day. `recorded_at`: `days_touched`. `person`: to erase somebody. `unfreed`: to purge an
-account's rows by age, of which all that were freed before are left out.
+"""`account_day`: sums by day. `person`: to erase somebody. `unfreed`: to purge an account's rows by age, of which all
+that were freed before are left out.
 """
+
+
+class Touched(msgspec.Struct, frozen=True):
+    """A day of an account of which rows were added; `token` is of the last time."""
+
+    key: str = msgspec.field(name="_id")
+    account_id: AccountId
+    day: Day
+    token: str
 
 
 class Total(msgspec.Struct, frozen=True):
@@ -66,6 +76,10 @@ class UsageStore:
     def _usage(self) -> AsyncCollection[Document]:
         return self._mongo.database["usage"]
 
+    @property
+    def _touched(self) -> AsyncCollection[Document]:
+        return self._mongo.database["usage_touched"]
+
     async def prepare(self) -> None:
         """Make the indexes; a repeat is nothing."""
         async with translated():
@@ -74,7 +88,8 @@ class UsageStore:
     async def record(self, charges: Sequence[Charge], at: datetime) -> int:
         """Add the rows that these charges, of one message each, call for, and return how many were new.
 
-        Idempotent by message id and part. A repeat costs a refusal of its row; who knows of it leaves it out.
+        Idempotent by message id and part. A repeat costs a refusal of its row; who knows of it leaves it out. Their
+        days are marked once the rows are there, repeats too: whoever wrote those may have died before the mark.
         """
         async with translated():
             known = await self._insert([first_entry(charge, at) for charge in charges])
@@ -88,18 +103,21 @@ class UsageStore:
                     for entry in later_entries(charge, first.get(charge.message_id, charge.parts), at)
                 ]
                 added += len(later) - len(await self._insert(later))
+            await self._touch({(charge.account_id, day_of(charge.accepted_at)) for charge in charges})
         return added
 
-    async def days_touched(self, since: datetime) -> dict[Day, list[AccountId]]:
-        """The days of which rows were added since then, each with the accounts whose they are."""
-        stages: list[Document] = [
-            {"$match": {"recorded_at": {"$gte": since}}},
-            {"$group": {"_id": "$day", "accounts": {"$addToSet": "$account_id"}}},
-            {"$sort": {"_id": ASCENDING}},
-        ]
+    async def touched(self, *, after: str = "", limit: int) -> list[Touched]:
+        """Days with rows that are in no sum yet, in the order of their keys."""
         async with translated():
-            rows = await (await self._usage.aggregate(stages, allowDiskUse=True)).to_list(None)
-        return {Day(row["_id"]): sorted(row["accounts"]) for row in rows}
+            rows = await self._touched.find({"_id": {"$gt": after}}).sort("_id").limit(limit).to_list(None)
+        return [msgspec.convert(row, Touched) for row in rows]
+
+    async def summed(self, days: Sequence[Touched]) -> None:
+        """The rows that were there when these marks were read are in the sums; a mark that was set since stays."""
+        async with translated():
+            await self._touched.bulk_write(
+                [DeleteOne({"_id": one.key, "token": one.token}) for one in days], ordered=False
+            )
 
     async def totals(self, accounts: Collection[AccountId], first: Day, last: Day) -> list[Total]:
         """The sums of these accounts over these days, both included, in the order of their names."""
@@ -115,16 +133,18 @@ class UsageStore:
         ]
         return sorted(totals, key=lambda total: total.usage_id)
 
-    async def accounts(self, first: Day, last: Day) -> list[AccountId]:
-        """The accounts that used anything on these days: for each that ever did, one look into `account_day`."""
-        days = {"$gte": first, "$lte": last}
-        async with translated():
-            known = sorted(await self._usage.distinct("account_id"))
-            return [
-                AccountId(account)
-                for account in known
-                if await self._usage.find_one({"account_id": account, "day": days}, {"_id": 1}) is not None
-            ]
+    async def _touch(self, days: Collection[tuple[AccountId, Day]]) -> None:
+        token = str(ObjectId())
+        writes = [
+            UpdateOne(
+                {"_id": f"{account}:{day}"},
+                {"$set": {"token": token}, "$setOnInsert": {"account_id": account, "day": day}},
+                upsert=True,
+            )
+            for account, day in sorted(days)
+        ]
+        if writes:
+            await self._touched.bulk_write(writes, ordered=False)
 
     async def _insert(self, entries: Iterable[Entry]) -> list[int]:
         """Add rows; the places of those that were there already."""

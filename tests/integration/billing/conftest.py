@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from uuid import uuid4
 
 import pytest
@@ -11,24 +11,11 @@ from prometheus_client import CollectorRegistry
 from services.billing.usage.metrics import UsageMetrics
 from services.billing.usage.store import UsageStore
 from shared.clock import ManualClock
-from shared.errors import TryLater
-from shared.kafka.record import Output
 from shared.stores.mongodb import MongoStore
+from tests.integration.billing.office import Office, customer
+from tests.integration.billing.outbox import Outbox
 from tests.transactions import end_transactions
 from tests.unit.billing.building import ACCEPTED
-
-
-class Outbox:
-    """A sender: `sent` in order; refuses while `broken`, after having sent what comes before the refusal."""
-
-    def __init__(self) -> None:
-        self.sent: list[Output] = []
-        self.broken = False
-
-    async def send(self, outputs: Sequence[Output]) -> None:
-        if self.broken:
-            raise TryLater("kafka_unavailable", "broken on purpose")
-        self.sent += outputs
 
 
 async def emptied(store: MongoStore) -> None:
@@ -69,3 +56,10 @@ def clock() -> ManualClock:
 @pytest.fixture
 def metrics() -> UsageMetrics:
     return UsageMetrics(CollectorRegistry())
+
+
+@pytest.fixture
+async def office(mongo: MongoStore, outbox: Outbox) -> Office:
+    office = Office(mongo, outbox)
+    await office.open(customer("nordvik", "skole", "bibliotek"), customer("sandvik", "havn"))
+    return office

@@ -15,19 +15,20 @@ from prometheus_client import CollectorRegistry
 
 from services.billing.api.role import build_api
 from services.billing.invoicing.closer import Closer
-from services.billing.invoicing.store import Books
+from services.billing.invoicing.records import Records
 from services.billing.pricing.book import EXAMPLE, read_prices
 from services.billing.usage.daily import DailyUsages
 from services.billing.usage.store import UsageStore
 from shared.clock import ManualClock, SystemClock
 from shared.http import HttpServer
-from shared.ids import GATEWAY, AccountId
+from shared.ids import GATEWAY, AccountId, MessageId
 from shared.internal.token import ACTOR, HEADER, Scope, sign
 from shared.kafka.metrics import KafkaMetrics
 from shared.money.periods import month_of, moved
 from shared.service import Context
 from shared.stores.mongodb import MongoStore
-from tests.integration.billing.conftest import Outbox, emptied
+from tests.integration.billing.conftest import emptied
+from tests.integration.billing.outbox import Outbox
 from tests.unit.billing.building import charge
 from tests.unit.billing.invoices import SELLER
 
@@ -74,14 +75,14 @@ class Api:
 
     async def use(self, account: str, count: int) -> None:
         one = msgspec.structs.replace(charge(account=AccountId(account)), accepted_at=NOW)
-        charges = [msgspec.structs.replace(one, message_id=charge(number).message_id) for number in range(count)]
+        charges = [msgspec.structs.replace(one, message_id=MessageId(f"{account}-{number}")) for number in range(count)]
         await UsageStore(self.mongo).record(charges, NOW)
 
     async def work(self) -> None:
-        books, ledger = Books(self.mongo), UsageStore(self.mongo)
         send, clock = Outbox().send, ManualClock(NOW)
-        daily = DailyUsages(self.mongo, ledger, send, clock)
-        closer = Closer(books, ledger, send, clock, read_prices(EXAMPLE), SELLER, tell_usage=daily.look)
+        records = Records.of(self.mongo, clock)
+        daily = DailyUsages(records.sums, send)
+        closer = Closer(records, send, clock, read_prices(EXAMPLE), SELLER, tell_usage=daily.look)
         while await closer.step():
             pass
 
@@ -144,7 +145,7 @@ async def test_an_account_sees_its_own_alone(api: Api) -> None:
     await api.use("skole", 1)
     await api.finance("POST", f"periods/{THIS_MONTH}/close", {"early": True})
     await api.work()
-    assert (await api.account("invoices", "havn")).json() == {"invoices": []}
+    assert (await api.account("invoices", "havn")).json() == {"invoices": [], "cursor": None}
     assert (await api.account("invoices/100001", "havn")).status_code == 404
     assert (await api.account("invoices/100001/ehf", "havn")).status_code == 404
     assert (await api.account("usage", "havn")).json()["parts"] == 0
@@ -175,6 +176,21 @@ async def test_no_account_orders_what_finance_orders(api: Api) -> None:
             "/subscriptions/0/until",
             "out_of_range",
         ),
+        (
+            {"subscriptions": [{"code": "gateway", "since": "2026-11-02"}, {"code": "gateway", "since": "2026-12-02"}]},
+            "/subscriptions/1/since",
+            "overlapping",
+        ),
+        (
+            {
+                "subscriptions": [
+                    {"code": "gateway", "since": "2026-11-20"},
+                    {"code": "gateway", "since": "2026-10-02", "until": "2026-11-05"},
+                ]
+            },
+            "/subscriptions/1/since",
+            "overlapping",
+        ),
     ],
 )
 async def test_a_record_that_is_not_right_is_refused_and_nothing_is_kept(
@@ -184,7 +200,7 @@ async def test_a_record_that_is_not_right_is_refused_and_nothing_is_kept(
     assert answer.status_code == 422
     assert [(error["pointer"], error["code"]) for error in answer.json()["errors"]] == [(pointer, code)]
     assert (await api.finance("GET", "customers/nordvik")).status_code == 404
-    assert (await api.finance("GET", "audit")).json() == {"entries": []}
+    assert (await api.finance("GET", "audit")).json() == {"entries": [], "cursor": None}
 
 
 @pytest.mark.parametrize(
@@ -200,10 +216,19 @@ async def test_a_record_that_is_not_right_is_refused_and_nothing_is_kept(
 async def test_a_body_that_cannot_be_read_is_refused(api: Api, content: bytes, status: int) -> None:
     answer = await api.finance("POST", f"periods/{LAST_MONTH}/close", content=content)
     assert answer.status_code == status
-    assert (await api.finance("GET", "periods")).json() == {"periods": []}
+    assert (await api.finance("GET", "periods")).json() == {"periods": [], "cursor": None}
 
 
-@pytest.mark.parametrize("query", ["usage?months=2026-11", "usage?month=2026-11&month=2026-10", "invoices?limit=5"])
+@pytest.mark.parametrize(
+    "query",
+    [
+        "usage?months=2026-11",
+        "usage?month=2026-11&month=2026-10",
+        "invoices?limit=0",
+        "invoices?cursor=%21",
+        "invoices?page=2",
+    ],
+)
 async def test_a_query_that_is_not_known_is_refused(api: Api, query: str) -> None:
     answer = await api.account(query)
     assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request")
@@ -240,3 +265,62 @@ async def test_an_account_is_one_customers(api: Api) -> None:
     assert (taken.status_code, taken.json()["code"]) == (409, "account_taken")
     assert [one["customer_id"] for one in (await api.finance("GET", "customers")).json()["customers"]] == ["nordvik"]
     assert (await api.finance("POST", "customers/Sandvik!", RECORD)).status_code == 404
+
+
+async def test_what_waits_is_seen_and_written_off_with_a_reason(api: Api) -> None:
+    await api.use("skole", 12)
+    await api.finance("POST", f"periods/{THIS_MONTH}/close", {"early": True, "leave": ["skole"]})
+    assert (await api.finance("GET", "waiting")).json() == {"waiting": [], "cursor": None}
+    await api.work()
+    waits = {"account": "skole", "month": THIS_MONTH, "messages": 12, "parts": 12, "customer": None}
+    assert (await api.finance("GET", "waiting")).json()["waiting"] == [waits]
+    await api.finance("POST", "customers/nordvik", RECORD)
+    assert (await api.finance("GET", "waiting")).json()["waiting"] == [waits | {"customer": "nordvik"}]
+
+    path = f"waiting/skole/{THIS_MONTH}/write-off"
+    for body in ({}, {"reason": ""}, {"reason": "x" * 201}):
+        assert (await api.finance("POST", path, body)).status_code == 422
+    assert (await api.finance("POST", path, {"reason": "our own trials"})).json() == {"messages": 12, "parts": 12}
+    assert (await api.finance("GET", "waiting")).json()["waiting"] == []
+    again = await api.finance("POST", path, {"reason": "our own trials"})
+    assert (again.status_code, again.json()["code"]) == (409, "nothing_waits")
+    entry = (await api.finance("GET", "audit")).json()["entries"][0]
+    assert (entry["actor"], entry["action"], entry["after"]["reason"]) == (KARI, "usage.write_off", "our own trials")
+
+
+async def paged(api: Api, path: str, name: str) -> list[dict[str, Any]]:
+    """All of a list, two at a time."""
+    found: list[dict[str, Any]] = []
+    cursor = ""
+    while True:
+        page = (await api.finance("GET", f"{path}?limit=2{cursor}")).json()
+        assert len(page[name]) <= 2
+        found += page[name]
+        if page["cursor"] is None:
+            return found
+        cursor = f"&cursor={page['cursor']}"
+
+
+async def test_every_list_is_paged_to_its_end(api: Api) -> None:
+    for number in range(5):
+        await api.finance("POST", f"customers/k{number}", RECORD | {"accounts": [f"konto-{number}"]})
+        await api.use(f"konto-{number}", 1)
+        await api.use(f"left-{number}", 1)
+    left = [f"left-{number}" for number in range(5)]
+    await api.finance("POST", f"periods/{THIS_MONTH}/close", {"early": True, "leave": left})
+    await api.work()
+    assert [one["number"] for one in await paged(api, "invoices", "invoices")] == list(range(100001, 100006))
+    assert [one["customer_id"] for one in await paged(api, "customers", "customers")] == [f"k{n}" for n in range(5)]
+    assert [one["account"] for one in await paged(api, "waiting", "waiting")] == left
+    assert [one["subject"] for one in await paged(api, "audit", "entries")] == [
+        THIS_MONTH,
+        "k4",
+        "k3",
+        "k2",
+        "k1",
+        "k0",
+    ]
+    assert [one["period"] for one in await paged(api, "periods", "periods")] == [THIS_MONTH]
+    for path in ("invoices", "audit"):
+        answer = await api.finance("GET", f"{path}?cursor=Zm9v")
+        assert (answer.status_code, answer.json()["errors"][0]["code"]) == (422, "invalid_cursor")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime
 from random import Random
 from typing import Any
 from uuid import uuid4
@@ -15,112 +14,25 @@ import msgspec
 import pytest
 from peppol.xsd import validate_xsd
 
-from services.billing.invoicing.audit import AuditEntry
 from services.billing.invoicing.closer import Closer
-from services.billing.invoicing.closing import Closing, ClosingState
+from services.billing.invoicing.closing import ClosingState
+from services.billing.invoicing.closings import Closings
 from services.billing.invoicing.ehf import ehf
-from services.billing.invoicing.parties import Customer
 from services.billing.invoicing.store import Books
-from services.billing.pricing.book import EXAMPLE, read_prices
-from services.billing.usage.daily import DailyUsages
-from services.billing.usage.entry import Charge
-from services.billing.usage.store import UsageStore
 from shared.clock import ManualClock
 from shared.errors import Refused, TryLater
-from shared.ids import AccountId
-from shared.money.periods import Day, Month
+from shared.money.periods import Month
 from shared.stores.mongodb import MongoStore
-from tests.integration.billing.conftest import Outbox
-from tests.unit.billing.building import charge
-from tests.unit.billing.invoices import CUSTOMER, SELLER
-
-PRICES = read_prices(EXAMPLE)
-OCTOBER, NOVEMBER = Month("2026-10"), Month("2026-11")
-FIRST_OF_NOVEMBER = datetime(2026, 11, 1, 7, 0, tzinfo=UTC)
-FIRST_OF_DECEMBER = datetime(2026, 12, 1, 7, 0, tzinfo=UTC)
-IN_OCTOBER = datetime(2026, 10, 12, 8, 0, tzinfo=UTC)
-
-
-def customer(name: str, *accounts: str) -> Customer:
-    ids = tuple(AccountId(account) for account in accounts)
-    return msgspec.structs.replace(CUSTOMER, customer_id=name, plan="standard", accounts=ids)
-
-
-def used(account: str, numbers: range, parts: int = 1, at: datetime = IN_OCTOBER) -> list[Charge]:
-    one = msgspec.structs.replace(charge(account=AccountId(account), parts=parts), accepted_at=at)
-    return [msgspec.structs.replace(one, message_id=charge(number).message_id) for number in numbers]
-
-
-class Office:
-    """The books of one test, and everybody who works on them."""
-
-    def __init__(self, mongo: MongoStore, outbox: Outbox) -> None:
-        self.mongo = mongo
-        self.books = Books(mongo)
-        self.ledger = UsageStore(mongo)
-        self.outbox = outbox
-        self.clock = ManualClock(FIRST_OF_NOVEMBER)
-
-    async def open(self, *customers: Customer) -> None:
-        await self.books.prepare()
-        await self.ledger.prepare()
-        for one in customers:
-            await self.put(one)
-
-    async def put(self, one: Customer) -> None:
-        await self.books.put_customer(one, self.entry())
-
-    def entry(self) -> AuditEntry:
-        return AuditEntry(at=self.clock.now(), actor="0123456789abcdef", action="test", subject="test")
-
-    async def use(self, *charges: list[Charge]) -> None:
-        for some in charges:
-            await self.ledger.record(some, self.clock.now())
-
-    def closer(self) -> Closer:
-        """A process that knows nothing of what others did."""
-        daily = DailyUsages(self.mongo, self.ledger, self.outbox.send, self.clock)
-        return Closer(self.books, self.ledger, self.outbox.send, self.clock, PRICES, SELLER, tell_usage=daily.look)
-
-    async def ask(self, period: Month) -> None:
-        await self.books.request(
-            Closing(
-                period=period,
-                state=ClosingState.REQUESTED,
-                requested_at=self.clock.now(),
-                requested_by="0123456789abcdef",
-            ),
-            self.entry(),
-        )
-
-    async def close(self, period: Month) -> Closing:
-        await self.ask(period)
-        while await self.closer().step():
-            pass
-        return await self.closing(period)
-
-    async def closing(self, period: Month) -> Closing:
-        found = await self.books.closing(period)
-        assert found is not None
-        return found
-
-    async def documents(self) -> list[bytes]:
-        return [one.document for one in await self.books.invoices()]
-
-    def told(self) -> list[tuple[str, dict[str, Any]]]:
-        """Topic and content of each different event, in the order in which it was first told."""
-        events = {dict(one.headers)["ce_id"]: one for one in self.outbox.sent}
-        assert {(one.headers, one.value) for one in self.outbox.sent} == {
-            (one.headers, one.value) for one in events.values()
-        }
-        return [(one.topic, msgspec.json.decode(one.value or b"")) for one in events.values()]
-
-
-@pytest.fixture
-async def office(mongo: MongoStore, outbox: Outbox) -> Office:
-    office = Office(mongo, outbox)
-    await office.open(customer("nordvik", "skole", "bibliotek"), customer("sandvik", "havn"))
-    return office
+from tests.integration.billing.office import (
+    FIRST_OF_DECEMBER,
+    FIRST_OF_NOVEMBER,
+    NOVEMBER,
+    OCTOBER,
+    Office,
+    customer,
+    used,
+)
+from tests.integration.billing.outbox import Outbox
 
 
 async def test_a_month_becomes_invoices_that_pass_every_check(office: Office) -> None:
@@ -217,8 +129,8 @@ async def test_a_close_goes_on_where_a_crash_left_it(
 
         return act
 
-    for method in ("advance", "book", "issue"):
-        monkeypatch.setattr(Books, method, unreliable(getattr(Books, method)))
+    for owner, method in ((Closings, "advance"), (Closings, "reach"), (Books, "book"), (Books, "issue")):
+        monkeypatch.setattr(owner, method, unreliable(getattr(owner, method)))
     monkeypatch.setattr(office.outbox, "send", unreliable(office.outbox.send))
     crashes = 0
     while (await office.closing(OCTOBER)).state is not ClosingState.CLOSED:
@@ -284,14 +196,7 @@ async def test_a_month_is_closed_after_the_last_that_was_however_many_later_ones
         assert (await office.close(period)).state is ClosingState.REFUSED
     await office.put(customer("vestvik", "fyr"))
     await office.close(OCTOBER)
-    assert await office.books.last_period() == OCTOBER
-
-
-async def test_the_accounts_of_some_days_are_those_that_used_something_then(office: Office) -> None:
-    await office.use(used("havn", range(2)), used("skole", range(2, 4), at=FIRST_OF_NOVEMBER))
-    assert await office.ledger.accounts(Day("2026-10-01"), Day("2026-10-31")) == ["havn"]
-    assert await office.ledger.accounts(Day("2026-10-12"), Day("2026-11-01")) == ["havn", "skole"]
-    assert await office.ledger.accounts(Day("2026-12-01"), Day("2026-12-31")) == []
+    assert await office.records.closings.last_period() == OCTOBER
 
 
 async def test_an_account_has_one_customer(office: Office) -> None:

@@ -7,6 +7,7 @@ import pytest
 from services.billing.usage.daily import DailyUsages
 from services.billing.usage.metrics import UsageMetrics
 from services.billing.usage.store import UsageStore
+from services.billing.usage.sums import DailySums
 from shared.clock import ManualClock
 from shared.contracts import topics
 from shared.contracts.billing import DailyUsage
@@ -15,7 +16,7 @@ from shared.errors import TryLater
 from shared.ids import AccountId
 from shared.kafka.record import Record
 from shared.stores.mongodb import MongoStore
-from tests.integration.billing.conftest import Outbox
+from tests.integration.billing.outbox import Outbox
 from tests.unit.billing.building import ACCEPTED, charge
 
 
@@ -23,9 +24,9 @@ from tests.unit.billing.building import ACCEPTED, charge
 async def daily(
     mongo: MongoStore, ledger: UsageStore, outbox: Outbox, clock: ManualClock, metrics: UsageMetrics
 ) -> DailyUsages:
-    daily = DailyUsages(mongo, ledger, outbox.send, clock, metrics, seconds=60)
-    await daily.prepare()
-    return daily
+    sums = DailySums(mongo, ledger, clock)
+    await sums.prepare()
+    return DailyUsages(sums, outbox.send, metrics, seconds=60)
 
 
 def told(outbox: Outbox) -> list[DailyUsage]:
@@ -71,7 +72,7 @@ async def test_what_a_crash_left_untold_is_told_after_all_and_the_same(
 async def test_two_members_tell_the_same(
     daily: DailyUsages, mongo: MongoStore, ledger: UsageStore, outbox: Outbox, clock: ManualClock, metrics: UsageMetrics
 ) -> None:
-    rival = DailyUsages(mongo, ledger, outbox.send, clock, metrics, seconds=60)
+    rival = DailyUsages(DailySums(mongo, ledger, clock), outbox.send, metrics, seconds=60)
     await ledger.record([charge(1)], clock.now())
     await daily.look()
     await rival.look()

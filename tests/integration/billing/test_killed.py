@@ -16,9 +16,8 @@ from prometheus_client import CollectorRegistry
 from services.billing.database import DATABASE
 from services.billing.invoicing.audit import AuditEntry
 from services.billing.invoicing.closing import Closing, ClosingState
-from services.billing.invoicing.store import Books
+from services.billing.invoicing.records import Records
 from services.billing.usage.role import GROUP
-from services.billing.usage.store import UsageStore
 from shared.clock import SystemClock
 from shared.contracts import topics
 from shared.contracts.states import State
@@ -120,23 +119,22 @@ async def test_every_message_is_counted_once(
 async def test_a_close_that_is_killed_issues_each_invoice_once_and_without_a_gap(
     environment: None, kafka: str, producer: Sender, mongo: MongoStore
 ) -> None:
-    books, ledger, month = Books(mongo), UsageStore(mongo), month_of(ACCEPTED)
-    await books.prepare()
-    await ledger.prepare()
+    records, month = Records.of(mongo, SystemClock()), month_of(ACCEPTED)
+    await records.prepare()
     for number in range(CUSTOMERS):
         account = AccountId(f"konto-{number:02}")
         one = msgspec.structs.replace(CUSTOMER, customer_id=f"kunde-{number:02}", plan="standard", accounts=(account,))
-        await books.put_customer(one, BY)
-        await ledger.record([charge(number, 2, account=account)], ACCEPTED)
+        await records.customers.put(one, lambda _, __: BY)
+        await records.ledger.record([charge(number, 2, account=account)], ACCEPTED)
     asked = Closing(period=month, state=ClosingState.REQUESTED, requested_at=ACCEPTED, requested_by="test", early=True)
-    await books.request(asked, BY)
+    await records.closings.request(asked, BY)
     victim = Victim("invoicing")
 
     async def issued(invoices: int) -> bool:
         return await mongo.database["invoices"].estimated_document_count() >= invoices
 
     async def closed() -> bool:
-        found = await books.closing(month)
+        found = await records.closings.of(month)
         return found is not None and found.state is ClosingState.CLOSED
 
     try:
@@ -149,9 +147,9 @@ async def test_a_close_that_is_killed_issues_each_invoice_once_and_without_a_gap
         await wait_until(closed, 60)
     finally:
         await victim.kill()
-    numbers = [one.number for one in await books.invoices()]
+    numbers = [one.number for one in await records.books.invoices()]
     assert numbers == list(range(100001, 100001 + CUSTOMERS))
-    assert sum(one.parts for one in await books.bookings(month)) == 2 * CUSTOMERS
+    assert sum(one.parts for one in await records.books.bookings(month)) == 2 * CUSTOMERS
     told: dict[bytes, set[bytes | None]] = {}
     async with AIOKafkaConsumer(topics.INVOICES, bootstrap_servers=kafka, auto_offset_reset="earliest") as consumer:
         while month.encode() not in told:

@@ -22,12 +22,10 @@ from services.billing.invoicing.audit import AuditEntry
 from services.billing.invoicing.closer import Closer
 from services.billing.invoicing.closing import Closing, ClosingState
 from services.billing.invoicing.parties import Address, Customer, Subscribed
-from services.billing.invoicing.store import Books
+from services.billing.invoicing.records import Records
 from services.billing.pricing.book import EXAMPLE, read_prices
 from services.billing.usage.daily import DailyUsages
 from services.billing.usage.entry import Charge
-from services.billing.usage.metrics import UsageMetrics
-from services.billing.usage.store import UsageStore
 from shared.clock import ManualClock, SystemClock
 from shared.contracts.topics import LOCAL, specs
 from shared.ids import AccountId
@@ -64,21 +62,17 @@ class Business:
 
     def __init__(self, mongo: MongoStore, send: Callable[..., Any]) -> None:
         self.clock = ManualClock(begins_at(SEPTEMBER))
-        self.ledger = UsageStore(mongo)
-        self.books = Books(mongo)
-        self.daily = DailyUsages(mongo, self.ledger, send, self.clock, UsageMetrics(CollectorRegistry()), seconds=60)
-        self.closer = Closer(
-            self.books, self.ledger, send, self.clock, read_prices(EXAMPLE), SELLER, tell_usage=self.daily.look
-        )
+        self.records = Records.of(mongo, self.clock)
+        self.daily = DailyUsages(self.records.sums, send)
+        self.closer = Closer(self.records, send, self.clock, read_prices(EXAMPLE), SELLER, tell_usage=self.daily.look)
         self._random = Random(11)
         self._number = 0
 
     async def run(self) -> None:
-        for prepare in (self.ledger.prepare, self.books.prepare, self.daily.prepare):
-            await prepare()
+        await self.records.prepare()
         entry = AuditEntry(at=self.clock.now(), actor="test", action="test", subject="test")
         for number in range(5):
-            await self.books.put_customer(_customer(number), entry)
+            await self.records.customers.put(_customer(number), lambda _, __: entry)
         late: list[Charge] = []
         for month in (moved(SEPTEMBER, count) for count in range(MONTHS)):
             used = [self._charge(month) for _ in range(200)]
@@ -86,19 +80,28 @@ class Business:
             await self._record([*late, *known, *known[:50]])
             late = unknown
             self.clock = self._at(moved(month, 1))
-            await self.books.request(
+            await self.records.closings.request(
                 Closing(period=month, state=ClosingState.REQUESTED, requested_at=self.clock.now(), requested_by="test"),
                 entry,
             )
             while await self.closer.step():
                 pass
+        await self._write_off(entry)
         await self.daily.look()
+
+    async def _write_off(self, entry: AuditEntry) -> None:
+        """What no customer paid for of the first month."""
+        account = AccountId("nobody")
+        one = msgspec.structs.replace(charge(999_999, 2, account=account), accepted_at=begins_at(SEPTEMBER))
+        await self._record([one])
+        await self.records.write_offs.add(account, SEPTEMBER, entry)
+        await self.closer.tell_write_offs()
 
     async def _record(self, charges: list[Charge]) -> None:
         self._random.shuffle(charges)
         unique = {one.message_id: one for one in charges}
         for again in (charges[:50], list(unique.values())):
-            await self.ledger.record(list({one.message_id: one for one in again}.values()), self.clock.now())
+            await self.records.ledger.record(list({one.message_id: one for one in again}.values()), self.clock.now())
         await self.daily.look()
 
     def _charge(self, month: Month) -> Charge:
@@ -183,11 +186,13 @@ async def test_the_books_balance_to_the_ore_and_every_difference_is_found(told: 
     assert len(books.invoices) == 5 * MONTHS
     kinds = {line["kind"] for invoice in books.invoices.values() for line in invoice["lines"]}
     assert kinds == {"usage", "adjustment", "subscription", "set_up"}
+    assert list(books.months())[-2] == "written off: 2 parts"
     assert list(books.months())[-1].startswith("used and not in closed books: ")
     for broken in (
         without(told, "usage-booked"),
         without(told, "invoice-issued"),
         changed(told, "usage-booked", "parts", 1),
+        changed(told, "usage-written-off", "parts", 1),
         changed(told, "invoice-issued", "net", 1),
         changed(told, "invoice-issued", "vat", -1),
         changed(told, "period-closed", "total", 1),
@@ -208,4 +213,4 @@ async def test_the_script_reads_the_topics_to_their_end(kafka: str, told: list[O
     output, _ = await process.communicate()
     lines = output.decode().splitlines()
     assert process.returncode == 0, lines
-    assert [line.split()[0] for line in lines] == ["2026-09", "2026-10", "2026-11", "used"]
+    assert [line.split()[0] for line in lines] == ["2026-09", "2026-10", "2026-11", "written", "used"]

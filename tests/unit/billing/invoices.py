@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from datetime import date
 from decimal import Decimal
@@ -10,7 +11,7 @@ import msgspec
 
 from services.billing.invoicing.booking import Booking
 from services.billing.invoicing.document import Invoice, invoice_of
-from services.billing.invoicing.drafting import Line, lines_of, places
+from services.billing.invoicing.drafting import Line, Place, lines_of
 from services.billing.invoicing.parties import EXAMPLE as SELLER_FILE
 from services.billing.invoicing.parties import Address, Customer, Subscribed, read_seller
 from services.billing.pricing.plans import Plan, PriceRow, Subscription
@@ -84,6 +85,14 @@ def booking(
         messages=parts,
         parts=parts,
     )
+
+
+def places(bookings: Sequence[Booking]) -> Counter[Place]:
+    """How many parts bookings hold at each place, as the database adds them up."""
+    found: Counter[Place] = Counter()
+    for one in bookings:
+        found[Place(one.month, one.price_row, one.account_id)] += one.parts
+    return found
 
 
 def drafted(

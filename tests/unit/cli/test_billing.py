@@ -47,6 +47,8 @@ INVOICE = {
     "lines": [LINE],
 }
 
+WAITS = {"account": "fyr", "month": "2026-10", "messages": 7, "parts": 14, "customer": None}
+
 
 @pytest.fixture(autouse=True)
 def staff_key(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -125,6 +127,7 @@ def test_a_record_that_is_no_json_is_not_sent(gateway: Start, budstikke: Run) ->
         (("customers",), "customers", {"customers": [CUSTOMER]}, "984066910"),
         (("invoices",), "invoices", {"invoices": [INVOICE]}, "000001000017"),
         (("invoices", "--month", "2026-10"), "invoices?period=2026-10", {"invoices": [INVOICE]}, "7.65"),
+        (("waiting",), "waiting", {"waiting": [WAITS]}, "fyr"),
         (("invoice", "100001"), "invoices/100001", INVOICE, "SMS, Norge"),
     ],
 )
@@ -144,3 +147,27 @@ def test_a_document_is_printed_to_the_octet(gateway: Start, budstikke: Run) -> N
     result = budstikke("billing", "document", "100001")
     assert result.stdout_bytes == document
     assert fake.asked[0].path == "/admin/books/invoices/100001/ehf"
+
+
+def test_a_list_is_read_to_its_end(gateway: Start, budstikke: Run) -> None:
+    pages = [{"invoices": [INVOICE | {"number": number}], "cursor": f"c{number}"} for number in (100001, 100002)]
+    fake = gateway(*map(answer, pages), answer({"invoices": [INVOICE | {"number": 100003}], "cursor": None}))
+    result = budstikke("billing", "invoices", "--month", "2026-10")
+    assert [asked.path.partition("?")[2] for asked in fake.asked] == [
+        "period=2026-10",
+        "period=2026-10&cursor=c100001",
+        "period=2026-10&cursor=c100002",
+    ]
+    assert all(str(number) in result.output for number in (100001, 100002, 100003))
+
+
+def test_usage_is_written_off_with_a_reason(gateway: Start, budstikke: Run) -> None:
+    fake = gateway(answer({"messages": 7, "parts": 14}))
+    result = budstikke("billing", "write-off", "fyr", "2026-10", "--reason", "our own trials")
+    assert (result.exit_code, result.output.strip()) == (0, "14 parts of 7 messages are written off")
+    assert (fake.asked[0].path, fake.asked[0].body) == (
+        "/admin/books/waiting/fyr/2026-10/write-off",
+        {"reason": "our own trials"},
+    )
+    assert budstikke("billing", "write-off", "fyr", "2026-10").exit_code == 2
+    assert len(fake.asked) == 1

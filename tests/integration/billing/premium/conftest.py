@@ -17,7 +17,7 @@ from services.billing.premium.refunding import Refunds
 from services.billing.premium.telling import Teller
 from shared.clock import ManualClock
 from shared.stores.mongodb import MongoStore
-from tests.integration.billing.conftest import Outbox
+from tests.integration.billing.outbox import Outbox
 from tests.integration.billing.premium.driving import Books
 from tests.unit.billing.premium.building import TERMS
 

@@ -18,7 +18,7 @@ from shared.contracts.settlements import PayoutDecided, SettlementReceived, Sett
 from shared.errors import Refused, TryLater
 from shared.ids import AccountId
 from shared.money.periods import Day, Month, begins_at, moved
-from tests.integration.billing.conftest import Outbox
+from tests.integration.billing.outbox import Outbox
 from tests.integration.billing.premium.driving import Books, ids, told
 from tests.unit.billing.premium.building import ACCOUNT, MERCHANT, changed, reversed_
 

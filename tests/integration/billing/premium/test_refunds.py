@@ -16,7 +16,7 @@ from shared.contracts.premium import PremiumKind, PremiumOrdered, PremiumStatus,
 from shared.contracts.settlements import RefundChanged
 from shared.errors import Refused, TryLater
 from shared.ids import AccountId, partition_of
-from tests.integration.billing.conftest import Outbox
+from tests.integration.billing.outbox import Outbox
 from tests.integration.billing.premium.conftest import PARTITIONS
 from tests.integration.billing.premium.driving import Books, ids, told
 from tests.unit.billing.premium.building import ACCOUNT, ID, changed, reversed_, transaction_id

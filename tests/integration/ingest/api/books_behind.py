@@ -14,7 +14,8 @@ from prometheus_client import CollectorRegistry
 from services.billing.api.role import build_api
 from services.billing.database import DATABASE
 from services.billing.invoicing.ehf import ehf
-from services.billing.invoicing.store import Books, Issued
+from services.billing.invoicing.records import Records
+from services.billing.invoicing.store import Issued
 from shared.http import HttpServer
 from shared.ids import AccountId
 from shared.kafka.metrics import KafkaMetrics
@@ -29,7 +30,7 @@ class BooksBehind:
     """The owner of the books."""
 
     def __init__(self, mongo: MongoStore, folder: Path) -> None:
-        self._books = Books(mongo)
+        self._books = Records.of(mongo, CLOCK).books
         self._mongo = mongo
         self._folder = folder
 

@@ -11,16 +11,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.billing.invoicing.booking import Booking, bookings_of, sums
+from services.billing.invoicing.booking import Booking, bookings_of
 from services.billing.invoicing.drafting import Line
 from services.billing.pricing.plans import CountedBy
 from services.billing.pricing.tiers import Mode, bands
 from services.billing.usage.store import Total
+from services.billing.usage.sums import Daily, Settled
 from shared.contracts.billing import LineKind
 from shared.contracts.words import Category
 from shared.ids import AccountId
 from shared.money.amounts import line_total
 from shared.money.periods import Day, Month, moved
+from tests.unit.billing.building import ACCEPTED
 from tests.unit.billing.invoices import CUSTOMER, NOVEMBER, PLAN, booking, drafted, gateway
 
 
@@ -84,13 +86,9 @@ def test_over_the_months_each_month_of_a_subscription_is_paid_once(length: int) 
     assert paid == Counter([(LineKind.SUBSCRIPTION, month) for month in months] + [(LineKind.SET_UP, months[0])])
 
 
-def _total(account: str, day: str, parts: int) -> Total:
-    return Total(AccountId(account), Day(day), "fjord", "NO", Category.OTP, messages=parts, parts=parts)
-
-
-def test_a_ledger_that_was_purged_takes_nothing_back() -> None:
-    booked = sums([booking(10)])
-    assert bookings_of(NOVEMBER, "nordvik", PLAN, [_total("nordvik", "2026-11-10", 3)], booked) == []
+def _daily(account: str, day: str, parts: int, settled: int) -> Daily:
+    total = Total(AccountId(account), Day(day), "fjord", "NO", Category.OTP, messages=parts, parts=parts)
+    return Daily(total.usage_id, 1, total, ACCEPTED, settled=Settled(settled, settled))
 
 
 GROWTH = st.lists(
@@ -114,14 +112,15 @@ def test_what_was_used_is_what_was_invoiced_and_adjusted(
     rows = tuple(msgspec.structs.replace(row, counted_by=counted_by) for row in PLAN.rows)
     plan = msgspec.structs.replace(PLAN, rows=rows)
     ledger: Counter[tuple[str, str]] = Counter()
+    settled: Counter[tuple[str, str]] = Counter()
     books: list[Booking] = []
     lines: list[Line] = []
     for number, more in enumerate(growth):
         period = moved(NOVEMBER, number)
         ledger.update(more)
-        totals = [_total(account, day, parts) for (account, day), parts in sorted(ledger.items()) if parts]
-        new = bookings_of(period, CUSTOMER.customer_id, plan, totals, sums(books))
-        assert bookings_of(period, CUSTOMER.customer_id, plan, totals, sums([*books, *new])) == []
+        sums = [_daily(*key, parts, settled[key]) for key, parts in sorted(ledger.items()) if parts > settled[key]]
+        new = bookings_of(period, CUSTOMER.customer_id, plan, sums)
+        settled.update(ledger - settled)
         lines += drafted(new, books, plan=plan, period=period)
         books += new
     used: Counter[tuple[str, str]] = Counter()
@@ -145,3 +144,8 @@ def test_what_was_used_is_what_was_invoiced_and_adjusted(
             for band in bands(plan.row("home").tiers, Mode.GRADUATED, 0, quantity):
                 at_once[band.price] += band.quantity
         assert at_price == at_once
+
+
+def test_usage_of_a_year_ago_is_booked_at_the_price_of_its_day() -> None:
+    (one,) = bookings_of(NOVEMBER, "nordvik", PLAN, [_daily("nordvik", "2025-11-10", 10, 4)])
+    assert (one.month, one.price_row, one.parts) == ("2025-11", "home", 6)

@@ -106,6 +106,33 @@ noticed_on = {noticed}
 tiers = [{{ price = "0.60" }}]
 """
 
+VAT = """
+[[vat]]
+valid_from = 2005-01-01
+rate = "15"
+source = "another"
+"""
+SAME_DAY = """
+[[plans.rows]]
+row_id = "same-day"
+text = "SMS"
+country = "NO"
+valid_from = 2026-01-01
+noticed_on = 2025-11-01
+tiers = [{ price = "0.60" }]
+"""
+OTHER_PLAN = """
+[[plans]]
+plan_id = "other"
+
+[[plans.rows]]
+row_id = "sms-norway-2026"
+text = "SMS"
+valid_from = 2026-01-01
+tiers = [{ price = "0.60" }]
+
+"""
+
 
 @pytest.mark.parametrize(
     ("old", "new", "fault"),
@@ -116,6 +143,15 @@ tiers = [{{ price = "0.60" }}]
         ('price = "0.51"', 'price = "NaN"', "from 0 to"),
         ('price = "0.51"', 'price = "0.5112345"', "six decimals"),
         ('monthly = "369"', 'monthly = "-1"', "from 0 to"),
+        ('set_up = "250"', 'set_up = "-250"', "subscription gateway: set_up: "),
+        ('rate = "25"', 'rate = "-25"', "vat 2005-01-01: rate: "),
+        ('rate = "25"', 'rate = "NaN"', "vat 2005-01-01: rate: "),
+        ("[[plans]]", VAT + "[[plans]]", "vat 2005-01-01: valid_from: "),
+        ("up_to = 10000", "up_to = 1000", "row sms-norway-2026: tiers: "),
+        ("up_to = 2000,", "up_to = 0,", "up_to"),
+        ('code = "browser-club"', 'code = "browser"', "subscription browser: valid_from: two prices begin on 2026"),
+        ("[[plans.subscriptions]]", SAME_DAY + "[[plans.subscriptions]]", "row same-day: valid_from: another row"),
+        ("[[plans]]", OTHER_PLAN + "[[plans]]", "row sms-norway-2026: row_id: two plans"),
         ('plan_id = "standard"', 'plan_id = "standard"\ncolour = "red"', "unknown field"),
         ('plan_id = "standard"', "plan_id = ", "Invalid value"),
         ('row_id = "sms-abroad-2026"\n', 'row_id = "sms-norway-2026"\n', "same row_id"),
@@ -147,7 +183,7 @@ def test_a_price_at_home_is_noticed_a_month_before(tmp_path: Path, country: str,
     if good:
         assert read_prices(path).plan("standard").row_at("NO", date(2027, 3, 1)).row_id == "next"
     else:
-        with pytest.raises(BadSettings, match="less than a month"):
+        with pytest.raises(BadSettings, match="less than a month after noticed_on"):
             read_prices(path)
 
 
