@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
-from itertools import groupby
 from typing import Any, Final
 
 import msgspec
@@ -20,13 +19,14 @@ from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.errors import BulkWriteError
 
 from services.billing.database import DUPLICATE_KEY, translated
-from services.billing.usage.store import Total, Touched, UsageStore
+from services.billing.usage.store import Total, UsageStore
 from shared.clock import Clock
 from shared.ids import AccountId
 from shared.money.periods import Day, Month
 from shared.stores.mongodb import Document, MongoStore
 
 AT_ONCE: Final = 200
+MARKS_AT_ONCE: Final = 2000
 BEFORE_ALL: Final = Day("2000-01-01")
 _NATIVE: Final = (datetime,)
 _OPEN: Final[Document] = {"open": True}
@@ -86,11 +86,12 @@ class DailySums:
 
     async def refresh(self) -> int:
         """Sum anew every day of which rows were added; returns how many sums changed. Anybody may, at any time."""
-        changed, after = 0, ""
-        while days := await self._ledger.touched(after=after, limit=AT_ONCE):
-            after = days[-1].key
-            for day, of_day in groupby(sorted(days, key=lambda one: one.day), key=lambda one: one.day):
-                changed += await self._sum(day, list(of_day))
+        changed = 0
+        while (touched := await self._ledger.touched(limit=MARKS_AT_ONCE)).marks:
+            for day, accounts in touched.days.items():
+                for start in range(0, len(accounts), AT_ONCE):
+                    changed += await self._sum(day, accounts[start : start + AT_ONCE])
+            await self._ledger.summed(touched)
         return changed
 
     async def untold(self, limit: int) -> list[Daily]:
@@ -171,15 +172,13 @@ class DailySums:
             await self._daily.bulk_write(writes, ordered=False, session=session)
         return found
 
-    async def _sum(self, day: Day, touched: Sequence[Touched]) -> int:
-        """Sum one day of accounts, again while others write the same, and take back the marks."""
-        accounts, changed = [one.account_id for one in touched], 0
-        while True:
+    async def _sum(self, day: Day, accounts: Sequence[AccountId]) -> int:
+        """Sum one day of accounts, again while others write the same."""
+        changed, all_written = 0, False
+        while not all_written:
             written, all_written = await self._keep(await self._ledger.totals(accounts, day, day))
             changed += written
-            if all_written:
-                await self._ledger.summed(touched)
-                return changed
+        return changed
 
     async def _keep(self, totals: Sequence[Total]) -> tuple[int, bool]:
         """Write the sums that have grown, each as its next version: how many, and whether nobody came between.

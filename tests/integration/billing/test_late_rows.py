@@ -49,7 +49,7 @@ class Slow(UsageStore):
 class Dying(UsageStore):
     """A ledger whose writer is killed once its rows are there."""
 
-    async def _touch(self, days: Collection[tuple[AccountId, Day]]) -> None:
+    async def _touch(self, days: Collection[str]) -> None:
         raise Killed
 
 

@@ -40,6 +40,7 @@ def small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
         (customers, "_AT_ONCE"),
         (daily, "AT_ONCE"),
         (sums, "AT_ONCE"),
+        (sums, "MARKS_AT_ONCE"),
     ):
         monkeypatch.setattr(module, name, BATCH)
 
