@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
 from random import Random
 from typing import Any
 from uuid import uuid4
@@ -213,3 +214,25 @@ async def test_an_account_without_customer_waits_for_one(office: Office) -> None
     await office.close(NOVEMBER)
     lines = (await office.books.invoices())[0].invoice.lines
     assert [(line.kind, line.quantity) for line in lines] == [("adjustment", 7)]
+
+
+async def test_a_month_ends_at_midnight_in_norway_and_the_hour_that_comes_twice_is_of_one_day(office: Office) -> None:
+    instants = [
+        datetime(2026, 9, 30, 21, 59, 59, tzinfo=UTC),
+        datetime(2026, 9, 30, 22, 0, tzinfo=UTC),
+        datetime(2026, 10, 25, 0, 30, tzinfo=UTC),
+        datetime(2026, 10, 25, 1, 30, tzinfo=UTC),
+        datetime(2026, 10, 31, 22, 59, 59, tzinfo=UTC),
+        datetime(2026, 10, 31, 23, 0, tzinfo=UTC),
+    ]
+    for number, at in enumerate(instants):
+        await office.use(used("skole", range(number, number + 1), at=at))
+    await office.close_at(OCTOBER)
+    assert [(one.day, one.parts) for one in await office.books.bookings(OCTOBER)] == [
+        ("2026-09-30", 1),
+        ("2026-10-01", 1),
+        ("2026-10-25", 2),
+        ("2026-10-31", 1),
+    ]
+    await office.close_at(NOVEMBER)
+    assert [(one.day, one.parts) for one in await office.books.bookings(NOVEMBER)] == [("2026-11-01", 1)]
