@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from typing import Any
 
 from pymongo import AsyncMongoClient, WriteConcern
 from pymongo.asynchronous.database import AsyncDatabase
-from pymongo.errors import ConfigurationError, InvalidURI, OperationFailure, PyMongoError
+from pymongo.errors import CollectionInvalid, ConfigurationError, InvalidURI, OperationFailure, PyMongoError
 from pymongo.read_concern import ReadConcern
 
 from shared.errors import BadSettings, TryLater
@@ -63,6 +64,18 @@ class MongoStore:
         if "setName" not in hello:
             raise BadSettings("mongodb_not_replicated", "BUDSTIKKE_MONGODB: the server is no member of a replica set")
         self._connected = True
+
+    async def make_collections(self, *names: str) -> None:
+        """Make what is not there yet; a repeat is nothing. Raises the driver's errors.
+
+        For collections that transactions read and write: one that comes into being inside a transaction may be read
+        as empty by another that then does not conflict (measured: 2 of 120 races; none of 620 once it was there).
+        """
+        there = set(await self.database.list_collection_names())
+        for name in names:
+            if name not in there:
+                with suppress(CollectionInvalid):  # another process made it meanwhile
+                    await self.database.create_collection(name)
 
     async def stop(self, deadline: float) -> None:  # noqa: ARG002 - closing a client does not wait
         """Close the client. After a start that failed there is nothing to close, and the start may be tried again."""

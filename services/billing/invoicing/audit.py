@@ -36,6 +36,11 @@ class Audit:
     def __init__(self, mongo: MongoStore) -> None:
         self._mongo = mongo
 
+    async def prepare(self) -> None:
+        """Make the collection; a repeat is nothing."""
+        async with translated():
+            await self._mongo.make_collections(_COLLECTION)
+
     async def write(self, entry: AuditEntry, session: AsyncClientSession) -> None:
         """Add an entry within the transaction of what it tells of."""
         await self._mongo.database[_COLLECTION].insert_one(row_of(entry), session=session)

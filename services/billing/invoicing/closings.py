@@ -15,7 +15,7 @@ from pymongo.asynchronous.collection import AsyncCollection
 from services.billing.database import translated
 from services.billing.invoicing.audit import Audit, AuditEntry
 from services.billing.invoicing.closing import NEXT, WORKED_ON, Closing, ClosingState, require_next
-from services.billing.invoicing.rows import next_turn, row_of, value_of
+from services.billing.invoicing.rows import TURNS, next_turn, row_of, value_of
 from services.billing.rows import in_transaction
 from shared.errors import Fatal
 from shared.money.periods import Month
@@ -31,6 +31,11 @@ class Closings:
     def __init__(self, mongo: MongoStore, audit: Audit) -> None:
         self._mongo = mongo
         self._audit = audit
+
+    async def prepare(self) -> None:
+        """Make the collections, of turns too; a repeat is nothing."""
+        async with translated():
+            await self._mongo.make_collections("closings", TURNS)
 
     async def request(self, closing: Closing, entry: AuditEntry) -> Closing:
         """Put a request on record, and return what is there: a month has one close, whoever asks for it again.

@@ -44,6 +44,6 @@ class Records(msgspec.Struct, frozen=True):
         )
 
     async def prepare(self) -> None:
-        """Make all indexes; a repeat is nothing."""
-        for one in (self.ledger, self.sums, self.customers, self.books, self.write_offs):
+        """Make all collections and their indexes; a repeat is nothing."""
+        for one in (self.ledger, self.sums, self.audit, self.closings, self.customers, self.books, self.write_offs):
             await one.prepare()

@@ -14,6 +14,8 @@ from shared.stores.mongodb import Document, MongoStore
 
 S = TypeVar("S", bound=msgspec.Struct)
 
+TURNS: Final = "counters"
+
 _NATIVE: Final = (bytes, datetime)
 
 
@@ -38,7 +40,7 @@ def value_of(row: dict[str, Any], kind: type[S], key: str | None = None) -> S:
 
 async def next_turn(mongo: MongoStore, session: AsyncClientSession) -> int:
     """The next turn, within a transaction: of two orders at the same time one is after the other, and knows of it."""
-    row = await mongo.database["counters"].find_one_and_update(
+    row = await mongo.database[TURNS].find_one_and_update(
         {"_id": "turn"}, {"$inc": {"last": 1}}, upsert=True, return_document=ReturnDocument.AFTER, session=session
     )
     if row is None:

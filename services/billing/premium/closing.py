@@ -71,8 +71,9 @@ class Closing:
         self._clock = clock
 
     async def prepare(self) -> None:
-        """Make the indexes; a repeat is nothing."""
+        """Make the collections and their indexes; a repeat is nothing."""
         async with translated():
+            await self._mongo.make_collections(SETTLEMENTS, AUDIT)
             for name, indexes in _INDEXES.items():
                 await self._mongo.database[name].create_indexes(list(indexes))
 

@@ -81,8 +81,9 @@ class UsageStore:
         return self._mongo.database["usage_touched"]
 
     async def prepare(self) -> None:
-        """Make the indexes; a repeat is nothing."""
+        """Make the collections and the indexes; a repeat is nothing."""
         async with translated():
+            await self._mongo.make_collections("usage_touched")
             await self._usage.create_indexes(list(INDEXES))
 
     async def record(self, charges: Sequence[Charge], at: datetime) -> int:

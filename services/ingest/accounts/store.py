@@ -47,9 +47,10 @@ class AccountStore:
         self._store = store
 
     async def prepare(self) -> None:
-        """Make the collections' indexes; a repeat is nothing."""
+        """Make the collections and their indexes; a repeat is nothing."""
         database = self._store.database
         with translated():
+            await self._store.make_collections("organisations", "staff")
             await database.accounts.create_indexes(list(_ACCOUNT_INDEXES))
             await database.keys.create_indexes(list(_KEY_INDEXES))
             await database.audit.create_indexes(list(_AUDIT_INDEXES))
