@@ -1,8 +1,9 @@
 """What the SMPP stack reaches on this machine: `python -m tests.bench.bench_smpp`, or `make bench-smpp`.
 
 Client and server are processes on loopback, each on a core of its own where there are two, and npm `smpp` takes the
-place of either in the same run. CPU is the figure to trust: rates depend on what else the machine does. Each target
-counts the best of three rounds. The exit code is 1 when a figure is under 80 % of its target.
+place of either in the same run; what a text and a number cost (`bench_text`) comes along. CPU is the figure to trust:
+rates depend on what else the machine does. Each target counts the best of three rounds. The exit code is 1 when a
+figure is under 80 % of its target.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from deploy.local.settings import ROOT
 from shared.smpp.codec import HEADER, decode_submit_sm, encode_bind, encode_message
 from shared.smpp.constants import BIND_TRANSCEIVER, SUBMIT_SM
 from shared.smpp.pdu import BindRequest
+from tests.bench.bench_text import measured
 from tests.bench.smpp_ends import MESSAGE, Spent
 from tests.bench.targets import Target, judged
 from tests.interop.installed import NODE_MODULES, NPM_SMPP
@@ -194,7 +196,7 @@ def main() -> int:
         say(f"Without npm smpp, which this installs: {NPM_SMPP.install}")
     figures = rounds(options.messages, options.rounds)
     others(options.messages)
-    return judged(figures)
+    return judged(figures | measured())
 
 
 if __name__ == "__main__":

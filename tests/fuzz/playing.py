@@ -32,6 +32,8 @@ from tests.fuzz.watched import Broken, Watched
 _HELD = MAX_PDU_LENGTH + 2 * CHUNK
 _UNREAD = 2 * 1024 * 1024
 _PROBE = 0x7ABCDEF1
+_LONGEST_DECISION = 3
+"""Seconds that the application thinks about a bind, at most."""
 _REFUSALS = (NotBound, UnencodablePdu, WindowFull, WrongDirection)
 _TIMERS = Timers(connect=10, response=10, enquire=30, inactivity=120, close=5, sweep=1)
 _ASKED = (
@@ -110,7 +112,7 @@ class _Play:
 
     def _server(self) -> ServerSession:
         async def authenticate(_: ServerSession, bind: BindRequest) -> int:
-            await asyncio.sleep(len(bind.system_type) % 3)
+            await asyncio.sleep(len(bind.system_type) % _LONGEST_DECISION)
             return ESME_ROK if len(bind.password) % 2 == 0 else 0x0E
 
         events = ServerEvents(
@@ -246,6 +248,7 @@ class _Play:
                 raise Broken("nothing is read any more, and the link is open")
         if not self._wire.is_closing():
             self._wire.send(codec.encode_header(ENQUIRE_LINK, ESME_ROK, _PROBE))
+            await asyncio.sleep(_LONGEST_DECISION)
             await self._answer_all()
             probed = (ENQUIRE_LINK_RESP, ESME_ROK, _PROBE, b"") in self._watched.taken.frames
             if not probed and not self._wire.is_closing():
