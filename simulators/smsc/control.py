@@ -2,10 +2,11 @@
 
 GET    /ready                        200 once it listens
 GET    /control                      name, ports, settings, counters
-PUT    /control                      change some settings (see `Behaviour`); 422 names the field
+PUT    /control                      change some settings (see README.md); 422 names the field
 GET    /messages?after=N&limit=M     what was taken, numbered; without `after` the newest
 DELETE /messages                     forget it
 POST   /incoming                     deliver a message from a handset
+DELETE /links                        break every link at once; answers how many
 """
 
 from __future__ import annotations
@@ -125,6 +126,9 @@ def control(smsc: Smsc) -> Starlette:
             return problem(409, "nobody_bound", "nobody is bound to deliver to")
         return Response(status_code=202)
 
+    async def drop_links(_: Request) -> Response:
+        return _json({"dropped": smsc.drop_links()})
+
     return Starlette(
         routes=[
             Route("/ready", ready),
@@ -133,6 +137,7 @@ def control(smsc: Smsc) -> Starlette:
             Route("/messages", messages, methods=["GET"]),
             Route("/messages", forget, methods=["DELETE"]),
             Route("/incoming", incoming, methods=["POST"]),
+            Route("/links", drop_links, methods=["DELETE"]),
         ],
         exception_handlers={Refused: _refused},
     )

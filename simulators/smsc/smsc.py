@@ -1,11 +1,10 @@
-"""The simulated SMSC: takes submits, answers with an id, and sends the receipt when its time has come."""
+"""The simulated SMSC: takes submits and answers with an id, or misbehaves as it was told (`behaviour`)."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
 from functools import partial
-from random import Random
 from typing import TypeAlias
 
 import msgspec
@@ -13,28 +12,20 @@ import msgspec
 from shared.clock import Clock
 from shared.errors import BadSettings
 from shared.lifecycle import Health
-from shared.smpp.backoff import Backoff
 from shared.smpp.constants import ESME_RINVPASWD, ESME_RINVSYSID, ESME_ROK, ESME_RQUERYFAIL
-from shared.smpp.outbox import Outbox
 from shared.smpp.pdu import BindRequest, DeliverSm, SubmitSm
-from shared.smpp.receipts import ReceiptState
 from shared.smpp.reply import Reply
 from shared.smpp.requests import CancelSm, DataSm, MultiAnswer, QuerySm, ReplaceSm, Request, SubmitMulti
-from shared.smpp.results import Accepted, SubmitResult
 from shared.smpp.server import Server, ServerSession, serve
 from shared.smpp.settings import SessionSettings
-from simulators.smsc.behaviour import Behaviour, decide
-from simulators.smsc.receipts import receipt_for
+from simulators.smsc.behaviour import Behaviour, decide, id_of
+from simulators.smsc.deliveries import Deliveries
+from simulators.smsc.pace import Pace
 from simulators.smsc.requests import cancel, query, replace, submit_of, submits_of
-from simulators.smsc.taken import Taken, TakenMessage
+from simulators.smsc.taken import Taken
 from simulators.smsc.timetable import Timetable
 
 Answer: TypeAlias = Callable[[], object]
-
-_WAITING = 200_000
-"""Receipts and incoming messages kept for one system id; what comes above that is dropped and counted."""
-_BACKOFF = Backoff(first=1.0, longest=1.0, jitter=0.0)
-"""Before what was refused or never answered is sent again, 20 times at most."""
 
 
 class Options(msgspec.Struct, frozen=True, kw_only=True):
@@ -58,6 +49,8 @@ class Counters(msgspec.Struct, kw_only=True):
     taken: int
     duplicates: int
     refused: int
+    ignored: int
+    links_dropped: int
     binds: int
     binds_refused: int
     sessions: int
@@ -65,6 +58,7 @@ class Counters(msgspec.Struct, kw_only=True):
     receipts_sent: int
     receipts_taken: int
     receipts_repeated: int
+    receipts_elsewhere: int
     receipts_dropped: int
 
 
@@ -78,14 +72,13 @@ class Smsc:
         self.taken = Taken(options.bodies)
         self._clock = clock
         self._server: Server | None = None
-        self._seen = self._refused = self._binds = self._binds_refused = 0
+        self._seen = self._refused = self._ignored = self._links_dropped = self._binds = self._binds_refused = 0
         seconds = int(clock.now().timestamp())
         self._first_id = seconds * 1_000_000
         self.first_reference = seconds
         """References of incoming messages begin here: after a restart they are others."""
-        self._delivered = self._dropped = 0
-        self._outbox = Outbox(self._delivery_ended, random=Random(0), most=_WAITING, backoff=_BACKOFF)
-        self._receipts: Timetable[TakenMessage] = Timetable(clock, self._receipt_due)
+        self.deliveries = Deliveries(clock, lambda: self.behaviour, lambda: self._sessions)
+        self._pace = Pace(clock)
         self._answers: Timetable[Answer] = Timetable(clock, _give)
 
     @property
@@ -100,24 +93,33 @@ class Smsc:
             taken=self.taken.count,
             duplicates=self.taken.duplicates,
             refused=self._refused,
+            ignored=self._ignored,
+            links_dropped=self._links_dropped,
             binds=self._binds,
             binds_refused=self._binds_refused,
-            sessions=len(self._server.sessions) if self._server is not None else 0,
-            receipts_pending=len(self._receipts) + len(self._outbox),
-            receipts_sent=self._outbox.sent,
-            receipts_taken=self._delivered,
-            receipts_repeated=self._outbox.repeated,
-            receipts_dropped=self._dropped,
+            sessions=len(self._sessions),
+            receipts_pending=self.deliveries.pending,
+            receipts_sent=self.deliveries.outbox.sent + self.deliveries.elsewhere,
+            receipts_taken=self.deliveries.accepted,
+            receipts_repeated=self.deliveries.outbox.repeated,
+            receipts_elsewhere=self.deliveries.elsewhere,
+            receipts_dropped=self.deliveries.dropped,
         )
 
     def deliver(self, message: DeliverSm, system_id: bytes | None) -> bool:
         """Queue an incoming message for a system id, or for the first that is bound. False when nobody is."""
-        sessions = self._server.sessions if self._server is not None else ()
-        receiver = system_id or next((each.system_id for each in sessions if each.mode is not None), None)
+        receiver = system_id or next((each.system_id for each in self._sessions if each.mode is not None), None)
         if receiver is None:
             return False
-        self._deliver(receiver, message)
+        self.deliveries.add(receiver, message)
         return True
+
+    def drop_links(self) -> int:
+        """Break every link now, with whatever is still to be answered there; returns how many there were."""
+        sessions = self._sessions
+        for session in sessions:
+            self._drop(session)
+        return len(sessions)
 
     async def start(self) -> None:
         """Listen. Raises `BadSettings` when the port cannot be had."""
@@ -128,10 +130,10 @@ class Smsc:
                 authenticate=self._authenticate,
                 on_submit=self._on_submit,
                 on_request=self._on_request,
-                on_bound=self._outbox.joined,
-                on_closed=self._outbox.left,
-                on_writable=self._outbox.writable,
-                on_late=self._outbox.late,
+                on_bound=self.deliveries.outbox.joined,
+                on_closed=self.deliveries.outbox.left,
+                on_writable=self.deliveries.outbox.writable,
+                on_late=self.deliveries.outbox.late,
                 system_id=self.options.name.encode("ascii", "replace"),
                 settings=self.options.session,
                 clock=self._clock,
@@ -141,8 +143,7 @@ class Smsc:
 
     async def stop(self, deadline: float) -> None:
         """Unbind everybody; receipts that were still to come are lost with the process."""
-        self._receipts.clear()
-        self._outbox.close()
+        self.deliveries.close()
         if self._server is not None:
             await self._server.close(deadline)
         self._answers.clear()
@@ -165,9 +166,15 @@ class Smsc:
         self._binds_refused += bool(status)
         return status
 
+    @property
+    def _sessions(self) -> Sequence[ServerSession]:
+        return self._server.sessions if self._server is not None else ()
+
     def _on_submit(self, session: ServerSession, message: SubmitSm, reply: Reply) -> None:
-        status, message_id, answer_after = self._take(session, [message])
-        self._answer(partial(reply, status, message_id), answer_after)
+        answer = self._take(session, [message])
+        if answer is not None:
+            status, message_id, after = answer
+            self._answer(partial(reply, status, message_id), after)
 
     def _on_request(self, session: ServerSession, request: Request, reply: Reply) -> None:
         match request:
@@ -175,9 +182,10 @@ class Smsc:
                 self._on_submit(session, submit_of(request), reply)
             case SubmitMulti():
                 submits, unsuccessful = submits_of(request)
-                status, message_id, answer_after = self._take(session, submits)
-                answer = MultiAnswer(message_id, tuple(unsuccessful))
-                self._answer(partial(reply, status) if status else partial(reply.answer, answer), answer_after)
+                if (taken := self._take(session, submits)) is not None:
+                    status, message_id, after = taken
+                    answer = MultiAnswer(message_id, tuple(unsuccessful))
+                    self._answer(partial(reply, status) if status else partial(reply.answer, answer), after)
             case QuerySm():
                 found = query(self.taken, request)
                 if found is None:
@@ -189,41 +197,40 @@ class Smsc:
             case ReplaceSm():
                 reply(replace(self.taken, request))
 
-    def _take(self, session: ServerSession, messages: Sequence[SubmitSm]) -> tuple[int, bytes, float]:
-        """Take what one request brought under one id: status, id, and after how many seconds to answer."""
+    def _take(self, session: ServerSession, messages: Sequence[SubmitSm]) -> tuple[int, bytes, float] | None:
+        """Take what one request brought under one id: status, id, and after how many seconds to answer; None when
+        nobody is to be answered.
+        """
         self._seen += 1
         receipt_wanted = messages[0].registered_delivery if messages else 0
-        decision = decide(self.behaviour, self._seen, receipt_wanted)
+        decision = decide(self.behaviour, self._seen, receipt_wanted, self._pace.next())
+        number = self._first_id + id_of(self.behaviour, self._seen)
+        for message in messages if decision.status == ESME_ROK else ():
+            taken = self.taken.add(message, number, session.system_id, self._clock.now())
+            if decision.receipts_after:
+                self.deliveries.plan(taken, decision, session)
+            else:
+                taken.state = self.behaviour.receipt_state
+        if decision.drop:
+            self._drop(session)
+            return None
+        if decision.status is None:
+            self._ignored += 1
+            return None
         if decision.status != ESME_ROK:
             self._refused += 1
             return decision.status, b"", decision.answer_after
-        number = self._first_id + self._seen
-        for message in messages:
-            taken = self.taken.add(message, number, session.system_id, self._clock.now())
-            if decision.receipt_after is None:
-                taken.state = self.behaviour.receipt_state
-            else:
-                self._receipts.add(decision.receipt_after, taken)
         return ESME_ROK, self.behaviour.id_format.write(number), decision.answer_after
+
+    def _drop(self, session: ServerSession) -> None:
+        self._links_dropped += 1
+        session.abort()
 
     def _answer(self, answer: Answer, after: float) -> None:
         if after:
             self._answers.add(after, answer)
         else:
             answer()
-
-    def _receipt_due(self, taken: TakenMessage) -> None:
-        if taken.state is ReceiptState.ENROUTE:
-            taken.state = self.behaviour.receipt_state
-        self._deliver(taken.system_id, receipt_for(taken, self.behaviour, self._clock))
-
-    def _deliver(self, system_id: bytes, message: DeliverSm) -> None:
-        self._dropped += not self._outbox.add(system_id, message, None)
-
-    def _delivery_ended(self, _: object, result: SubmitResult) -> None:
-        taken = isinstance(result, Accepted)
-        self._delivered += taken
-        self._dropped += not taken
 
 
 def _give(answer: Answer) -> None:

@@ -84,7 +84,7 @@ async def test_a_receipt_waits_for_a_bind_that_takes_deliveries(
 
 
 async def test_a_receipt_that_is_not_taken_comes_again(smsc: Smsc, esme: Esme, http: httpx.AsyncClient) -> None:
-    smsc._outbox._backoff = Backoff(first=0.01, longest=0.01)
+    smsc.deliveries.outbox._backoff = Backoff(first=0.01, longest=0.01)
     bind = await esme.bind()
     esme.answer = ESME_RMSGQFUL
     await bind.submit(MESSAGE)
