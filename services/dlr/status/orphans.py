@@ -66,36 +66,47 @@ class Adopter:
         return [self._output(receipt, message, found.attempt, part, parts) for part in parts]
 
     def _match(self, receipt: OperatorReceipt, candidates: Iterable[Message]) -> tuple[Message, Submission] | None:
-        """An operator uses its ids again, also on two links: the id to the letter wins, then the same link, then the
-        latest request before the receipt.
+        """An operator uses its ids again, also on two links, and a receipt may be for a message of which only the
+        request is here yet. So what went to another handset is never meant; of the rest, a handset that is known to be
+        the same goes first, then the id to the letter, then the same link, then the latest request before the receipt.
 
-        An id in another spelling may be that of another message, so then the handset must be the same, too.
+        An id in another spelling is as likely that of another message: then the handset must be known.
         """
-        keys = keys_of(receipt)
-        matches = [
-            ((exact, one.link == receipt.link, message.request.requested_at), message, one)
-            for message in candidates
-            if message.request is not None and message.request.requested_at <= receipt.received_at + _SKEW
-            for one in message.submissions
-            if one.key in keys
-            and (
-                (exact := one.is_called(receipt.operator, receipt.operator_id))
-                or self._same_handset(receipt, message, message.request)
-            )
-        ]
+        keys, source = keys_of(receipt), self._source(receipt)
+        matches = []
+        for message in candidates:
+            request = message.request
+            if request is None or request.requested_at > receipt.received_at + _SKEW:
+                continue
+            same = self._same_handset(source, message, request)
+            if same is False:
+                continue
+            for one in message.submissions:
+                exact = one.is_called(receipt.operator, receipt.operator_id)
+                if one.key in keys and (exact or same):
+                    rank = (same is True, exact, one.link == receipt.link, request.requested_at)
+                    matches.append((rank, message, one))
         if not matches:
             return None
-        _, message, submission = max(matches, key=lambda match: match[0])
-        return message, submission
+        _, found, submission = max(matches, key=lambda match: match[0])
+        return found, submission
 
-    def _same_handset(self, receipt: OperatorReceipt, message: Message, request: Request) -> bool:
+    def _source(self, receipt: OperatorReceipt) -> str | None:
+        """The end of the number that the receipt came from."""
         if receipt.source is None:
-            return False
+            return None
         source = self._sealer.open(receipt.account_id or GATEWAY, receipt.receipt_id, "source", receipt.source)
+        return None if isinstance(source, Erased) else _handset(source)
+
+    def _same_handset(self, source: str | None, message: Message, request: Request) -> bool | None:
+        """Whether a message went to the handset of this number; None when nobody can tell.
+
+        A receipt that comes from the message's own sender has its addresses the other way round.
+        """
         number = self._sealer.open(message.account_id, message.id, "to", request.to)
-        if isinstance(source, Erased) or isinstance(number, Erased):
-            return False
-        return source[-_HANDSET:] == number[-_HANDSET:]
+        if source is None or isinstance(number, Erased) or source == _handset(request.sender):
+            return None
+        return source == _handset(number)
 
     def _output(
         self, receipt: OperatorReceipt, message: Message, attempt: int, part: int, parts: Sequence[int]
@@ -133,3 +144,9 @@ class Adopter:
             return self._sealer.seal(message.account_id, receipt_id, field, text, receipt.received_at)
         except Refused:
             return None
+
+
+def _handset(address: str) -> str | None:
+    """What stays of a number however it is written; None for what is none, and for one that is too short."""
+    digits = address.removeprefix("+")
+    return digits[-_HANDSET:] if len(digits) >= _HANDSET and digits.isascii() and digits.isdecimal() else None

@@ -40,11 +40,14 @@ class Door:
     def __init__(self, sealer: Sealer) -> None:
         self.sealer = sealer
 
-    def request(self, message_id: MessageId, requested_at: datetime = START) -> Record:
+    def request(
+        self, message_id: MessageId, requested_at: datetime = START, number: str = NUMBER, sender: str = "Acme"
+    ) -> Record:
         """A send request, sealed as the door does it."""
-        to = self.sealer.seal(ACCOUNT, message_id, "to", NUMBER, START)
+        to = self.sealer.seal(ACCOUNT, message_id, "to", number, START)
         content = self.sealer.seal(ACCOUNT, message_id, "content", TEXT, START)
-        event = msgspec.structs.replace(send_requested(message_id, to, content), requested_at=requested_at)
+        event = send_requested(message_id, to, content)
+        event = msgspec.structs.replace(event, requested_at=requested_at, sender=sender)
         return record(topics.requests(Lane.STANDARD), event, f"{message_id}:requested", message_id)
 
     def life(self, message_id: MessageId) -> list[Record]:

@@ -23,10 +23,11 @@ from shared.kafka.record import Record
 from shared.privacy.keys import FileKeyStore, quarter_of
 from shared.privacy.sealing import Sealed, Sealer
 from tests.integration.dlr.conftest import Outbox
-from tests.integration.dlr.driving import NUMBER, PARTITIONS, Door, Role, fact, landed, message_ids, receipt
+from tests.integration.dlr.driving import NUMBER, PARTITIONS, Door, Role, events, fact, landed, message_ids, receipt
 from tests.unit.dlr.building import ACCOUNT, START, at, operator_receipt, part_fact
 
 FIRST, SECOND = message_ids(2)
+OTHER = "+4790000002"
 
 
 def submitted(message_id: MessageId, operator_id: str) -> Record:
@@ -60,12 +61,77 @@ async def test_an_id_is_found_in_another_spelling(
     assert [event.message_id for event in adopted(outbox)] == [FIRST]
 
 
-async def test_in_another_spelling_the_handset_must_be_the_same(role: Role, door: Door, outbox: Outbox) -> None:
+@pytest.mark.parametrize("received", ["AB12CD", "ab12cd"])
+async def test_what_went_to_another_handset_is_never_meant(
+    role: Role, door: Door, outbox: Outbox, received: str
+) -> None:
     await role.handle([door.request(FIRST), submitted(FIRST, "AB12CD")])
-    await role.handle([orphan(door, "ab12cd", number="+4790000002")])
+    await role.handle([orphan(door, received, number=OTHER)])
     assert adopted(outbox) == []
-    await role.handle([orphan(door, "AB12CD", number="+4790000002")])
+
+
+@pytest.mark.parametrize(
+    ("number", "sender"),
+    [(OTHER, OTHER), ("2077", "Acme"), ("Fjord", "Acme")],
+    ids=["addresses the other way round", "no whole number", "a name"],
+)
+async def test_where_the_handset_cannot_be_told_the_id_must_be_the_same_to_the_letter(
+    role: Role, door: Door, outbox: Outbox, number: str, sender: str
+) -> None:
+    await role.handle([door.request(FIRST, sender=sender), submitted(FIRST, "AB12CD")])
+    await role.handle([orphan(door, "ab12cd", number=number)])
+    assert adopted(outbox) == []
+    await role.handle([orphan(door, "AB12CD", number=number)])
     assert [event.message_id for event in adopted(outbox)] == [FIRST]
+
+
+async def test_a_late_receipt_for_an_id_that_was_used_again_goes_by_its_handset(
+    role: Role, door: Door, outbox: Outbox
+) -> None:
+    await role.handle([door.request(FIRST), submitted(FIRST, "77")])
+    await role.handle([door.request(SECOND, requested_at=at(60), number=OTHER), submitted(SECOND, "77")])
+    await role.handle([orphan(door, "77", seconds=120), orphan(door, "77", number=OTHER, seconds=121)])
+    assert [event.message_id for event in adopted(outbox)] == [FIRST, SECOND]
+
+
+async def test_an_early_receipt_for_an_id_that_was_used_before_waits_for_its_own_message(
+    role: Role, door: Door, outbox: Outbox
+) -> None:
+    await role.handle([door.request(FIRST), submitted(FIRST, "77")])
+    await role.handle([orphan(door, "77", number=OTHER, seconds=61)])
+    assert adopted(outbox) == []
+    await role.handle([door.request(SECOND, requested_at=at(60), number=OTHER), submitted(SECOND, "77")])
+    assert [event.message_id for event in adopted(outbox)] == [SECOND]
+
+
+async def test_to_the_same_handset_the_latest_message_before_the_receipt_is_meant(
+    role: Role, door: Door, outbox: Outbox, store: MessageStore
+) -> None:
+    for number, message_id in enumerate((FIRST, SECOND)):
+        await role.handle([door.request(message_id, requested_at=at(60 * number)), submitted(message_id, "77")])
+    await role.handle([orphan(door, "77", seconds=61)])
+    await role.handle([receipt(event) for event in adopted(outbox)])
+    known = await store.load([FIRST, SECOND])
+    assert [known[one].state for one in (FIRST, SECOND)] == [State.SUBMITTED, State.DELIVERED]
+
+
+async def test_a_receipt_that_comes_twice_by_two_links_is_told_once(
+    role: Role, door: Door, outbox: Outbox, store: MessageStore
+) -> None:
+    """Each link makes a receipt id of its own."""
+    await role.handle([door.request(FIRST), submitted(FIRST, "77")])
+    twice = [
+        msgspec.structs.replace(
+            operator_receipt(ReceiptState.DELIVERED, receipt_id=f"by {link}", message_id=None, operator_id="77"),
+            link=link,
+        )
+        for link in ("fjord-2", "fjord-1", "fjord-2")
+    ]
+    await role.handle([receipt(event) for event in twice])
+    await role.handle([receipt(event) for event in adopted(outbox)])
+    final = [event for _, event in events(outbox.sent) if event.state is State.DELIVERED]
+    assert len(final) == 1
+    assert (await store.load([FIRST]))[FIRST].state is State.DELIVERED
 
 
 async def test_an_id_that_was_used_again_means_the_message_before_the_receipt(

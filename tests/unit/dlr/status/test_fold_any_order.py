@@ -68,10 +68,15 @@ def lives(draw: st.DrawFn) -> Life:
 
 @st.composite
 def orders(draw: st.DrawFn) -> tuple[Life, list[Asked | Report]]:
-    """A life, and all of it in any order with anything repeated."""
+    """A life, and all of it in any order with anything repeated, receipts also under another id: as by another link."""
     life = draw(lives())
     things: list[Asked | Report] = [asked(), *life.reports]
-    repeats = draw(st.lists(st.sampled_from(things), max_size=6))
+    elsewhere = [
+        msgspec.structs.replace(report, fact=f"{report.fact}:elsewhere", link="fjord-2")
+        for report in life.reports
+        if report.receipt is not None
+    ]
+    repeats = draw(st.lists(st.sampled_from([*things, *elsewhere]), max_size=6))
     return life, list(draw(st.permutations(things + repeats)))
 
 
