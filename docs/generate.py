@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-from docs.sections import attacks, codes, make, operators, people, settings, states
+from docs.sections import attacks, codes, figures, make, operators, people, settings, states
 from services.billing.api import document as billing
 from services.dlr.api import document as dlr
 from services.retention.api import document as retention
@@ -44,6 +44,7 @@ PAGES: Final[Mapping[str, Mapping[str, Callable[[], str]]]] = {
         "exits": codes.exits,
     },
     "concepts.md": {"states": states.states},
+    "performance.md": {"smpp": figures.figures("smpp")},
     "reliability.md": {"attacks": attacks.attacks},
     "privacy.md": {"stores": people.stores, "topics": people.topics},
 }

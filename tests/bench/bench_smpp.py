@@ -23,10 +23,13 @@ import msgspec
 import uvloop
 
 from deploy.local.settings import ROOT
+from docs import generate
+from docs.sections.figures import Figure
 from shared.smpp.codec import HEADER, decode_submit_sm, encode_bind, encode_message
 from shared.smpp.constants import BIND_TRANSCEIVER, SUBMIT_SM
 from shared.smpp.pdu import BindRequest
 from tests.bench.bench_text import measured
+from tests.bench.recording import judged_figures, record
 from tests.bench.smpp_ends import MESSAGE, Spent
 from tests.bench.targets import Target, judged
 from tests.interop.installed import NODE_MODULES, NPM_SMPP
@@ -61,6 +64,13 @@ class Run(msgspec.Struct, frozen=True):
     def row(self, name: str) -> str:
         """One line of the table of what has no target."""
         return f"{name:52}{self.rate:12,.0f}/s   client {self.client:5.1f}   server {self.server:5.1f} ms per 1,000"
+
+    def figure(self, name: str) -> Figure:
+        """The same for the page."""
+        return Figure(
+            name,
+            f"{self.rate:,.0f} messages/s; CPU {self.client:.1f} + {self.server:.1f} ms per 1,000 (client + server)",
+        )
 
 
 class Server(msgspec.Struct, frozen=True):
@@ -175,15 +185,15 @@ def rounds(messages: int, times: int) -> dict[Target, list[float]]:
     return figures
 
 
-def others(messages: int) -> None:
+def others(messages: int) -> dict[str, Run]:
     """What else is worth knowing, once each."""
+    found = {}
     for window in (10, 200):
         with running((*OURS, "server")) as server:
-            say(measure(server, OURS, messages, window=window).row(f"our client, our server, window {window}"))
+            found[f"our client, our server, window {window}"] = measure(server, OURS, messages, window=window)
     with running(SIMULATOR) as server:
-        say(
-            measure(server, OURS, messages // 2, receipts=messages // 2).row("our client, the simulator, with receipts")
-        )
+        found["our client, the simulator, with receipts"] = measure(server, OURS, messages // 2, receipts=messages // 2)
+    return found
 
 
 def main() -> int:
@@ -191,12 +201,20 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--messages", type=int, default=100_000, help="messages a run (default 100,000)")
     parser.add_argument("--rounds", type=int, default=3, help="of which the best counts (default 3)")
+    parser.add_argument("--record", action="store_true", help="write the figures into docs/performance.md")
     options = parser.parse_args()
+    load = os.getloadavg()[0]
     if not NPM_SMPP.present():
         say(f"Without npm smpp, which this installs: {NPM_SMPP.install}")
-    figures = rounds(options.messages, options.rounds)
-    others(options.messages)
-    return judged(figures | measured())
+    figures = rounds(options.messages, options.rounds) | measured()
+    without = others(options.messages)
+    for name, run in without.items():
+        say(run.row(name))
+    if options.record:
+        rows = [run.figure(name) for name, run in without.items()]
+        record("smpp", [*judged_figures(figures), *rows], load=load)
+        generate.main([])
+    return judged(figures)
 
 
 if __name__ == "__main__":

@@ -45,10 +45,14 @@ class Target(msgspec.Struct, frozen=True):
             return Verdict.MET
         return Verdict.BELOW if share >= LEAST else Verdict.MISSED
 
+    @property
+    def bound(self) -> str:
+        """`>= 25,000 records/s`."""
+        return f"{'<=' if self.at_most else '>='} {self.limit:,.0f} {self.unit}"
+
     def row(self, figure: float) -> str:
         """One line of the table."""
-        bound = f"{'<=' if self.at_most else '>='} {self.limit:,.0f} {self.unit}"
-        return f"{self.name:52}{figure:12,.1f}   {bound:24}{self.verdict(figure)}"
+        return f"{self.name:52}{figure:12,.1f}   {self.bound:24}{self.verdict(figure)}"
 
 
 def judged(figures: Mapping[Target, list[float]]) -> int:
