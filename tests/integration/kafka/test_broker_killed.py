@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from deploy.local.kafka import Kafka
+from deploy.local.kafka import SHORT_LIVED, Kafka
 from deploy.local.ports import free_port
 from shared.errors import TryLater
 from shared.kafka.aio import AioCluster
@@ -25,7 +25,12 @@ from tests.unit.kafka.kit import Kit, copies_to
 async def broker(jars: tuple[Path, ...], tmp_path: Path) -> AsyncIterator[Kafka]:
     """A broker that may be killed."""
     broker = Kafka(
-        data=tmp_path / "data", log=tmp_path / "kafka.log", port=free_port(), controller_port=free_port(), jars=jars
+        data=tmp_path / "data",
+        log=tmp_path / "kafka.log",
+        port=free_port(),
+        controller_port=free_port(),
+        jars=jars,
+        jvm=SHORT_LIVED,
     )
     try:
         await asyncio.to_thread(broker.start)
