@@ -3,8 +3,9 @@
 PORT_BASE ?= 20000
 VAR ?=
 OPERATORS ?=
+ROLES ?=
 ARGS ?=
-export PORT_BASE VAR OPERATORS
+export PORT_BASE VAR OPERATORS ROLES
 
 # Modules are compiled once for all processes, whatever the shell says of it: that halves the time they take to start.
 export PYTHONDONTWRITEBYTECODE :=
@@ -24,6 +25,7 @@ help: ## this list
 	@echo
 	@echo "  PORT_BASE=$(PORT_BASE) is the first port: with another one, a second run stands beside the first; its data are in $(FOLDER)."
 	@echo "  OPERATORS=my.yaml sends through the operators of that file instead of simulators."
+	@echo "  ROLES=split makes every role a process of its own, as on Kubernetes."
 
 run: ## set up, start everything, show what it does, stay until Ctrl-C
 	@$(SETUP) local

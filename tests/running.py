@@ -13,9 +13,10 @@ from pathlib import Path
 
 import msgspec
 
+from deploy.local import plan
 from deploy.local.ports import free_port, is_free
 from deploy.local.process import POLL, Process, Stamp
-from deploy.local.settings import ROOT, Port
+from deploy.local.settings import ROOT, LocalSettings
 
 START = 150.0
 """Seconds until a run is ready; a quiet machine takes 10."""
@@ -46,22 +47,34 @@ class Run:
         self.output = folder / "output"
         self.base = free_base()
         self._operators = operators
+        self._split = False
         self._process: Process | None = None
+
+    @property
+    def settings(self) -> LocalSettings:
+        """Where it is, and of how many processes."""
+        return LocalSettings(self.base, self.var, self._operators, self._split)
 
     @property
     def local_env(self) -> Path:
         """There exactly while the run is ready."""
         return self.var / "local.env"
 
-    def start(self) -> Process:
-        """Start, without waiting."""
+    def start(self, *, split: bool = False) -> Process:
+        """Start, without waiting; `split` into one process per role."""
+        self._split = split
         self._process = Process(
             "make run",
             [sys.executable, "-m", "deploy.local", "run"],
             log=self.output,
             pid_file=self.output.with_suffix(".pid"),
             environment=os.environ
-            | {"VAR": str(self.var), "PORT_BASE": str(self.base), "OPERATORS": str(self._operators or "")},
+            | {
+                "VAR": str(self.var),
+                "PORT_BASE": str(self.base),
+                "OPERATORS": str(self._operators or ""),
+                "ROLES": "split" if split else "",
+            },
             folder=ROOT,
         )
         self._process.start()
@@ -104,7 +117,7 @@ class Run:
 
     def ports_are_free(self) -> bool:
         """Whether nobody listens on any of its ports."""
-        return _all_free(self.base)
+        return _all_free(self.settings)
 
 
 @contextmanager
@@ -123,10 +136,10 @@ def holding(var: Path) -> Iterator[subprocess.Popen[str]]:
 
 def free_base() -> int:
     """A PORT_BASE of which every port is free."""
-    while not _all_free(base := free_port()):
+    while not _all_free(LocalSettings(base := free_port(), ROOT, split=True)):
         pass
     return base
 
 
-def _all_free(base: int) -> bool:
-    return all(is_free(base + port) for port in Port)
+def _all_free(settings: LocalSettings) -> bool:
+    return all(is_free(port) for port in plan.ports(settings).values())

@@ -1,4 +1,4 @@
-"""What runs on one machine, and what each process is told: the one table to change when a service joins."""
+"""What runs on one machine, and what each process is told."""
 
 from __future__ import annotations
 
@@ -12,57 +12,9 @@ import msgspec
 from deploy.local import operators, strex
 from deploy.local.ports import HOST
 from deploy.local.private_files import keep
+from deploy.local.processes import processes
 from deploy.local.service import Service
 from deploy.local.settings import LocalSettings, Port
-
-
-class Entry(msgspec.Struct, frozen=True):
-    """One process of a service: its arguments to `python -m`, its probes' port, and the ports it serves on.
-
-    `simulated`: roles of it that run beside simulators only.
-    """
-
-    name: str
-    arguments: tuple[str, ...]
-    health: Port
-    serves: tuple[Port, ...] = ()
-    simulated: tuple[str, ...] = ()
-
-
-# Readers before writers: stopping goes the other way, from the door on.
-SERVICES = (
-    Entry(
-        "retention",
-        ("services.retention", "orders", "proof", "api"),
-        Port.RETENTION_HEALTH,
-        (Port.RETENTION_API,),
-    ),
-    Entry(
-        "billing",
-        ("services.billing", "usage", "invoicing", "premium", "privacy", "api"),
-        Port.BILLING_HEALTH,
-        (Port.BILLING_API,),
-    ),
-    Entry(
-        "dlr",
-        ("services.dlr", "status", "webhooks", "relay", "inbound", "privacy", "api"),
-        Port.DLR_HEALTH,
-        (Port.DLR_API,),
-    ),
-    Entry(
-        "dispatch",
-        ("services.dispatch", "router", "sender", "privacy"),
-        Port.DISPATCH_HEALTH,
-        (Port.STREX_REPORTS,),
-        simulated=("strex",),
-    ),
-    Entry(
-        "ingest.screening",
-        ("services.ingest", "screening", "clients", "desk", "signals", "privacy"),
-        Port.SCREENING_HEALTH,
-    ),
-    Entry("ingest.api", ("services.ingest", "api"), Port.API_HEALTH, (Port.API,)),
-)
 
 
 class Operator(msgspec.Struct, frozen=True):
@@ -78,6 +30,9 @@ OPERATORS = (
     Operator("fjord", Port.FJORD_SMPP, Port.FJORD_CONTROL, "BUDSTIKKE_SMSC_CONTROL"),
     Operator("tinde", Port.TINDE_SMPP, Port.TINDE_CONTROL, "BUDSTIKKE_SMSC_CONTROL_2"),
 )
+
+SERVERS = (Port.KAFKA, Port.KAFKA_CONTROLLER, Port.KAFKA_CLIENTS, Port.MONGODB, Port.VALKEY)
+"""Ports of what others wrote."""
 
 _TEMPLATE = Path(__file__).with_name("operators.yaml")
 
@@ -137,15 +92,15 @@ def services(settings: LocalSettings, told: Mapping[str, str]) -> list[Service]:
     """The services, in the order they start."""
     return [
         Service(
-            entry.name,
-            (*entry.arguments, *(entry.simulated if simulated(settings) else ())),
-            ports={port.name.lower(): settings.port(port) for port in (entry.health, *entry.serves)},
-            probe=settings.url(entry.health),
-            environment=with_health_port(told, settings.port(entry.health)),
+            placed.name,
+            placed.arguments,
+            ports=placed.ports,
+            probe=f"http://{HOST}:{placed.health}",
+            environment=with_health_port(told, placed.health),
             logs=settings.logs,
             processes=settings.processes,
         )
-        for entry in SERVICES
+        for placed in processes(settings)
     ]
 
 
@@ -184,11 +139,16 @@ def simulated(settings: LocalSettings) -> tuple[Operator, ...]:
     return OPERATORS if settings.own_operators is None else ()
 
 
-def ports(settings: LocalSettings) -> list[Port]:
-    """Every port that a run takes."""
-    of_simulators = {port for operator in OPERATORS for port in (operator.smpp, operator.control)}
-    of_simulators |= {Port.STREX, Port.STREX_CONTROL, Port.STREX_REPORTS}
-    return [port for port in Port if simulated(settings) or port not in of_simulators]
+def ports(settings: LocalSettings) -> dict[str, int]:
+    """Every port that a run takes, by what it is for."""
+    taken = {port.name: settings.port(port) for port in SERVERS}
+    for operator in simulated(settings):
+        taken |= {port.name: settings.port(port) for port in (operator.smpp, operator.control)}
+    if simulated(settings):
+        taken |= {port.name: settings.port(port) for port in (Port.STREX, Port.STREX_CONTROL)}
+    for placed in processes(settings):
+        taken |= {f"{placed.name} {purpose}": port for purpose, port in placed.ports.items()}
+    return taken
 
 
 def write_operators(settings: LocalSettings) -> None:

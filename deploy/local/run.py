@@ -64,8 +64,8 @@ def _clear_the_way(settings: LocalSettings) -> None:
     local_env.remove(settings.environment)
     for pid_file in settings.var.glob(PID_FILES):
         end_stale(pid_file)
-    for port in plan.ports(settings):
-        require_free(settings.port(port), port.name.replace("_", " ").lower())
+    for purpose, port in plan.ports(settings).items():
+        require_free(port, purpose.replace("_", " ").lower())
 
 
 def _start(settings: LocalSettings, terminal: Terminal, supervisor: Supervisor) -> None:

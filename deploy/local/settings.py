@@ -1,4 +1,6 @@
-"""Settings of a run on one machine: which ports it takes, where its data lie, and whom it sends through."""
+"""Settings of a run on one machine: which ports it takes, where its data lie, whom it sends through, and how many
+processes it is.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +16,7 @@ from shared.errors import BadSettings
 ROOT = Path(__file__).resolve().parents[2]
 _LEAST, _MOST = 1024, 65_400
 _PORT_BASE = 20_000
+_SPLIT = "split"
 
 
 class Port(IntEnum):
@@ -43,15 +46,21 @@ class Port(IntEnum):
     STREX_CONTROL = 92
 
 
+ROLE_HEALTH = 100
+"""Distance from PORT_BASE of the first role's probes when each role is a process; the others follow."""
+
+
 class LocalSettings(msgspec.Struct, frozen=True):
     """One run. Two stand side by side when their first ports and their folders differ.
 
     `own_operators` is the user's operators file; None lets the run send through simulators of its own.
+    `split`: every role is a process of its own.
     """
 
     port_base: int
     var: Path
     own_operators: Path | None = None
+    split: bool = False
 
     def port(self, port: Port) -> int:
         """The number of a port."""
@@ -109,17 +118,21 @@ class LocalSettings(msgspec.Struct, frozen=True):
 
 
 def read(environment: Mapping[str, str]) -> LocalSettings:
-    """From PORT_BASE (default 20000), VAR (default `var`, with another PORT_BASE `var/<PORT_BASE>`) and OPERATORS
-    (default none); both paths are seen from the checkout. Raises `BadSettings`.
+    """From PORT_BASE (default 20000), VAR (default `var`, with another PORT_BASE `var/<PORT_BASE>`), OPERATORS (default
+    none) and ROLES (default none, else `split`); both paths are seen from the checkout. Raises `BadSettings`.
     """
     given = environment.get("PORT_BASE") or str(_PORT_BASE)
     if not given.isdecimal() or not _LEAST <= int(given) <= _MOST:
         raise BadSettings("bad_settings", f"PORT_BASE is a number from {_LEAST} to {_MOST}")
     port_base, var, own = int(given), environment.get("VAR"), environment.get("OPERATORS")
+    roles = environment.get("ROLES") or ""
+    if roles not in ("", _SPLIT):
+        raise BadSettings("bad_settings", f"ROLES is {_SPLIT}, or not given")
     return LocalSettings(
         port_base=port_base,
         var=ROOT / var if var else _var(port_base),
         own_operators=ROOT / own if own else None,
+        split=roles == _SPLIT,
     )
 
 

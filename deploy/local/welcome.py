@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from deploy.local.ports import HOST
+from deploy.local.processes import process_with
 from deploy.local.settings import ROOT, LocalSettings, Port
 from deploy.local.terminal import Style, Terminal
 
@@ -44,7 +46,8 @@ def _with_simulators() -> tuple[tuple[str, str], ...]:
 
 
 def _with_own_operators(settings: LocalSettings) -> tuple[tuple[str, str], ...]:
-    binds = f"curl -s {settings.url(Port.DISPATCH_HEALTH)}/metrics | grep ^budstikke_sender_binds_up"
+    sender = process_with(settings, "dispatch", "sender")
+    binds = f"curl -s http://{HOST}:{sender.health}/metrics | grep ^budstikke_sender_binds_up"
     return (
         ("see how many binds stand", binds),
         ("send a test message, which reaches nobody", _TEST),

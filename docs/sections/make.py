@@ -14,6 +14,8 @@ _MEANINGS: Final = {
     "VAR": "folder of a run's data, logs and keys, seen from the checkout; none: `var`, with another `PORT_BASE` "
     "`var/<PORT_BASE>`",
     "OPERATORS": "operators file of your own, seen from the checkout; no simulators start, what is sent is real",
+    "ROLES": "`split`: every role is a process of its own, as on Kubernetes; none: one process a service, one more for "
+    "the front door",
     "ARGS": "further arguments for pytest in `make test` and `make test-unit`",
 }
 

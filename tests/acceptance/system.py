@@ -7,7 +7,7 @@ from pathlib import Path
 
 import msgspec
 
-from deploy.local.plan import SERVICES
+from deploy.local.processes import processes
 from tests.running import Run
 
 
@@ -43,7 +43,7 @@ class System(msgspec.Struct, frozen=True):
             logs=Path(told["BUDSTIKKE_LOGS"]),
             var=run.var,
             local_env=run.local_env,
-            health={entry.name: f"http://127.0.0.1:{run.base + entry.health}" for entry in SERVICES},
+            health={placed.name: f"http://127.0.0.1:{placed.health}" for placed in processes(run.settings)},
         )
 
 

@@ -25,7 +25,7 @@ def base() -> Iterator[str]:
 
 def make(*arguments: str, **variables: str) -> str:
     """What `make` says, in a shell that knows of no run."""
-    known = {"PORT_BASE", "VAR", "OPERATORS", "MAKEFLAGS", "MAKELEVEL", "MFLAGS"}
+    known = {"PORT_BASE", "VAR", "OPERATORS", "ROLES", "MAKEFLAGS", "MAKELEVEL", "MFLAGS"}
     environment = {name: value for name, value in os.environ.items() if name not in known} | variables
     done = subprocess.run(
         ["make", *arguments], cwd=ROOT, env=environment, capture_output=True, text=True, check=False, timeout=60

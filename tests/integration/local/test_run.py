@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from deploy.local.plan import SERVICES
 from deploy.local.process import start_time
+from deploy.local.processes import GROUPS
 from deploy.local.settings import ROOT, Port
 from tests.running import Run
 from tests.support import wait_until
@@ -26,14 +26,18 @@ def run(tmp_path: Path) -> Iterator[Run]:
 
 @pytest.mark.timeout(400)
 async def test_a_run_survives_kill_delivers_and_stops_in_order(run: Run) -> None:
+    """The second start has one process per role on the data of the first, and its tour goes through every one."""
     run.start()
     run.wait_ready()
-    children = run.stamps().values()
-    assert {"kafka", "mongodb", "valkey", *(entry.name for entry in SERVICES)} <= run.stamps().keys()
+    children = run.stamps()
+    assert {"kafka", "mongodb", "valkey", *(group.name for group in GROUPS)} <= children.keys()
     run.kill()
-    await wait_until(lambda: all(start_time(child.pid) != child.started for child in children))
-    run.start()
+    await wait_until(lambda: all(start_time(child.pid) != child.started for child in children.values()))
+    run.start(split=True)
     run.wait_ready()
+    every = {f"{group.service}.{role.name}" for group in GROUPS for role in group.roles}
+    assert run.stamps().keys() - every == children.keys() - {group.name for group in GROUPS}
+    assert every <= run.stamps().keys()
     assert run.said("0 of them new")
     assert run.said("✓ delivered")
     assert f"BUDSTIKKE_API=http://127.0.0.1:{run.base}\n" in run.local_env.read_text()
@@ -45,7 +49,12 @@ async def test_a_run_survives_kill_delivers_and_stops_in_order(run: Run) -> None
 
 def test_a_taken_port_ends_a_run_before_anything_starts(tmp_path: Path, valkey: str) -> None:
     taken = int(valkey.rpartition(":")[2].partition("/")[0])
-    environment = os.environ | {"VAR": str(tmp_path / "var"), "PORT_BASE": str(taken - Port.VALKEY), "OPERATORS": ""}
+    environment = os.environ | {
+        "VAR": str(tmp_path / "var"),
+        "PORT_BASE": str(taken - Port.VALKEY),
+        "OPERATORS": "",
+        "ROLES": "",
+    }
     ended = subprocess.run(
         [sys.executable, "-m", "deploy.local", "run"],
         cwd=ROOT,

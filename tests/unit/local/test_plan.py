@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import msgspec
 import pytest
 import yaml
 
+from deploy.k8s import roles
 from deploy.local import plan, topics
-from deploy.local.settings import LocalSettings, Port
+from deploy.local.processes import process_with, processes
+from deploy.local.settings import ROLE_HEALTH, LocalSettings, Port
 from shared.errors import BadSettings
 
 OWN = """
@@ -26,11 +29,41 @@ def settings(tmp_path: Path) -> LocalSettings:
     return LocalSettings(port_base=21000, var=tmp_path / "var")
 
 
-def test_no_port_is_given_twice() -> None:
-    used = [port for entry in plan.SERVICES for port in (entry.health, *entry.serves)]
-    used += [Port.STREX, Port.STREX_CONTROL]
-    used += [port for operator in plan.OPERATORS for port in (operator.smpp, operator.control)]
-    assert len(used) == len(set(used))
+@pytest.fixture
+def split(settings: LocalSettings) -> LocalSettings:
+    """The same run, with a process per role."""
+    return msgspec.structs.replace(settings, split=True)
+
+
+@pytest.mark.parametrize("run", ["settings", "split"])
+def test_no_port_is_given_twice(run: str, request: pytest.FixtureRequest) -> None:
+    taken = plan.ports(request.getfixturevalue(run)).values()
+    assert len(set(taken)) == len(taken)
+
+
+def test_every_role_of_every_service_runs_in_one_process(settings: LocalSettings, split: LocalSettings) -> None:
+    every = sorted((f"services.{role.service}", role.name) for role in roles.folders())
+    for run in (settings, split):
+        assert (
+            sorted((placed.arguments[0], role) for placed in processes(run) for role in placed.arguments[1:]) == every
+        )
+    assert {len(placed.arguments) for placed in processes(split)} == {2}
+
+
+def test_a_split_run_has_a_process_per_role_with_probes_and_files_of_its_own(split: LocalSettings) -> None:
+    told = plan.environment(split, kafka="k", mongodb="m", valkey="v")
+    services = plan.services(split, told)
+    assert len({service.process.name for service in services}) == len(services) == len(roles.folders())
+    sender = process_with(split, "dispatch", "sender")
+    assert (sender.name, sender.arguments) == ("dispatch.sender", ("services.dispatch", "sender"))
+    assert sender.ports == {"health": sender.health}
+    assert sender.health >= split.port_base + ROLE_HEALTH
+    assert process_with(split, "dlr", "api").ports["dlr_api"] == split.port(Port.DLR_API)
+
+
+def test_a_split_run_serves_at_the_same_addresses(settings: LocalSettings, split: LocalSettings) -> None:
+    told, told_split = (plan.environment(run, kafka="k", mongodb="m", valkey="v") for run in (settings, split))
+    assert told == told_split
 
 
 def test_the_operators_file_names_the_simulators_ports(settings: LocalSettings) -> None:
@@ -55,7 +88,7 @@ def test_an_own_operators_file_is_copied_and_no_simulator_starts(own: LocalSetti
     assert own.own_operators is not None
     assert own.operators.read_text() == own.own_operators.read_text()
     assert plan.simulators(own) == []
-    assert {port.name for port in set(Port) - set(plan.ports(own))} == {
+    assert {port.name for port in Port if own.port(port) not in plan.ports(own).values()} == {
         "FJORD_SMPP",
         "FJORD_CONTROL",
         "TINDE_SMPP",

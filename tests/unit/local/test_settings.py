@@ -1,4 +1,6 @@
-"""Two settings place a run, the first port and the data folder; a third says whom it sends through."""
+"""Two settings place a run, the first port and the data folder; others say whom it sends through, and of how many
+processes it is.
+"""
 
 from __future__ import annotations
 
@@ -63,6 +65,14 @@ def test_what_waits_for_simulators_lies_apart_from_what_waits_for_real_operators
 )
 def test_a_run_knows_the_command_that_reaches_it(given: dict[str, str], command: str) -> None:
     assert read(given).make("stop") == command
+
+
+def test_a_run_is_split_into_its_roles_or_not() -> None:
+    assert not read({}).split
+    assert not read({"ROLES": ""}).split
+    assert read({"ROLES": "split"}).split
+    with pytest.raises(BadSettings, match="ROLES is split, or not given"):
+        read({"ROLES": "spilt"})
 
 
 @pytest.mark.parametrize("given", ["80", "65500", "many", "-1", "2e4"])
