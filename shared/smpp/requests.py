@@ -15,7 +15,7 @@ from shared.smpp.constants import (
     REPLACE_SM,
     SUBMIT_MULTI,
 )
-from shared.smpp.pdu import Tlvs, find_tlv
+from shared.smpp.pdu import DeliverSm, Tlvs, find_tlv
 
 NO_ADDRESS: Final = Address(0, 0, b"")
 """Where the specification lets the SMSC choose."""
@@ -71,6 +71,23 @@ class DataSm(msgspec.Struct, frozen=True, gc=False):
     def tlv(self, tag: int) -> bytes | None:
         """The value of the first TLV with this tag."""
         return find_tlv(self.tlvs, tag)
+
+    def as_deliver_sm(self) -> DeliverSm:
+        """The deliver_sm that says the same: an SMSC may send receipts and messages from handsets either way."""
+        return DeliverSm(
+            service_type=self.service_type,
+            source_addr_ton=self.source.ton,
+            source_addr_npi=self.source.npi,
+            source_addr=self.source.value,
+            dest_addr_ton=self.destination.ton,
+            dest_addr_npi=self.destination.npi,
+            destination_addr=self.destination.value,
+            esm_class=self.esm_class,
+            registered_delivery=self.registered_delivery,
+            data_coding=self.data_coding,
+            tlvs=self.tlvs,
+            tail=self.tail,
+        )
 
     def __repr__(self) -> str:
         return f"DataSm(esm_class={self.esm_class:#04x}, data_coding={self.data_coding}, tlvs={len(self.tlvs)})"

@@ -130,6 +130,7 @@ class _Build:
         link = Link(
             binds,
             on_deliver=lambda pdu, reply: relay.take(link_config.name, pdu, reply),
+            on_data=lambda data, reply: relay.take(link_config.name, data.as_deliver_sm(), reply),
             on_change=watch_link(operator, link_config, self._metrics),
             on_late=lambda attempt, result: submitter.late(attempt, result),
             random=context.random,

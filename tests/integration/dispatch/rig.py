@@ -257,6 +257,7 @@ class Life:
         self.link = Link(
             bind_settings(config, "secret"),
             on_deliver=lambda pdu, reply: self.relay.take("fjord-1", pdu, reply),
+            on_data=lambda data, reply: self.relay.take("fjord-1", data.as_deliver_sm(), reply),
             on_change=lambda _: None,
             on_late=lambda attempt, result: self.submitter.late(attempt, result),
             random=Random(1),

@@ -6,8 +6,10 @@ import asyncio
 
 from shared.contracts.inbound import InboundCoding
 from shared.ids import GATEWAY
-from shared.smpp.constants import ESME_RX_T_APPN
+from shared.smpp.addresses import Address
+from shared.smpp.constants import ESME_RX_T_APPN, MESSAGE_PAYLOAD
 from shared.smpp.pdu import DeliverSm
+from shared.smpp.requests import DataSm
 from shared.smpp.results import Accepted, Refused
 from tests.integration.dispatch.conftest import Live
 from tests.integration.dispatch.rig import Life, Smsc
@@ -110,3 +112,20 @@ async def test_receipts_and_messages_come_mixed(live: Live, smsc: Smsc) -> None:
 
     assert all(isinstance(answer, Accepted) for answer in answers)
     assert (len(life.broker.incoming), len(life.broker.receipts)) == (2, 1)
+
+
+async def test_a_message_that_comes_as_data_sm_is_the_same_message(live: Live, smsc: Smsc) -> None:
+    life = await alive(live)
+    data = DataSm(
+        source=Address(1, 1, STOP.source_addr),
+        destination=Address(0, 0, STOP.destination_addr),
+        tlvs=((MESSAGE_PAYLOAD, STOP.short_message),),
+    )
+
+    assert isinstance(await deliver(life, smsc, STOP), Accepted)
+    assert isinstance(await asyncio.wait_for(smsc.session.data(data), 5), Accepted)
+    life.broker.away = True
+    assert await asyncio.wait_for(smsc.session.data(data), 5) == Refused(ESME_RX_T_APPN)
+
+    first, second = life.broker.incoming
+    assert first.inbound_id == second.inbound_id

@@ -28,6 +28,9 @@ from shared.kafka.sending import Sender
 from shared.kafka.settings import KafkaSettings
 from shared.lifecycle import Component
 from shared.service import Context
+from shared.smpp.constants import ESM_CLASS_DELIVERY_RECEIPT, RECEIPTED_MESSAGE_ID
+from shared.smpp.requests import DataSm
+from shared.smpp.results import Accepted
 from shared.stores.mongodb import MongoStore
 from tests.catalogue import fresh
 from tests.integration.dispatch.rig import Smsc
@@ -123,6 +126,8 @@ async def test_requests_of_all_lanes_reach_the_operator_once_over_a_restart(
         async with Running():
             await _request(producer, first)
             await wait_until(lambda: len(smsc.submits) >= 20, 60)
+            orphan = DataSm(esm_class=ESM_CLASS_DELIVERY_RECEIPT, tlvs=((RECEIPTED_MESSAGE_ID, b"of nobody\0"),))
+            assert isinstance(await smsc.session.data(orphan), Accepted)
             await _request(producer, rest)
         async with Running():
             await wait_for(2 * len(requests))

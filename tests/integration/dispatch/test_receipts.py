@@ -7,10 +7,12 @@ from datetime import UTC, datetime
 
 from shared.contracts.words import ReceiptState
 from shared.ids import GATEWAY
-from shared.smpp.constants import ESME_RX_T_APPN
+from shared.smpp.addresses import Address
+from shared.smpp.constants import ESM_CLASS_DELIVERY_RECEIPT, ESME_RX_T_APPN, MESSAGE_STATE, RECEIPTED_MESSAGE_ID
 from shared.smpp.pdu import DeliverSm
 from shared.smpp.receipts import ReceiptState as SmppState
 from shared.smpp.receipts import build
+from shared.smpp.requests import DataSm
 from shared.smpp.results import Accepted, Refused, SubmitResult
 from tests.integration.dispatch.conftest import Live
 from tests.integration.dispatch.rig import Life, Smsc
@@ -55,6 +57,23 @@ async def test_a_receipt_goes_to_its_message(live: Live, smsc: Smsc, letters: Le
     assert event.source is not None
     assert letters.sealer.open(ACCOUNT, event.receipt_id, "source", event.source) == NUMBER[1:]
     assert NUMBER[3:].encode() not in b"".join(output.value or b"" for output in life.broker.outputs)
+
+
+async def test_a_receipt_may_come_as_data_sm(live: Live, smsc: Smsc, letters: Letters) -> None:
+    life, message_id = await submitted(live, smsc, letters, b"abc-1")
+    data = DataSm(
+        source=Address(*HANDSET),
+        destination=Address(*US),
+        esm_class=ESM_CLASS_DELIVERY_RECEIPT,
+        tlvs=((RECEIPTED_MESSAGE_ID, b"abc-1\0"), (MESSAGE_STATE, b"\x02")),
+    )
+
+    answer = await asyncio.wait_for(smsc.session.data(data), 5)
+
+    assert isinstance(answer, Accepted)
+    (event,) = life.broker.receipts
+    assert (event.message_id, event.state) == (message_id, ReceiptState.DELIVERED)
+    assert life.broker.incoming == []
 
 
 async def test_a_receipt_is_stored_before_it_is_answered(live: Live, smsc: Smsc, letters: Letters) -> None:
