@@ -27,6 +27,7 @@ class Messages(msgspec.Struct, frozen=True):
     released: int = 0
     rejected: int = 0
     expired: int = 0
+    cancelled: int = 0
 
 
 class Decided(msgspec.Struct, frozen=True):
@@ -117,7 +118,12 @@ def hold(found: Hold) -> Iterator[str]:
     """A hold, what became of its messages, who decided, and some messages to read."""
     yield from holds([found])
     messages = found.messages
-    ended = {"released": messages.released, "rejected": messages.rejected, "expired": messages.expired}
+    ended = {
+        "released": messages.released,
+        "rejected": messages.rejected,
+        "expired": messages.expired,
+        "cancelled": messages.cancelled,
+    }
     for what, count in ended.items():
         if count:
             yield f"  {what}  {count}"

@@ -126,3 +126,20 @@ async def test_a_sender_that_is_not_the_accounts_is_refused(api: Customer, fjord
 
     assert rejected["reason"] == "sender_not_registered"
     assert await fjord.taken_for(to) == []
+
+
+async def test_a_message_that_waits_can_be_cancelled_by_its_customer(
+    api: Customer, desk: Desk, fjord: Smsc, numbers: Numbers
+) -> None:
+    to, name = numbers.norwegian(), domain()
+    message = await api.send_one(to, f"Se https://{name}")
+    await api.until(message, "held")
+    hold = await desk.hold_about(name)
+
+    answer = await api.http.delete(f"/v1/messages/{message}")
+
+    assert (answer.status_code, answer.json()) == (200, {"id": message, "state": "cancelled"})
+    await api.until(message, "cancelled")
+    assert (await desk.holds("approve", hold))["messages"]["cancelled"] == 1
+    assert (await api.http.delete(f"/v1/messages/{message}")).status_code == 200
+    assert await fjord.taken_for(to) == []

@@ -48,12 +48,13 @@ class DecidedView(View):
 
 
 class MessagesView(View):
-    """How many messages of the hold wait, were let go, were rejected, or expired while they waited."""
+    """How many messages of the hold wait, were let go, were rejected, or expired or were cancelled as they waited."""
 
     waiting: int
     released: int
     rejected: int
     expired: int
+    cancelled: int
 
 
 class HoldView(View):

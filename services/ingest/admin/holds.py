@@ -84,6 +84,7 @@ def _view(hold: Hold, counts: Counts) -> models.HoldView:
             released=counts.get(Waiting.RELEASED, 0),
             rejected=counts.get(Waiting.REJECTED, 0),
             expired=counts.get(Waiting.EXPIRED, 0),
+            cancelled=counts.get(Waiting.CANCELLED, 0),
         ),
         decided=None
         if decided is None

@@ -18,6 +18,7 @@ from services.ingest.accounts.view import AccountView
 from services.ingest.api import problems
 from services.ingest.api.authentication import authenticate
 from services.ingest.api.bodies import headers_of, read_json
+from services.ingest.api.cancelling import Cancelling
 from services.ingest.api.document import document
 from services.ingest.api.drafting import quote_draft, quoted
 from services.ingest.api.forwarding import Forwarding
@@ -41,12 +42,21 @@ def front_door(
     view: AccountView,
     submit: Submit,
     reader: MessageReader,
+    cancelling: Cancelling,
     forwarding: Forwarding,
     premium: PremiumDoor,
     metrics: ApiMetrics,
     admin: ASGIApp | None = None,
 ) -> ASGIApp:
     """Everything that the role answers to the outside; `admin` answers what lies under `/admin`."""
+
+    async def one(request: Request) -> Response:
+        return await (cancel if request.method == "DELETE" else read)(request)
+
+    async def cancel(request: Request) -> Response:
+        grant = await authenticate(view, request.scope, headers_of(request.scope), Scope.SEND)
+        cancelled = await cancelling.cancel(grant, request.path_params["id"])
+        return Response(msgspec.json.encode(cancelled), media_type=_JSON)
 
     async def read(request: Request) -> Response:
         grant = await authenticate(view, request.scope, headers_of(request.scope), Scope.READ)
@@ -72,7 +82,7 @@ def front_door(
     app = Starlette(
         routes=[
             Route(PATH, submit, methods=["POST"]),
-            Route(f"{PATH}/{{id}}", read, methods=["GET"]),
+            Route(f"{PATH}/{{id}}", one, methods=["GET", "DELETE"]),
             Route("/v1/quotes", quote, methods=["POST"]),
             *premium.routes(),
             *forwarding.routes(),

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from services.ingest.accounts.keys import Scope
 from services.ingest.api import examples
-from services.ingest.api.messages import MessageNow, Messages, Quote, QuoteBody, SendBody
+from services.ingest.api.messages import Cancelled, MessageNow, Messages, Quote, QuoteBody, SendBody
 from services.ingest.api.premium_document import REFUSALS as PREMIUM_REFUSALS
 from services.ingest.api.premium_document import SCHEMAS as PREMIUM_SCHEMAS
 from services.ingest.api.premium_document import premium_paths
@@ -85,7 +85,9 @@ def document(title: str, version: str) -> Json:
     }
     for part in parts():
         added(whole, {**part, "paths": {path: _passed_on(calls) for path, calls in part["paths"].items()}})
-    _young(whole["paths"]["/v1/messages/{id}"]["get"])
+    one = whole["paths"]["/v1/messages/{id}"]
+    _young(one["get"])
+    one["delete"] = _cancel(one["get"]["parameters"])
     whole["paths"] |= {
         "/openapi.json": {"get": _served("readDocument", "This document", JSON, {"type": "object"})},
         "/docs": {"get": _served("readPage", "This document as a page", "text/html", {"type": "string"})},
@@ -143,6 +145,22 @@ def _quote() -> Json:
         "responses": {
             "200": given("Parts, coding, and the characters that force Unicode.", Quote, examples.QUOTED),
             **_refused(*_OF_BODIES, *_OF_KEYS),
+        },
+    }
+
+
+def _cancel(parameters: list[Json]) -> Json:
+    return {
+        "operationId": "cancelMessage",
+        "summary": "Cancel a message that is held or scheduled",
+        "description": "200 means that it will not be sent; the message log, and webhooks for `cancelled`, say so a "
+        "moment later. A repeat changes nothing.",
+        "tags": ["messages"],
+        "security": _needs(Scope.SEND),
+        "parameters": parameters,
+        "responses": {
+            "200": given("It will not be sent.", Cancelled, Cancelled(examples.ID)),
+            **_refused(Code.NOT_FOUND, Code.NOT_CANCELLABLE, *_OF_KEYS),
         },
     }
 
@@ -214,7 +232,7 @@ def _with_headers(responses: Json) -> Json:
 
 
 def _schemas() -> dict[str, Any]:
-    described = schemas([SendBody, Messages, MessageNow, QuoteBody, Quote, *PREMIUM_SCHEMAS])
+    described = schemas([SendBody, Messages, MessageNow, Cancelled, QuoteBody, Quote, *PREMIUM_SCHEMAS])
     for name in _NOT_YET:
         del described["SendBody"]["properties"][name]
     return described

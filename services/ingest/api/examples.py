@@ -13,7 +13,7 @@ from shared.contracts.states import State
 from shared.ids import MessageId
 from shared.text.segments import Coding
 
-_ID: Final = MessageId("019a8f3c-5d7e-7c1a-9b2d-3e4f5a6b0002")
+ID: Final = MessageId("019a8f3c-5d7e-7c1a-9b2d-3e4f5a6b0002")
 _NUMBER: Final = "+4799999999"
 
 SEND: Final[Mapping[str, dict[str, Any]]] = {
@@ -31,10 +31,10 @@ SEND: Final[Mapping[str, dict[str, Any]]] = {
 }
 QUOTE: Final[Mapping[str, dict[str, Any]]] = {"one": {"summary": "Unicode", "value": {"text": "Bună ș"}}}
 
-ACCEPTED: Final = Messages([Message(_ID, _NUMBER, State.ACCEPTED, 1, Coding.GSM7)])
+ACCEPTED: Final = Messages([Message(ID, _NUMBER, State.ACCEPTED, 1, Coding.GSM7)])
 NOW: Final = msgspec.to_builtins(
     MessageNow(
-        id=_ID,
+        id=ID,
         to=_NUMBER,
         sender="Budstikke",
         state=State.ACCEPTED,

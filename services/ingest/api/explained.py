@@ -68,6 +68,14 @@ AWAY: Final[Mapping[str, Explanation]] = {
         "Repeat with the same `Idempotency-Key`.",
     ),
     "messages_unavailable": Explanation("The message log does not answer.", "Read again after `Retry-After`."),
+    "desk_unavailable": Explanation(
+        "The store of what waits does not answer: a hold may have been decided, a message cancelled.",
+        "Repeat it: it is done once.",
+    ),
+    "message_moving": Explanation(
+        "The message is just coming to wait, or being let go: whether it can be cancelled is not known yet.",
+        "Repeat after `Retry-After`.",
+    ),
     "inbound_unavailable": Explanation(
         "The owner of keywords, incoming messages and opt-outs does not answer: a change may have been made.",
         "Look at what is there, then repeat what is missing.",

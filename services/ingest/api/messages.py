@@ -121,6 +121,13 @@ class MessageNow(msgspec.Struct, frozen=True, rename={"sender": "from"}):
     reference: str | None = None
 
 
+class Cancelled(msgspec.Struct, frozen=True):
+    """Answer to `DELETE /v1/messages/{id}`: it will not be sent. The message log says so a moment later."""
+
+    id: MessageId
+    state: State = State.CANCELLED
+
+
 class QuoteBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Body of `POST /v1/quotes`."""
 

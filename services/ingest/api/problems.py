@@ -26,6 +26,7 @@ class Code(StrEnum):
     PREMIUM_NOT_AGREED = "premium_not_agreed"
     NOT_FOUND = "not_found"
     METHOD_NOT_ALLOWED = "method_not_allowed"
+    NOT_CANCELLABLE = "not_cancellable"
     IDEMPOTENCY_KEY_REUSED = "idempotency_key_reused"
     BODY_TOO_LARGE = "body_too_large"
     UNSUPPORTED_MEDIA_TYPE = "unsupported_media_type"
@@ -80,6 +81,12 @@ KINDS: Final[Mapping[Code, Kind]] = {
         "Idempotency key reused",
         "The idempotency key was used with another body within 72 hours.",
         "Take a new key for a new request; repeat a request with its own body.",
+    ),
+    Code.NOT_CANCELLABLE: Kind(
+        409,
+        "Not cancellable",
+        "The message does not wait any more, or never did: `detail` names its state.",
+        "Only `held` and `scheduled` messages can be cancelled; what is on its way cannot be called back.",
     ),
     Code.BODY_TOO_LARGE: Kind(
         413, "Body too large", "The body is larger than 1 MiB.", "Divide the recipients among several requests."

@@ -19,6 +19,11 @@ _OK: Final = 200
 _NOT_FOUND: Final = 404
 
 
+def is_id(text: str) -> bool:
+    """Whether this could be the id of a message."""
+    return _ID.fullmatch(text) is not None
+
+
 class MessageReader:
     """Forwards reads of single messages."""
 
@@ -32,7 +37,7 @@ class MessageReader:
         Raises `Rejected` (`not_found`), or `TryLater` (`messages_unavailable`) when the owner does not answer and we
         do not remember.
         """
-        if _ID.fullmatch(message_id) is None:
+        if not is_id(message_id):
             raise Rejected(Code.NOT_FOUND)
         answer = await self._owner.ask("GET", f"/internal/v1/messages/{message_id}", account_id, Scope.READ)
         if answer is not None and answer.status == _OK:

@@ -18,6 +18,7 @@ from services.ingest.admin.app import admin_app
 from services.ingest.admin.office import Office
 from services.ingest.api.accepting import SOURCE, Acceptance
 from services.ingest.api.app import VERSION, front_door
+from services.ingest.api.cancelling import Cancelling
 from services.ingest.api.forwarding import BOOKS, INCOMING, RETENTION, WEBHOOKS, Forwarding, Target
 from services.ingest.api.gathering import Gathering
 from services.ingest.api.metrics import ApiMetrics
@@ -30,6 +31,7 @@ from services.ingest.api.submitting import Submit
 from services.ingest.clients.letting import ClientSystems
 from services.ingest.desk.decisions import Decisions
 from services.ingest.desk.listing import HoldListing
+from services.ingest.desk.store import DeskStore
 from services.ingest.idempotency.claims import Claims
 from services.ingest.idempotency.metrics import IdempotencyMetrics
 from services.ingest.idempotency.store import ClaimStore
@@ -133,6 +135,7 @@ def build_api(context: Context) -> Sequence[Component]:
         partitions=settings.message_partitions,
     )
     owner = Owner(settings.dlr_api, secret, context.clock)
+    reader = MessageReader(owner, recent)
     opt_outs = OptOuts(Pseudonyms(FileKeyStore(settings.key_store)))
     refused = WholeTopics(
         connection=settings.cluster("ingest.api.opt-outs"),
@@ -147,7 +150,8 @@ def build_api(context: Context) -> Sequence[Component]:
         front_door(
             view,
             Submit(view, limiter, claims, acceptance, recent, opt_outs, metrics),
-            MessageReader(owner, recent),
+            reader,
+            Cancelling(DeskStore(store), reader, context.clock),
             Forwarding(
                 view,
                 [

@@ -1,4 +1,4 @@
-"""Lets go what was decided, whose time has come, or whose validity is over.
+"""Lets go what was decided, whose time has come, or whose validity is over, and tells of what was cancelled.
 
 Claim, write, mark, in this order, in batches: a crash behind the claim leaves messages that are claimed again when the
 claim is over; one behind the write makes the same records again, with the same ids, and screening drops them.
@@ -91,11 +91,13 @@ class Releasing:
         return count
 
     async def _turn(self) -> int:
-        """A batch of each decided hold, of what is due, and of what expired: nobody waits behind a long one."""
+        """A batch of each decided hold, of what is due, of what expired, and of what was cancelled: nobody waits behind
+        a long one.
+        """
         count = 0
         for hold in await self._store.decided(_HOLDS):
             count += await self._decided(hold)
-        return count + await self._due() + await self._expired()
+        return count + await self._due() + await self._expired() + await self._cancelled()
 
     async def _run(self) -> None:
         while True:
@@ -149,6 +151,16 @@ class Releasing:
         if held:
             await self._write([self._expiry(one) for one in held])
             await self._store.mark(claim, Waiting.EXPIRED, now)
+        return len(held)
+
+    async def _cancelled(self) -> int:
+        now, claim = self._clock.now(), self._token()
+        held = await self._store.cancelled(now, claim, BATCH)
+        if held:
+            await self._write(
+                [self._writer.fact(one, FactKind.CANCELLED, one.cancelled_at or now, cause=one.why) for one in held]
+            )
+            await self._store.mark(claim, Waiting.CANCELLED, now)
         return len(held)
 
     def _expiry(self, held: Held) -> Output:

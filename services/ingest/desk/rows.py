@@ -51,12 +51,14 @@ class Waiting(StrEnum):
     RELEASED = "released"
     REJECTED = "rejected"
     EXPIRED = "expired"
+    CANCELLED = "cancelled"
 
 
 class Held(msgspec.Struct, frozen=True):
     """A message that waits. `why` is its hold, or the time it waits for and since when: message and `why` are its name.
 
     `request` is the `SendRequested` as it came, number and text sealed; `since` is when it came to wait.
+    `cancelled_at` is when its customer withdrew it: nobody lets it go any more, and the desk tells of it.
     """
 
     message_id: MessageId
@@ -70,6 +72,7 @@ class Held(msgspec.Struct, frozen=True):
     since: datetime
     expires_at: datetime
     due_at: datetime | None = None
+    cancelled_at: datetime | None = None
 
     def __repr__(self) -> str:
         return f"Held(message_id={self.message_id!r}, why={self.why!r})"

@@ -2,7 +2,8 @@
 
 holds   _id hold id, the members of `Hold`
 held    _id message id and why, the members of `Held`; state, claim and claimed_until while somebody lets it go, done_at
-        when that is done: the request goes then, and 30 days later the row, by the role `privacy`
+        when that is done: the request goes then, and 30 days later the row, by the role `privacy`. Of a message that is
+        cancelled while it waits, cancelled_at: only its end is told
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from pymongo.errors import BulkWriteError, PyMongoError
 from services.ingest.desk.rows import Held, Hold, HoldState, Waiting
 from shared.contracts.holds import HoldId
 from shared.errors import TryLater
+from shared.ids import AccountId, MessageId
 from shared.stores.mongodb import Document, MongoStore
 
 KEPT: Final = timedelta(days=30)
@@ -38,6 +40,11 @@ _HELD_INDEXES: Final = (
     IndexModel([("state", ASCENDING), ("expires_at", ASCENDING)], name="by_expiry"),
     IndexModel([("state", ASCENDING), ("due_at", ASCENDING)], name="by_due_time"),
     IndexModel([("claim", ASCENDING)], name="by_claim", sparse=True),
+    IndexModel(
+        [("state", ASCENDING), ("cancelled_at", ASCENDING)],
+        name="by_cancelling",
+        partialFilterExpression={"cancelled_at": {"$type": "date"}},
+    ),
     IndexModel([("account_id", ASCENDING), ("pseudonym", ASCENDING)], name="by_person"),
     IndexModel(
         [("account_id", ASCENDING), ("done_at", ASCENDING)],
@@ -109,6 +116,29 @@ class DeskStore:
         """Claim messages of holds whose validity is over."""
         return await self._claim({"expires_at": {"$lte": now}, "due_at": None}, now, claim, limit)
 
+    async def cancelled(self, now: datetime, claim: str, limit: int) -> Sequence[Held]:
+        """Claim messages that were withdrawn while they waited."""
+        return await self._claim({"cancelled_at": {"$type": "date"}}, now, claim, limit)
+
+    async def waiting(self, account_id: AccountId, message_id: MessageId) -> Held | None:
+        """A message of this account that waits, or that was withdrawn while it did."""
+        # The order of ids: what begins with the message's own lies between these two.
+        own = {"$gte": f"{message_id}:", "$lt": f"{message_id};"}
+        withdrawn = {"cancelled_at": {"$type": "date"}}
+        with translated():
+            row = await self._held.find_one(
+                {"_id": own, "account_id": account_id, "$or": [{"state": Waiting.WAITING}, withdrawn]}
+            )
+        return None if row is None else msgspec.convert({"request": b"", **row}, Held)
+
+    async def cancel(self, held: Held, now: datetime) -> bool:
+        """Withdraw a message that waits; False when it does not any more. Compare-and-set against a claim."""
+        with translated():
+            done = await self._held.update_one(
+                {"_id": id_of(held), "state": Waiting.WAITING, "cancelled_at": None}, {"$set": {"cancelled_at": now}}
+            )
+        return done.modified_count == 1
+
     async def open(self, hold_id: HoldId) -> int:
         """How many of a hold wait or are somebody's."""
         with translated():
@@ -128,7 +158,8 @@ class DeskStore:
             )
 
     async def _claim(self, which: Mapping[str, Any], now: datetime, claim: str, limit: int) -> Sequence[Held]:
-        """Compare-and-set per message: of two who want the same one gets it."""
+        """Compare-and-set per message: of two who want the same one gets it. What was withdrawn is let go by nobody."""
+        which = {"cancelled_at": None, **which}
         free = {
             "$or": [
                 {"state": Waiting.WAITING, **which},
@@ -152,6 +183,11 @@ def read_hold(row: Document) -> Hold:
     return msgspec.convert({"hold_id": row["_id"], **row}, Hold)
 
 
+def id_of(held: Held) -> str:
+    """The id of its row."""
+    return f"{held.message_id}:{held.why}"
+
+
 @contextmanager
 def translated() -> Iterator[None]:
     """The driver's errors as `TryLater` (`desk_unavailable`), without its text."""
@@ -170,4 +206,4 @@ def _opening(hold: Hold) -> UpdateOne:
 def _document(held: Held) -> Document:
     row: Document = msgspec.to_builtins(held, builtin_types=(bytes, datetime))
     row["request"] = Binary(row["request"])
-    return {"_id": f"{held.message_id}:{held.why}", **row, "state": Waiting.WAITING}
+    return {"_id": id_of(held), **row, "state": Waiting.WAITING}

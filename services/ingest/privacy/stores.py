@@ -22,7 +22,7 @@ from shared.privacy.participant.selecting import nobody_held, of_person
 from shared.stores.mongodb import Database, Document
 
 _OPEN: Final = {"state": {"$in": [Waiting.WAITING.value, Waiting.CLAIMED.value]}}
-_DONE: Final = {"state": {"$in": [Waiting.RELEASED.value, Waiting.REJECTED.value, Waiting.EXPIRED.value]}}
+_DONE: Final = {"state": {"$nin": [Waiting.WAITING.value, Waiting.CLAIMED.value]}}
 
 
 def stores(clock: Clock) -> Callable[[Database], Sequence[Store]]:

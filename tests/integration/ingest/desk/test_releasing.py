@@ -15,6 +15,7 @@ from shared.contracts.events import HoldRelease, SendRequested
 from shared.contracts.holds import Decision, Finding, HoldDecided, HoldRule
 from shared.contracts.words import FactKind, Lane
 from shared.errors import Refused
+from shared.ids import AccountId
 from shared.kafka.record import Received
 from tests.integration.ingest.desk.conftest import LINK, Crash, Desk
 from tests.unit.dispatch.building import ACCOUNT, START, Letters
@@ -317,3 +318,60 @@ async def test_nobody_waits_behind_a_long_hold(desk: Desk, monkeypatch: pytest.M
     order = [one.message_id for one in desk.requests()]
     assert {short.request.message_id, due.request.message_id} <= set(order[:5])
     assert len([one for one in map(event, desk.sent) if isinstance(one, HoldDecided)]) == 2
+
+
+async def test_what_is_cancelled_is_let_go_to_nobody_and_told_once(desk: Desk) -> None:
+    first, other, delayed = desk.held(), desk.held(), desk.delayed()
+    await desk.took(first, other, delayed)
+    for waits in (first, delayed):
+        waiting = await desk.store.waiting(ACCOUNT, waits.request.message_id)
+        assert waiting is not None
+        assert await desk.store.cancel(waiting, desk.clock.now())
+        assert not await desk.store.cancel(waiting, desk.clock.now()), "it is cancelled already"
+    await desk.approve(first.hold_id)
+    desk.clock.advance(3600)
+
+    await desk.releasing().work()
+
+    assert [request.message_id for request in desk.requests()] == [other.request.message_id]
+    told = {fact.message_id: (fact.kind, fact.at) for fact in desk.facts()}
+    assert told == {
+        first.request.message_id: (FactKind.CANCELLED, START),
+        delayed.request.message_id: (FactKind.CANCELLED, START),
+        other.request.message_id: (FactKind.RELEASED, START),
+    }
+    assert (await desk.listing.counts([first.hold_id]))[first.hold_id] == {Waiting.CANCELLED: 1, Waiting.RELEASED: 1}
+    desk.events()
+    assert await desk.releasing().work() == 0
+    assert desk.sent == []
+
+
+@pytest.mark.parametrize("crash", ["before PartFact", "behind PartFact"])
+async def test_a_cancelling_that_a_crash_interrupts_is_told_later_under_the_same_id(desk: Desk, crash: str) -> None:
+    held = desk.held()
+    await desk.took(held)
+    waiting = await desk.store.waiting(ACCOUNT, held.request.message_id)
+    assert waiting is not None
+    await desk.store.cancel(waiting, desk.clock.now())
+    desk.crash = crash
+    with pytest.raises(Crash):
+        await desk.releasing().work()
+    desk.crash = None
+    desk.clock.advance(31)
+
+    assert await desk.releasing().work() == 1
+
+    assert set(desk.ids()) == {f"{held.request.message_id}:desk:cancelled:{held.hold_id}"}
+
+
+async def test_what_is_being_let_go_or_is_anothers_cannot_be_cancelled(desk: Desk) -> None:
+    held = desk.held()
+    await desk.took(held)
+    assert await desk.store.waiting(AccountId("other"), held.request.message_id) is None
+    waiting = await desk.store.waiting(ACCOUNT, held.request.message_id)
+    assert waiting is not None
+
+    assert await desk.store.of_hold(held.hold_id, desk.clock.now(), "claim", 10) == [waiting]
+
+    assert not await desk.store.cancel(waiting, desk.clock.now())
+    assert await desk.store.waiting(ACCOUNT, held.request.message_id) is None

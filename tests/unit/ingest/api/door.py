@@ -19,6 +19,7 @@ from services.ingest.accounts.keys import ALL_SCOPES, KeyId, make
 from services.ingest.accounts.view import AccountView
 from services.ingest.api.accepting import SOURCE, Acceptance
 from services.ingest.api.app import front_door
+from services.ingest.api.cancelling import Cancelling
 from services.ingest.api.forwarding import BOOKS, INCOMING, RETENTION, WEBHOOKS, Forwarding, Target
 from services.ingest.api.gathering import Gathering
 from services.ingest.api.metrics import ApiMetrics
@@ -27,6 +28,7 @@ from services.ingest.api.premium import PremiumDoor
 from services.ingest.api.reading import MessageReader
 from services.ingest.api.recent import Recent
 from services.ingest.api.submitting import Submit
+from services.ingest.desk.rows import Held
 from services.ingest.idempotency.claims import Claims
 from services.ingest.idempotency.metrics import IdempotencyMetrics
 from services.ingest.limits.bucket import Amount, Rates
@@ -36,7 +38,7 @@ from shared.clock import ManualClock
 from shared.contracts.codec import Writer
 from shared.contracts.words import Lane
 from shared.errors import TryLater
-from shared.ids import AccountId, TimeOrderedIds
+from shared.ids import AccountId, MessageId, TimeOrderedIds
 from shared.kafka.record import Output
 from shared.lifecycle import Component
 from shared.privacy.keys import FileKeyStore
@@ -106,6 +108,24 @@ class Dlr:
         return httpx.Response(self.status, content=self.body, headers=self.headers)
 
 
+class Desk:
+    """Holds what it is given; `racing` lets it go between a look and a cancel."""
+
+    def __init__(self) -> None:
+        self.held: dict[MessageId, Held] = {}
+        self.racing = False
+
+    async def waiting(self, account_id: AccountId, message_id: MessageId) -> Held | None:
+        held = self.held.get(message_id)
+        return held if held is not None and held.account_id == account_id else None
+
+    async def cancel(self, held: Held, now: datetime) -> bool:
+        if self.racing:
+            return False
+        self.held[held.message_id] = msgspec.structs.replace(held, cancelled_at=now)
+        return True
+
+
 class Door:
     """`client` speaks to the door with the key of the account `acme`."""
 
@@ -138,10 +158,13 @@ class Door:
         view = AccountView(self._find, self.clock)
         acceptance = Acceptance(self.gatherings, TimeOrderedIds(Random(7)), self.sealer, Writer(SOURCE), self.clock)
         self.dlr = Owner("http://owner", SECRET, self.clock, transport=httpx.MockTransport(self.owner))
+        self.desk = Desk()
+        reader = MessageReader(self.dlr, recent)
         self.app = front_door(
             view,
             Submit(view, self.limiter, claims, acceptance, recent, self.opt_outs, metrics),
-            MessageReader(self.dlr, recent),
+            reader,
+            Cancelling(self.desk, reader, self.clock),
             Forwarding(
                 view,
                 [
