@@ -80,7 +80,7 @@ async def test_the_desk_lists_reads_and_approves_and_the_record_says_who_when_an
 
     assert (listed["id"], listed["account"], listed["state"]) == (hold, account, "open")
     assert listed["findings"] == [{"rule": "unapproved_link", "evidence": ["lodd.example"]}]
-    assert listed["messages"] == {"waiting": 2, "released": 0, "rejected": 0, "expired": 0}
+    assert listed["messages"] == {"waiting": 2, "released": 0, "rejected": 0, "expired": 0, "cancelled": 0}
     assert listed["decided"] is None
     assert [sample["from"] for sample in read["samples"]] == ["Budstikke", "Budstikke"]
     assert {sample["text"] for sample in read["samples"]} == {"Se lodd.example"}

@@ -16,16 +16,21 @@ from schemathesis import Case, GenerationMode
 from schemathesis.schemas import BaseSchema
 
 from services.ingest.accounts.keys import ALL_SCOPES, Scope
+from services.ingest.accounts.store import DATABASE
 from services.ingest.api.app import TITLE, VERSION
 from services.ingest.api.document import document
-from shared.ids import AccountId
+from services.ingest.desk.rows import Held
+from services.ingest.desk.store import DeskStore
+from shared.ids import AccountId, MessageId
+from shared.stores.mongodb import MongoStore
 from tests.integration.ingest.api.behind import Behind, open_owner
 from tests.integration.ingest.api.books_behind import BooksBehind, open_books
 from tests.integration.ingest.api.conformity import ask, calls_of, named, read, with_input
-from tests.integration.ingest.api.conftest import Caller, calling, open_door
+from tests.integration.ingest.api.conftest import CLOCK, Caller, calling, open_door
 from tests.integration.ingest.api.premium_behind import MONTH
 from tests.integration.ingest.api.retention_behind import open_retention
 from tests.support import wait_until
+from tests.unit.dispatch.building import Letters
 
 DOCUMENT = document(TITLE, VERSION)
 CALLS = calls_of(DOCUMENT)
@@ -50,7 +55,7 @@ class Known(msgspec.Struct, frozen=True):
     caller: Caller
     schema: BaseSchema
     ids: dict[str, str]
-    """Ids of things, by the part of the path that names them."""
+    """Ids of things, by the part of the path that names them, or by method and that."""
     endpoint: str
     delivery: str
 
@@ -58,7 +63,10 @@ class Known(msgspec.Struct, frozen=True):
         """The same about something that is there, to somebody who can be sent to."""
         if "id" in (case.path_parameters or {}):
             parts = case.path.split("/")
-            case.path_parameters["id"] = self.ids.get(parts[3] if parts[2] == "premium" else parts[2], self.endpoint)
+            kind = parts[3] if parts[2] == "premium" else parts[2]
+            case.path_parameters["id"] = self.ids.get(
+                f"{case.method.lower()} {kind}", self.ids.get(kind, self.endpoint)
+            )
         if "month" in (case.path_parameters or {}):
             case.path_parameters["month"] = MONTH
         if case.path == "/v1/retention" and isinstance(case.body, dict):
@@ -139,6 +147,7 @@ async def known(place: Place) -> AsyncIterator[Known]:
         account = caller.account.account_id
         await place.owner.number(NUMBER, account)
         kept = {"messages": sent["messages"][0]["id"], "inbound": await place.owner.incoming(account)}
+        kept["delete messages"] = await _held(place, account)
         kept["invoices"] = await place.books.invoice(account)
         kept |= await place.books.premium(account)
         for name, body in OTHERS.items():
@@ -146,6 +155,31 @@ async def known(place: Place) -> AsyncIterator[Known]:
         kept["privacy"] = (await caller.http.post("/v1/privacy/requests", json={"number": KNOWN})).json()["id"]
         yield Known(caller, place.schema, kept, endpoint, delivery)
         await place.owner.keep_no_keywords(account)
+
+
+async def _held(place: Place, account_id: AccountId) -> MessageId:
+    """A message of the account that waits at the desk."""
+    letters = Letters(place.folder)
+    request = letters.requested(account_id=account_id, requested_at=CLOCK.now())
+    held = Held(
+        message_id=request.message_id,
+        account_id=account_id,
+        why="hold_of_a_test",
+        hold_id=None,
+        lane=request.lane,
+        pseudonym="2026:00",
+        request=msgspec.json.encode(request),
+        requested_at=request.requested_at,
+        since=request.requested_at,
+        expires_at=request.valid_until,
+    )
+    store = MongoStore(place.mongodb, DATABASE)
+    await store.start()
+    try:
+        await DeskStore(store).keep([], [held])
+    finally:
+        await store.stop(5.0)
+    return request.message_id
 
 
 async def _sent(caller: Caller) -> Any:
