@@ -122,8 +122,11 @@ def _added_up(invoice: Content) -> Iterator[str]:
             yield f"line {line['line']} is not its quantity times its price"
     if invoice["net"] != sum(line["net"] for line in invoice["lines"]):
         yield "its net is not the sum of its lines"
-    if invoice["vat"] != _ore(invoice["net"] * Decimal(invoice["vat_rate"]) / 100):
-        yield "its VAT is not the rate on its net"
+    nets: Counter[str] = Counter()
+    for line in invoice["lines"]:
+        nets[line["vat_rate"]] += line["net"]
+    if invoice["vat"] != sum(_ore(net * Decimal(rate) / 100) for rate, net in nets.items()):
+        yield "its VAT is not what each rate comes to on the net of its lines"
     if invoice["total"] != invoice["net"] + invoice["vat"]:
         yield "its total is not net and VAT"
 

@@ -94,7 +94,7 @@ class InvoicedLine(Event, frozen=True, kw_only=True):
     """One line. `net` is `quantity` times `unit_price`, rounded half up.
 
     Of usage and adjustments, `account_id`, `month` and `price_row` say which bookings it stands for: the quantities of
-    all lines with the same three are the sum of their parts.
+    all lines with the same three are the sum of their parts. `vat_rate` is that of `month`, per cent.
     """
 
     line: int
@@ -104,6 +104,7 @@ class InvoicedLine(Event, frozen=True, kw_only=True):
     unit_price: UnitPrice
     net: int
     month: Month
+    vat_rate: str
     account_id: Account | None = None
     price_row: str | None = None
 
@@ -111,7 +112,8 @@ class InvoicedLine(Event, frozen=True, kw_only=True):
 class InvoiceIssued(Event, frozen=True, kw_only=True):
     """An invoice exists, with a number of an unbroken series, and never changes. `net`, `vat` and `total` are øre.
 
-    `vat_rate` is per cent, `vat_code` of SAF-T; `document_sha256` is of the EHF document in hexadecimal.
+    `vat` is the sum of what each rate comes to on the net of its lines. `vat_code` is of SAF-T; `document_sha256` is of
+    the EHF document in hexadecimal.
     """
 
     number: int
@@ -124,7 +126,6 @@ class InvoiceIssued(Event, frozen=True, kw_only=True):
     net: int
     vat: int
     total: int
-    vat_rate: str
     vat_code: str
     kid: str
     document_sha256: str

@@ -154,11 +154,11 @@ class Closer:
             await self._records.closings.reach(closing, f"{_INVOICES}{after:012d}")
 
     async def _lines(self, closing: Closing, customer: Customer) -> list[Line]:
-        books, plan = self._records.books, closing.agreed().prices.plan(customer.plan)
+        books = self._records.books
         now = await books.places(closing.period, customer.customer_id)
         months = {place.month for place in now}
         before = await books.places_before(customer.accounts, months, closing.period)
-        return lines_of(closing.period, customer, plan, now, before)
+        return lines_of(closing.period, customer, closing.agreed().prices, now, before)
 
 
 def _issued(closing: Closing, customer: Customer, lines: Sequence[Line], number: int) -> Issued:
@@ -170,7 +170,6 @@ def _issued(closing: Closing, customer: Customer, lines: Sequence[Line], number:
         seller=terms.seller,
         customer=customer,
         lines=lines,
-        vat_rate=terms.prices.vat_at(last_day(closing.period)),
     )
     document = ehf(invoice)
     return Issued(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import date, timedelta
-from decimal import Decimal
 from typing import Final
 
 import msgspec
@@ -32,7 +31,6 @@ class Invoice(msgspec.Struct, frozen=True, kw_only=True):
     customer: Customer
     lines: tuple[Line, ...]
     amounts: Amounts
-    vat_rate: Decimal
     kid: str
 
     @property
@@ -49,7 +47,6 @@ def invoice_of(
     seller: Seller,
     customer: Customer,
     lines: Sequence[Line],
-    vat_rate: Decimal,
 ) -> Invoice:
     """An invoice of these lines, checked. Payment is due `payment_days` calendar days after its date (R-42).
 
@@ -68,8 +65,7 @@ def invoice_of(
         seller=seller,
         customer=customer,
         lines=tuple(lines),
-        amounts=amounts_of(lines, vat_rate),
-        vat_rate=vat_rate,
+        amounts=amounts_of(lines),
         kid=kid,
     )
     if found := list(faults_of(invoice)):
@@ -96,5 +92,5 @@ def faults_of(invoice: Invoice) -> Iterator[str]:
         yield "a line is not its quantity times its price"
     if any(line.unit_price < 0 or line.quantity < 1 for line in invoice.lines):
         yield "a line has a price below zero or no quantity"
-    if amounts != amounts_of(invoice.lines, invoice.vat_rate):
+    if amounts != amounts_of(invoice.lines):
         yield "its sums are not those of its lines"

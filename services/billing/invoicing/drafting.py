@@ -7,13 +7,14 @@ within that by price row and account. Each is rounded once, `quantity` times `un
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Final, NamedTuple
 
 import msgspec
 
 from services.billing.invoicing.parties import Customer, Subscribed
+from services.billing.pricing.book import PriceBook
 from services.billing.pricing.plans import CountedBy, Plan, PriceRow
 from services.billing.pricing.tiers import bands
 from shared.contracts.billing import LineKind
@@ -25,6 +26,9 @@ _MONTHS: Final = (
     "januar februar mars april mai juni juli august september oktober november desember".split()  # noqa: SIM905
 )
 
+VatIn = Callable[[Month], Decimal]
+"""The rate of VAT of a month, per cent."""
+
 
 class Place(NamedTuple):
     """What the tiers of one row count for themselves in one month."""
@@ -35,7 +39,7 @@ class Place(NamedTuple):
 
 
 class Line(msgspec.Struct, frozen=True, kw_only=True):
-    """One line, without a number. `unit_price` is in crowns."""
+    """One line, without a number. `unit_price` is in crowns, `vat_rate` per cent: that of its month."""
 
     kind: LineKind
     text: str
@@ -43,12 +47,21 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
     unit_price: Decimal
     net: Ore
     month: Month
+    vat_rate: Decimal
     account_id: AccountId | None = None
     price_row: str | None = None
 
 
+class Taxed(msgspec.Struct, frozen=True):
+    """What of an invoice is taxed at one rate: VAT is taken on the sum of its lines."""
+
+    rate: Decimal
+    net: Ore
+    vat: Ore
+
+
 class Amounts(msgspec.Struct, frozen=True):
-    """The sums of an invoice; VAT is taken on the sum of the lines."""
+    """The sums of an invoice."""
 
     net: Ore
     vat: Ore
@@ -56,26 +69,40 @@ class Amounts(msgspec.Struct, frozen=True):
 
 
 def lines_of(
-    period: Month, customer: Customer, plan: Plan, now: Mapping[Place, int], before: Mapping[Place, int]
+    period: Month, customer: Customer, prices: PriceBook, now: Mapping[Place, int], before: Mapping[Place, int]
 ) -> list[Line]:
     """All lines of a customer's invoice for a month; `before` is what earlier months have at each place.
 
-    Raises `LookupError` for a row or a product that the plan does not have.
+    Raises `LookupError` for a plan, or a row or product of it, that the book does not have.
     """
-    usage = list(_usage_lines(period, plan, now, before))
-    subscriptions = [line for one in customer.subscriptions for line in _subscription_lines(period, plan, one)]
+    plan = prices.plan(customer.plan)
+    usage = list(_usage_lines(period, plan, prices.vat_in, now, before))
+    subscriptions = [
+        line for one in customer.subscriptions for line in _subscription_lines(period, plan, prices.vat_in, one)
+    ]
     order = list(LineKind)
     return sorted([*usage, *subscriptions], key=lambda line: order.index(line.kind))
 
 
-def amounts_of(lines: Sequence[Line], vat_rate: Decimal) -> Amounts:
-    """The sums. `vat_rate` is per cent."""
-    net = Ore(sum(line.net for line in lines))
-    vat = vat_of(net, vat_rate)
+def taxed(lines: Sequence[Line]) -> list[Taxed]:
+    """The sums at each rate, the highest first."""
+    found = []
+    for rate in sorted({line.vat_rate for line in lines}, reverse=True):
+        net = Ore(sum(line.net for line in lines if line.vat_rate == rate))
+        found.append(Taxed(rate, net, vat_of(net, rate)))
+    return found
+
+
+def amounts_of(lines: Sequence[Line]) -> Amounts:
+    """The sums."""
+    parts = taxed(lines)
+    net, vat = Ore(sum(part.net for part in parts)), Ore(sum(part.vat for part in parts))
     return Amounts(net, vat, Ore(net + vat))
 
 
-def _usage_lines(period: Month, plan: Plan, now: Mapping[Place, int], before: Mapping[Place, int]) -> Iterator[Line]:
+def _usage_lines(
+    period: Month, plan: Plan, vat_in: VatIn, now: Mapping[Place, int], before: Mapping[Place, int]
+) -> Iterator[Line]:
     """Graduated tiers go on where the month stood: over its account, or over all accounts in the order of their ids."""
     reached: Counter[tuple[Month, str]] = Counter()
     for place, parts in before.items():
@@ -93,12 +120,13 @@ def _usage_lines(period: Month, plan: Plan, now: Mapping[Place, int], before: Ma
                 unit_price=band.price,
                 net=line_total(band.quantity, band.price),
                 month=place.month,
+                vat_rate=vat_in(place.month),
                 account_id=place.account_id,
                 price_row=place.price_row,
             )
 
 
-def _subscription_lines(period: Month, plan: Plan, subscribed: Subscribed) -> Iterator[Line]:
+def _subscription_lines(period: Month, plan: Plan, vat_in: VatIn, subscribed: Subscribed) -> Iterator[Line]:
     """The next month in advance (R-38); for the month in which it begins, that month and the set-up too.
 
     A month that has begun is paid whole (R-54).
@@ -110,13 +138,16 @@ def _subscription_lines(period: Month, plan: Plan, subscribed: Subscribed) -> It
         product = plan.subscription_at(subscribed.code, max(first_day(month), subscribed.since))
         ended = month != begins and subscribed.until is not None and subscribed.until < first_day(month)
         if product.monthly and not ended:
-            yield _single(LineKind.SUBSCRIPTION, f"{product.text}, {_month_text(month)}", product.monthly, month)
+            text = f"{product.text}, {_month_text(month)}"
+            yield _single(LineKind.SUBSCRIPTION, text, product.monthly, month, vat_in(month))
         if product.set_up and month == begins:
-            yield _single(LineKind.SET_UP, f"{product.text}, etablering", product.set_up, month)
+            text = f"{product.text}, etablering"
+            yield _single(LineKind.SET_UP, text, product.set_up, month, vat_in(month))
 
 
-def _single(kind: LineKind, text: str, price: Decimal, month: Month) -> Line:
-    return Line(kind=kind, text=text, quantity=1, unit_price=price, net=line_total(1, price), month=month)
+def _single(kind: LineKind, text: str, price: Decimal, month: Month, rate: Decimal) -> Line:
+    net = line_total(1, price)
+    return Line(kind=kind, text=text, quantity=1, unit_price=price, net=net, month=month, vat_rate=rate)
 
 
 def _usage_text(row: PriceRow, place: Place, *, late: bool) -> str:

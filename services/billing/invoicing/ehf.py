@@ -14,7 +14,7 @@ from typing import Final
 from lxml import etree
 
 from services.billing.invoicing.document import Invoice
-from services.billing.invoicing.drafting import Line
+from services.billing.invoicing.drafting import Line, taxed
 from services.billing.invoicing.parties import Address, Customer, Seller
 from shared.money.amounts import CURRENCY, Ore, crowns
 from shared.money.periods import first_day, last_day
@@ -43,7 +43,7 @@ def ehf(invoice: Invoice) -> bytes:
     _vat(root, invoice)
     _sums(root, invoice)
     for number, line in enumerate(invoice.lines, 1):
-        _line(_add(root, "InvoiceLine"), number, line, invoice.vat_rate)
+        _line(_add(root, "InvoiceLine"), number, line)
     return etree.tostring(root, xml_declaration=True, encoding="UTF-8", pretty_print=True)
 
 
@@ -111,10 +111,11 @@ def _payment(root: etree._Element, invoice: Invoice) -> None:
 def _vat(root: etree._Element, invoice: Invoice) -> None:
     total = _add(root, "TaxTotal")
     _amount(total, "TaxAmount", invoice.amounts.vat)
-    part = _add(total, "TaxSubtotal")
-    _amount(part, "TaxableAmount", invoice.amounts.net)
-    _amount(part, "TaxAmount", invoice.amounts.vat)
-    _category(part, "TaxCategory", invoice.vat_rate)
+    for one in taxed(invoice.lines):
+        part = _add(total, "TaxSubtotal")
+        _amount(part, "TaxableAmount", one.net)
+        _amount(part, "TaxAmount", one.vat)
+        _category(part, "TaxCategory", one.rate)
 
 
 def _sums(root: etree._Element, invoice: Invoice) -> None:
@@ -125,14 +126,14 @@ def _sums(root: etree._Element, invoice: Invoice) -> None:
     _amount(sums, "PayableAmount", invoice.amounts.total)
 
 
-def _line(element: etree._Element, number: int, line: Line, vat_rate: Decimal) -> None:
+def _line(element: etree._Element, number: int, line: Line) -> None:
     _put(element, "ID", str(number))
     _put(element, "InvoicedQuantity", str(line.quantity), unitCode=_PIECE)
     _amount(element, "LineExtensionAmount", line.net)
     _dates(element, first_day(line.month), last_day(line.month))
     item = _add(element, "Item")
     _put(item, "Name", line.text)
-    _category(item, "ClassifiedTaxCategory", vat_rate)
+    _category(item, "ClassifiedTaxCategory", line.vat_rate)
     _put(_add(element, "Price"), "PriceAmount", plain(line.unit_price), currencyID=CURRENCY)
 
 

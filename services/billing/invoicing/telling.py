@@ -75,7 +75,6 @@ class Teller:
             net=invoice.amounts.net,
             vat=invoice.amounts.vat,
             total=invoice.amounts.total,
-            vat_rate=plain(invoice.vat_rate),
             vat_code=SAFT_VAT_CODE,
             kid=invoice.kid,
             document_sha256=issued.sha256,
@@ -112,6 +111,7 @@ def _line(number: int, line: Line) -> InvoicedLine:
         unit_price=plain(line.unit_price),
         net=line.net,
         month=line.month,
+        vat_rate=plain(line.vat_rate),
         account_id=line.account_id,
         price_row=line.price_row,
     )

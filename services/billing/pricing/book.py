@@ -1,4 +1,7 @@
-"""The price book: all plans, and the rates of VAT, from a file that is refused whole when anything in it is wrong."""
+"""The price book: all plans, and the rates of VAT, from a file that is refused whole when anything in it is wrong.
+
+A rate of VAT begins with a month, as laws have it: so each line of an invoice, which is of one month, has one.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +17,7 @@ import msgspec
 
 from services.billing.pricing.plans import Plan, faults_of
 from shared.errors import BadSettings
+from shared.money.periods import Month, first_day
 
 _PER_CENT: Final = 100
 EXAMPLE: Final = Path(__file__).with_name("prices.toml")
@@ -47,6 +51,10 @@ class PriceBook(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             raise LookupError(f"no rate of VAT is known for {day}")
         return max(rates, key=lambda rate: rate.valid_from).rate
 
+    def vat_in(self, month: Month) -> Decimal:
+        """The rate of what was delivered in a month; before the first, the first, as with prices."""
+        return self.vat_at(max(first_day(month), min(one.valid_from for one in self.vat)))
+
 
 def read_prices(path: Path) -> PriceBook:
     """Raises `BadSettings` that says what is wrong and where, of the first fault or of all that concern whole plans."""
@@ -74,6 +82,8 @@ def _faults(book: PriceBook) -> Iterator[str]:
     for one in book.vat:
         if not (one.rate.is_finite() and 0 <= one.rate <= _PER_CENT and one.rate == round(one.rate, 2)):
             yield f"vat {one.valid_from}: rate: from 0 to 100 per cent, with at most two decimals"
+        if one.valid_from.day != 1:
+            yield f"vat {one.valid_from}: valid_from: the first day of a month"
         if days.count(one.valid_from) > 1:
             yield f"vat {one.valid_from}: valid_from: another rate begins on the same day"
     for plan in book.plans:

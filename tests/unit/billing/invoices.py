@@ -14,6 +14,7 @@ from services.billing.invoicing.document import Invoice, invoice_of
 from services.billing.invoicing.drafting import Line, Place, lines_of
 from services.billing.invoicing.parties import EXAMPLE as SELLER_FILE
 from services.billing.invoicing.parties import Address, Customer, Subscribed, read_seller
+from services.billing.pricing.book import PriceBook, VatRate
 from services.billing.pricing.plans import Plan, PriceRow, Subscription
 from services.billing.pricing.tiers import Tier
 from shared.contracts.words import Category
@@ -54,6 +55,9 @@ PLAN = Plan(
         ),
     ),
 )
+
+
+VAT = (VatRate(date(2005, 1, 1), Decimal(25), "example"),)
 
 
 def gateway(since: date, until: date | None = None) -> Customer:
@@ -102,8 +106,9 @@ def drafted(
     customer: Customer = CUSTOMER,
     plan: Plan = PLAN,
     period: Month = NOVEMBER,
+    vat: tuple[VatRate, ...] = VAT,
 ) -> list[Line]:
-    return lines_of(period, customer, plan, places(now), places(before))
+    return lines_of(period, customer, PriceBook((plan,), vat), places(now), places(before))
 
 
 def invoice(lines: Sequence[Line], *, customer: Customer = CUSTOMER, number: int = 100001) -> Invoice:
@@ -114,5 +119,4 @@ def invoice(lines: Sequence[Line], *, customer: Customer = CUSTOMER, number: int
         seller=SELLER,
         customer=customer,
         lines=lines,
-        vat_rate=Decimal(25),
     )

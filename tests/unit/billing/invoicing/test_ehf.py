@@ -19,9 +19,10 @@ from services.billing.invoicing.drafting import Line
 from services.billing.invoicing.ehf import ehf, plain
 from services.billing.invoicing.kid import is_kid, kid_of
 from services.billing.invoicing.parties import Customer
+from services.billing.pricing.book import VatRate
 from shared.contracts.billing import LineKind
 from shared.money.amounts import line_total
-from tests.unit.billing.invoices import CUSTOMER, NOVEMBER, booking, drafted, gateway, invoice
+from tests.unit.billing.invoices import CUSTOMER, NOVEMBER, VAT, booking, drafted, gateway, invoice
 
 
 def findings(document: bytes) -> list[str]:
@@ -82,8 +83,16 @@ def test_months_before_and_after_the_period_pass() -> None:
     assert findings(document) == []
 
 
+def test_late_usage_from_before_a_change_of_the_rate_is_a_sum_of_its_own() -> None:
+    rates = (*VAT, VatRate(date(2026, 11, 1), Decimal(26), "example"))
+    document = ehf(invoice(drafted([booking(100), booking(10, day="2026-10-31")], vat=rates)))
+    assert findings(document) == []
+    sums = [element.text for element in _texts(etree.fromstring(document), "TaxAmount")]
+    assert sums == ["14.54", "13.26", "1.28"], "26 % of 51.00, and 25 % of 5.10"
+
+
 def _lines() -> st.SearchStrategy[list[Line]]:
-    def line(quantity: int, price: Decimal) -> Line:
+    def line(quantity: int, price: Decimal, rate: Decimal) -> Line:
         return Line(
             kind=LineKind.USAGE,
             text="SMS",
@@ -91,10 +100,12 @@ def _lines() -> st.SearchStrategy[list[Line]]:
             unit_price=price,
             net=line_total(quantity, price),
             month=NOVEMBER,
+            vat_rate=rate,
         )
 
     prices = st.decimals("0", "1000", places=4)
-    return st.lists(st.builds(line, st.integers(1, 10_000_000), prices), min_size=1, max_size=8)
+    rates = st.sampled_from([Decimal(25), Decimal(26), Decimal("11.11")])
+    return st.lists(st.builds(line, st.integers(1, 10_000_000), prices, rates), min_size=1, max_size=8)
 
 
 @settings(max_examples=25, deadline=None)

@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.billing.invoicing.booking import Booking, bookings_of
-from services.billing.invoicing.drafting import Line
+from services.billing.invoicing.drafting import Line, amounts_of
+from services.billing.pricing.book import VatRate
 from services.billing.pricing.plans import CountedBy
 from services.billing.pricing.tiers import Mode, bands
 from services.billing.usage.store import Total
@@ -20,10 +21,10 @@ from services.billing.usage.sums import Daily, Settled
 from shared.contracts.billing import LineKind
 from shared.contracts.words import Category
 from shared.ids import AccountId
-from shared.money.amounts import line_total
+from shared.money.amounts import line_total, vat_of
 from shared.money.periods import Day, Month, moved
 from tests.unit.billing.building import ACCEPTED
-from tests.unit.billing.invoices import CUSTOMER, NOVEMBER, PLAN, booking, drafted, gateway
+from tests.unit.billing.invoices import CUSTOMER, NOVEMBER, PLAN, VAT, booking, drafted, gateway
 
 
 def shown(lines: list[Line]) -> list[tuple[str, int, str, str]]:
@@ -84,6 +85,25 @@ def test_over_the_months_each_month_of_a_subscription_is_paid_once(length: int) 
     )
     months = [moved(Month("2026-03"), number) for number in range(length + 1)]
     assert paid == Counter([(LineKind.SUBSCRIPTION, month) for month in months] + [(LineKind.SET_UP, months[0])])
+
+
+def test_what_became_known_late_has_the_rate_of_vat_of_its_own_day() -> None:
+    """The rate rises with November, in which October is adjusted and December is paid in advance."""
+    rates = (*VAT, *(VatRate(date(2026, month, 1), Decimal(rate), "x") for month, rate in ((11, 26), (12, 27))))
+    lines = drafted([booking(100), booking(10, day="2026-10-31")], customer=gateway(date(2026, 10, 1)), vat=rates)
+    assert [(line.kind, str(line.vat_rate)) for line in lines] == [
+        ("usage", "26"),
+        ("adjustment", "25"),
+        ("subscription", "27"),
+    ]
+    amounts = amounts_of(lines)
+    assert amounts.vat == sum(vat_of(line.net, line.vat_rate) for line in lines)
+    assert (amounts.net, amounts.total) == (sum(line.net for line in lines), amounts.net + amounts.vat)
+
+
+def test_usage_from_before_the_first_rate_that_is_known_has_the_first() -> None:
+    (line,) = drafted([booking(1, day="2026-10-31")], vat=(VatRate(date(2026, 11, 1), Decimal(25), "x"),))
+    assert line.vat_rate == 25
 
 
 def _daily(account: str, day: str, parts: int, settled: int) -> Daily:
