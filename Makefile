@@ -18,7 +18,7 @@ FOLDER = $(or $(VAR),$(patsubst var/20000,var,var/$(PORT_BASE)))
 STATE = data data-own log keys run operators.yaml local.env lock
 
 .DEFAULT_GOAL := help
-.PHONY: help run stop test test-unit test-interop fuzz check k8s-check format setup topics clean distclean
+.PHONY: help run stop test test-unit test-interop fuzz check bench k8s-check format setup topics clean distclean
 
 help: ## this list
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z0-9-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -67,6 +67,11 @@ check: ## format, lint, strict types, import rules
 	@$(VENV)/ruff check .
 	@$(VENV)/mypy
 	@$(VENV)/pytest -q tests/unit/test_import_rules.py
+
+bench: ## the whole system under 20,000 messages: rates, and what a message costs each process
+	@$(SETUP) dev
+	@$(VENV)/python -m deploy.local jars
+	@$(VENV)/python -m tests.bench.bench_system $(ARGS)
 
 bench-kafka: ## what the consumer kit reaches on this machine, against its targets (some minutes)
 bench-accept: ## what the front door takes

@@ -33,13 +33,13 @@ from deploy.local.valkey import Valkey
 from shared.contracts.topics import LOCAL, specs
 from shared.kafka.settings import KafkaSettings
 from shared.kafka.topics import create
+from tests.bench.processes import cpu_seconds
 from tests.bench.targets import Target, judged
 
 PER_CORE = Target("accepted, a second of the api's CPU", 5_000, "requests")
 SLOWEST = Target("accepted at 1,000 a second, p99", 25, "ms", at_most=True)
 _ROUNDS = 3
 
-_TICKS = os.sysconf("SC_CLK_TCK")
 _KEY_HEADER = "idempotency-key: {key}\r\n"
 _BODY = {"to": "+4799999999", "text": "Timen din er i morgen kl. 09.00.", "reference": "ref-1", "category": "otp"}
 
@@ -203,12 +203,6 @@ def api(environment: dict[str, str], command: Sequence[str], log: Path) -> Itera
     finally:
         process.terminate()
         process.wait(30)
-
-
-def cpu_seconds(pid: int) -> float:
-    """User and system time of a process, all its threads."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / _TICKS
 
 
 def measure(
