@@ -52,7 +52,7 @@ test-unit: ## the tests that need no server
 	@$(SETUP) dev
 	@$(VENV)/pytest tests/unit $(ARGS)
 
-test-interop: ## SMPP against what others wrote (npm smpp, smpp34, Kannel), none of them missing
+test-interop: ## SMPP and texts against what others wrote (npm, smpp34, Kannel), none of them missing
 	@$(SETUP) dev
 	@tests/interop/install npm
 	@INTEROP_DEMANDED=1 $(VENV)/pytest tests/interop $(ARGS)

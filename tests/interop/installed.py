@@ -44,17 +44,22 @@ def program(name: str) -> str | None:
     return shutil.which(name, path=f"{os.environ.get('PATH', os.defpath)}{os.pathsep}/usr/sbin")
 
 
-def _has_npm_smpp() -> bool:
-    """Whether the package is there in the version of the lock."""
-    installed = NODE_MODULES / "smpp/package.json"
-    if program("node") is None or not installed.exists():
-        return False
-    locked = msgspec.json.decode(_LOCK.read_bytes())["packages"]["node_modules/smpp"]["version"]
-    return bool(msgspec.json.decode(installed.read_bytes())["version"] == locked)
+def _of_npm(package: str) -> Peer:
+    """A package, there in the version of the lock."""
+
+    def present() -> bool:
+        installed = NODE_MODULES / package / "package.json"
+        if program("node") is None or not installed.exists():
+            return False
+        locked = msgspec.json.decode(_LOCK.read_bytes())["packages"][f"node_modules/{package}"]["version"]
+        return bool(msgspec.json.decode(installed.read_bytes())["version"] == locked)
+
+    return Peer(f"npm {package}", f"{_NPM}tests/interop/install npm", present)
 
 
 _NPM: Final = "" if program("npm") else "apt-get install nodejs npm && "
-NPM_SMPP: Final = Peer("npm smpp", f"{_NPM}tests/interop/install npm", _has_npm_smpp)
+NPM_SMPP: Final = _of_npm("smpp")
+NPM_SEGMENTS: Final = _of_npm("sms-segments-calculator")
 KANNEL: Final = Peer(
     "Kannel", "apt-get install kannel", lambda: program("bearerbox") is not None and program("smsbox") is not None
 )
