@@ -18,6 +18,7 @@ from shared.kafka.attempts import Attempt, Poison
 from shared.kafka.backoff import Backoff
 from shared.kafka.dead_letters import DEAD_LETTER_BYTES, DeadLetterCount, DeadLetterLimit
 from shared.kafka.health import Pause
+from shared.kafka.lingering import linger
 from shared.kafka.metrics import KafkaMetrics
 from shared.kafka.port import Cluster, Fenced, Mark, Packed, ProducerLost, TransactionalProducer, UnknownTopic
 from shared.kafka.record import Decode, E, EventT, Output, Received, Record
@@ -136,8 +137,7 @@ class PartitionWorker(Generic[E]):
         share, job = self._share, self._job
         while not share.closed:
             if len(share):
-                if job.linger and len(share) < job.max_batch:
-                    await asyncio.sleep(job.linger)
+                await linger(share.__len__, job.max_batch, job.linger)
                 records = share.take(job.max_batch)
                 return Batch(records, share.next_offset)
             share.arrived.clear()

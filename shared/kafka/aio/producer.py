@@ -20,7 +20,8 @@ from shared.kafka.settings import KafkaSettings
 
 BATCH_BYTES = 262_144
 TRANSACTION_TIMEOUT = 30.0
-_RETRY_BACKOFF_MS = 10  # transactions per second hang on it: the broker asks for patience after every commit
+_RETRY_BACKOFF_MS = 10
+_REST = 0.003  # the broker asks for patience while it ends the last transaction, and the library then sleeps for 20 ms
 _METADATA_TIMEOUT = 5.0
 
 
@@ -140,9 +141,13 @@ class AioTransactionalProducer(AioProducer):
 
     def __init__(self, settings: KafkaSettings, transactional_id: str) -> None:
         super().__init__(settings, transactional_id)
+        self._rested_at = 0.0
 
     async def begin(self) -> None:
-        """Begin."""
+        """Begin, once the broker has had time to end the last one."""
+        rest = self._rested_at - time.monotonic()
+        if rest > 0:
+            await asyncio.sleep(rest)
         with translated("begin a transaction", ProducerLost):
             await self._producer.begin_transaction()
 
@@ -162,6 +167,7 @@ class AioTransactionalProducer(AioProducer):
         """All or nothing."""
         with translated("commit a transaction", ProducerLost):
             await self._producer.commit_transaction()
+        self._rested_at = time.monotonic() + _REST
 
     async def abort(self) -> None:
         """Undo."""
