@@ -21,6 +21,8 @@ from shared.tasks import end
 
 WINDOW: Final = {Lane.EXPRESS: 0.0, Lane.STANDARD: 0.002, Lane.BULK: 0.002}
 """Seconds that a flush waits for company."""
+ROUND: Final = {Lane.EXPRESS: 0.0, Lane.STANDARD: 0.16, Lane.BULK: 0.16}
+"""Seconds in which each partition has had its turn: what comes in one turn can be one transaction in a stage behind."""
 
 _SEND_SECONDS: Final = 5.0
 _MOST_RECORDS: Final = 500
@@ -64,7 +66,8 @@ class Flush:
 
 
 class Gathering:
-    """The flushes of one lane, one in flight at a time; partitions take turns.
+    """The flushes of one lane, one in flight at a time; partitions take turns, for an equal part of `ROUND` or one full
+    flush.
 
     A flush goes when its window is over and the flush before it is settled; one of 500 records is closed at once. At
     most `most_waiting` records wait or are in flight.
@@ -80,15 +83,20 @@ class Gathering:
         partitions: int,
         first_partition: int = 0,
         window: float | None = None,
+        round_seconds: float | None = None,
         most_waiting: int = _MOST_WAITING,
     ) -> None:
-        """`first_partition` should be random, so that several processes do not walk in step."""
+        """`first_partition` should be random, so that several processes do not walk in step. `window` and
+        `round_seconds` are those of the lane.
+        """
         self.name = f"gathering {lane}"
         self.partitions = partitions
         self._send = send
         self._clock = clock
         self._metrics = metrics
         self._window = WINDOW[lane] if window is None else window
+        self._turn_lasts = (ROUND[lane] if round_seconds is None else round_seconds) / partitions
+        self._turn_ends = 0.0
         self._most_waiting = most_waiting
         self._waiting = 0
         self._open = Flush(first_partition % partitions)
@@ -192,7 +200,11 @@ class Gathering:
         return flush
 
     def _turn(self) -> None:
-        self._open = Flush((self._open.partition + 1) % self.partitions)
+        """Open the next flush: of the next partition, when this one's turn is over."""
+        partition, now = self._open.partition, self._clock.monotonic()
+        if now >= self._turn_ends or len(self._open.outputs) >= _MOST_RECORDS:
+            partition, self._turn_ends = (partition + 1) % self.partitions, now + self._turn_lasts
+        self._open = Flush(partition)
 
     def _settle(self, flush: Flush, error: BudstikkeError | None) -> None:
         self.release(len(flush.outputs))

@@ -146,7 +146,7 @@ class Door:
                 self.clock,
                 metrics.lanes[lane],
                 partitions=PARTITIONS,
-                **{"window": 0.0, **gathering},
+                **{"window": 0.0, "round_seconds": 0.0, **gathering},
             )
             for lane in Lane
         }

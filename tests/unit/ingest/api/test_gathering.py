@@ -12,7 +12,7 @@ from prometheus_client import CollectorRegistry
 
 from services.ingest.api.gathering import WINDOW, Gathering
 from services.ingest.api.metrics import ApiMetrics
-from shared.clock import ManualClock, SystemClock
+from shared.clock import Clock, ManualClock, SystemClock
 from shared.contracts.words import Lane
 from shared.errors import Fatal, TryLater
 from shared.kafka.record import Output
@@ -21,13 +21,13 @@ from tests.unit.ingest.api.door import START, Broker
 
 
 @asynccontextmanager
-async def gathering(broker: Any, **options: Any) -> AsyncIterator[Gathering]:
+async def gathering(broker: Any, clock: Clock | None = None, **options: Any) -> AsyncIterator[Gathering]:
     made = Gathering(
         Lane.STANDARD,
         broker.send,
-        ManualClock(START),
+        clock or ManualClock(START),
         ApiMetrics(CollectorRegistry()).lanes[Lane.STANDARD],
-        **{"partitions": 4, "window": 0.0, **options},
+        **{"partitions": 4, "window": 0.0, "round_seconds": 0.0, **options},
     )
     await made.start()
     try:
@@ -80,6 +80,23 @@ async def test_one_send_at_a_time_and_partitions_in_turn() -> None:
         for _ in range(3):
             await put(lane)
     assert [batch[0].partition for batch in broker.batches] == [2, 3, 0]
+
+
+async def test_a_turn_lasts_its_part_of_the_round() -> None:
+    broker, clock = Broker(), ManualClock(START)
+    async with gathering(broker, clock, round_seconds=4.0) as lane:
+        for _ in range(7):
+            await put(lane)
+            clock.advance(0.3)
+    assert [batch[0].partition for batch in broker.batches] == [0, 1, 1, 1, 1, 2, 2]
+
+
+async def test_a_full_flush_ends_its_turn() -> None:
+    broker = Broker()
+    async with gathering(broker, round_seconds=4.0) as lane:
+        for records in (1, 500, 1, 1):
+            await put(lane, records)
+    assert [batch[0].partition for batch in broker.batches] == [0, 1, 2, 2]
 
 
 async def test_a_large_flush_is_closed_and_the_next_takes_what_follows() -> None:
