@@ -43,6 +43,7 @@ class RefusalCode(StrEnum):
     NOT_FOUND = "not_found"
     NOT_BILLED = "not_billed"
     OUTCOME_OPEN = "outcome_open"
+    NUMBER_FORGOTTEN = "number_forgotten"
 
 
 class Refund(msgspec.Struct, frozen=True, kw_only=True):

@@ -16,6 +16,7 @@ import msgspec
 
 from services.billing.premium.chart import LedgerAccount
 from services.billing.premium.entry import Line, lines_of
+from shared.contracts.premium import price_range
 from shared.errors import BadSettings
 from shared.money.amounts import Ore, vat_of
 from shared.money.periods import Day
@@ -40,6 +41,22 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     service_code: str | None = None
     business_model: str | None = None
 
+    @property
+    def name(self) -> str:
+        """What it is for, and since when."""
+        named = [one for one in (self.merchant_id, self.service_code, self.business_model) if one is not None]
+        return " ".join(["for", *(named or ["everything"]), "from", self.valid_from.isoformat()])
+
+    @property
+    def too_little(self) -> int | None:
+        """A price that a charge may have and its shares and fees exceed: the least, for the fixed fee, or the most, where
+        no rounding hides it.
+        """
+        for price in price_range(self.service_code or ""):
+            if part_of(price, self.operators_share) + part_of(price, self.fee) + self.fee_ore > price:
+                return price
+        return None
+
     def split(self, price: int) -> tuple[Line, ...]:
         """The lines of a charge of `price` øre. Shares are rounded half up; the merchant has what is left."""
         operators = part_of(price, self.operators_share)
@@ -58,12 +75,17 @@ class TermsTable:
     """All rows. For every charge there is one."""
 
     def __init__(self, rows: Sequence[Terms]) -> None:
-        """Raises `ValueError` when no row stands for everything that no other names, or two say the same."""
+        """Raises `ValueError` when no row stands for everything that no other names, two say the same, or one leaves
+        the merchant less than nothing of a charge that may be made.
+        """
         keys = [(row.valid_from, row.merchant_id, row.service_code, row.business_model) for row in rows]
         if len(set(keys)) != len(keys):
             raise ValueError("two rows of terms are for the same, from the same day on")
         if not any(_named(row) == 0 for row in rows):
             raise ValueError("no row of terms names neither merchant, service code nor business model")
+        for row in rows:
+            if (price := row.too_little) is not None:
+                raise ValueError(f"the row of terms {row.name} takes more than a charge of {price} øre")
         self._rows = sorted(rows, key=lambda row: (_named(row), row.valid_from), reverse=True)
 
     def at(self, day: Day, *, merchant_id: str, service_code: str, business_model: str | None) -> Terms:

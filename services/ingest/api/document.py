@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from services.ingest.accounts.keys import Scope
 from services.ingest.api import examples
+from services.ingest.api.drafting import NOT_AVAILABLE
 from services.ingest.api.messages import Cancelled, MessageNow, Messages, Quote, QuoteBody, SendBody
 from services.ingest.api.premium_document import REFUSALS as PREMIUM_REFUSALS
 from services.ingest.api.premium_document import SCHEMAS as PREMIUM_SCHEMAS
@@ -25,7 +26,6 @@ _DESCRIPTION: Final = (
 )
 _OF_KEYS: Final = (Code.UNAUTHORIZED, Code.SCOPE_MISSING, Code.UNAVAILABLE, Code.INTERNAL_ERROR)
 _OF_BODIES: Final = (Code.BODY_TOO_LARGE, Code.UNSUPPORTED_MEDIA_TYPE, Code.INVALID_JSON, Code.INVALID_REQUEST)
-_NOT_YET: Final = ("send_at", "premium")
 
 _RETRY_AFTER: Final = {
     "Retry-After": {"description": "Seconds.", "schema": {"type": "integer"}, "example": RETRY_SECONDS}
@@ -101,7 +101,8 @@ def _submit() -> Json:
         "summary": "Send one text to 1-1,000 recipients",
         "description": "202 means that every message with an id is stored safely and will be sent, or that you will "
         "be told why not. After 503, or without an answer, some of them may have been taken: the same request with the "
-        "same `Idempotency-Key` completes it and sends nothing twice. `valid_for` counts from the first try.",
+        "same `Idempotency-Key` completes it and sends nothing twice. `valid_for` counts from the first try. "
+        f"Refused as `not_available`: {'; '.join(f'`{name}` ({why})' for name, why in NOT_AVAILABLE.items())}.",
         "tags": ["messages"],
         "security": _needs(Scope.SEND),
         "parameters": [
@@ -233,6 +234,6 @@ def _with_headers(responses: Json) -> Json:
 
 def _schemas() -> dict[str, Any]:
     described = schemas([SendBody, Messages, MessageNow, Cancelled, QuoteBody, Quote, *PREMIUM_SCHEMAS])
-    for name in _NOT_YET:
+    for name in NOT_AVAILABLE:
         del described["SendBody"]["properties"][name]
     return described

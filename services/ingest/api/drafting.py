@@ -22,6 +22,12 @@ from shared.text.transliterate import to_gsm
 _MOST_UNITS: Final = MOST_PARTS * 153
 _LONGEST_REWRITTEN: Final = 4 * _MOST_UNITS
 _MOST_NAMED: Final = 20
+NOT_AVAILABLE: Final = {
+    "send_at": "messages cannot be sent at a later time yet",
+    "premium": "a message carries no charge; POST /v1/premium/charges makes one, and so does a keyword with a price",
+}
+"""Fields of the body that are refused, and why."""
+
 _decode_send: Final = Decoder(SendBody)
 _decode_quote: Final = Decoder(QuoteBody)
 
@@ -102,11 +108,10 @@ def _rewritten(text: str) -> str:
 
 def _require_available(body: SendBody) -> None:
     """Refuse what is promised for later rather than ignore it."""
-    for name in ("send_at", "premium"):
+    for name, why in NOT_AVAILABLE.items():
         if getattr(body, name) is not msgspec.UNSET:
             raise Rejected(
-                Code.NOT_AVAILABLE,
-                errors=(FieldError(f"/{name}", FieldCode.NOT_AVAILABLE, "the field is not available yet"),),
+                Code.NOT_AVAILABLE, f"{name}: {why}", (FieldError(f"/{name}", FieldCode.NOT_AVAILABLE, why),)
             )
 
 

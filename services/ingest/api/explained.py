@@ -48,7 +48,10 @@ FIELDS: Final[Mapping[FieldCode, Explanation]] = {
         "No agreement of the account covers the service on that short number.",
         "Take a service that is agreed, or ask us.",
     ),
-    FieldCode.NOT_AVAILABLE: Explanation("The field is not available yet.", "Leave it out."),
+    FieldCode.NOT_AVAILABLE: Explanation(
+        "`send_at`: messages cannot be sent at a later time yet. `premium`: a message carries no charge.",
+        "Leave it out. Charge with `POST /v1/premium/charges`, or by a keyword with a price.",
+    ),
     FieldCode.INVALID_CURSOR: Explanation(
         "The cursor is none that a list gave out.", "Use the cursor of the page before as it is, or begin anew."
     ),

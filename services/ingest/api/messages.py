@@ -33,7 +33,7 @@ _TRANSLITERATE: Final = 'Write plain what the GSM alphabet lacks and has a plain
 
 
 class SendBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename={"sender": "from"}):
-    """Body of `POST /v1/messages`. `send_at` and `premium` are part of the contract, but not available yet."""
+    """Body of `POST /v1/messages`. `send_at` and `premium` are part of the contract, but not available."""
 
     to: Annotated[
         str | list[str],

@@ -104,7 +104,7 @@ KINDS: Final[Mapping[Code, Kind]] = {
         422, "Invalid request", "`errors` says which field is wrong and why.", "Correct the fields it names."
     ),
     Code.NOT_AVAILABLE: Kind(
-        422, "Not available", "`errors` names a field that is not available yet.", "Leave the field out."
+        422, "Not available", "`errors` names a field that is not available, and why.", "Leave the field out."
     ),
     Code.NO_VALID_RECIPIENT: Kind(
         422,

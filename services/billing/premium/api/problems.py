@@ -25,6 +25,12 @@ KINDS: Final[Mapping[str, Kind]] = {
         "It is not known whether the user was charged.",
         "Ask again when the transaction is `billed`.",
     ),
+    "number_forgotten": Kind(
+        409,
+        "Number forgotten",
+        "What was bought then is not known by number any more: the key of that year was destroyed.",
+        "Ask by `transaction_id`.",
+    ),
     "month_not_over": Kind(409, "Month not over", "The month runs still.", "Close it when it is over."),
     "earlier_month_open": Kind(
         409, "Earlier month open", "An earlier month has entries and is not closed.", "Close that one first."

@@ -32,7 +32,7 @@ class RefundDesk:
     async def ask(self, account: AccountId, asked: RefundAsked, by: str) -> tuple[list[Refund], bool]:
         """The refunds, and whether any is new. By number, short number and day it is everything billed then.
 
-        Raises `Refused`: `invalid_request`, `not_found`, `not_billed`, `outcome_open`.
+        Raises `Refused`: `invalid_request`, `not_found`, `not_billed`, `outcome_open`, `number_forgotten`.
         """
         refunds, new = [], False
         refusal = Refused(RefusalCode.NOT_FOUND, "there is no such transaction")
@@ -68,7 +68,10 @@ class RefundDesk:
         this = self._clock.now().year
         # Asking for the key of a year makes it: only for years in which somebody may have bought something.
         years = [year for year in sorted(_years(day)) if this - _YEARS <= year <= this]
-        known = [self._pseudonyms.in_year(account, number, year) for year in years]
+        try:
+            known = [self._pseudonyms.in_year(account, number, year) for year in years]
+        except Refused:
+            raise Refused(RefusalCode.NUMBER_FORGOTTEN, "the key of that year was destroyed") from None
         return [one.id for one in await self._ledger.bought(account, known, asked.short_number, day)]
 
 

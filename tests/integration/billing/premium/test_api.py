@@ -178,6 +178,16 @@ async def test_the_first_hour_of_a_year_is_found_under_the_old_years_key(
     assert (await api.refund(to=NUMBER, short_number="2002", day="2027-01-01"))[0] == 201
 
 
+async def test_a_number_whose_key_was_destroyed_is_known_by_transaction_alone(
+    books: Books, api: Api, pseudonyms: Pseudonyms, tmp_path: Path
+) -> None:
+    await books.hear(changed(pseudonym=Pseudonyms(FileKeyStore(tmp_path / "keys")).in_year(ACCOUNT, NUMBER, 2026)))
+    (tmp_path / "keys" / ACCOUNT / "p2026.key").write_bytes(b"")
+    status, body = await api.refund(to=NUMBER, short_number="2002", day="2026-10-12")
+    assert (status, body["code"]) == (409, "number_forgotten")
+    assert (await api.refund(transaction_id=ID))[0] == 201
+
+
 @pytest.mark.parametrize("day", ["2099-12-31", "2019-01-01"])
 async def test_a_day_on_which_nobody_can_have_bought_anything_makes_no_key(
     api: Api, pseudonyms: Pseudonyms, day: str

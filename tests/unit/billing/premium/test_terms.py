@@ -3,6 +3,7 @@ from __future__ import annotations
 from datetime import date
 from pathlib import Path
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -42,6 +43,27 @@ def test_a_table_needs_a_row_for_everything_and_no_row_twice() -> None:
     for rows in ([GIFTS], [ANY, ANY]):
         with pytest.raises(ValueError, match="row"):
             TermsTable(rows)
+
+
+@pytest.mark.parametrize(
+    ("shares", "price"),
+    [
+        ({"operators_share": 9501}, 100_000),
+        ({"operators_share": 9500}, None),
+        ({"fee": 6001}, 100_000),
+        ({"fee_ore": 56}, 100),
+        ({"fee_ore": 55}, None),
+    ],
+)
+def test_a_row_that_takes_more_than_a_charge_may_cost_is_refused_by_name(
+    shares: dict[str, int], price: int | None
+) -> None:
+    row = msgspec.structs.replace(ANY, merchant_id="mer_x", **shares)
+    if price is None:
+        TermsTable([ANY, row])
+        return
+    with pytest.raises(ValueError, match=f"terms for mer_x from 2020-01-01 takes more than a charge of {price} øre"):
+        TermsTable([ANY, row])
 
 
 @given(st.integers(1, 10_000_000), st.integers(0, 10_000), st.integers(0, 10_000), st.integers(0, 10_000))

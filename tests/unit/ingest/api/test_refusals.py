@@ -158,6 +158,15 @@ async def test_a_bad_body_is_refused_by_name(door: Door, case: str) -> None:
     assert door.broker.records == []
 
 
+@pytest.mark.parametrize(("field", "said"), [("premium", "POST /v1/premium/charges"), ("send_at", "later time")])
+async def test_what_a_message_cannot_have_is_said_with_the_way_round_it(door: Door, field: str, said: str) -> None:
+    problem = (await door.post(good(**{field: {}}))).json()
+    assert said in problem["detail"]
+    assert said in problem["errors"][0]["message"]
+    document = (await door.client.get("/openapi.json")).json()
+    assert said in document["paths"]["/v1/messages"]["post"]["description"]
+
+
 async def test_every_bad_recipient_is_named_when_none_is_good(door: Door) -> None:
     answer = await door.post(good(to=["1", "x"]))
     assert [error["pointer"] for error in answer.json()["errors"]] == ["/to/0", "/to/1"]
