@@ -49,8 +49,8 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
     @property
     def too_little(self) -> int | None:
-        """A price that a charge may have and its shares and fees exceed: the least, for the fixed fee, or the most, where
-        no rounding hides it.
+        """A price that a charge may have and that shares and fees exceed: the least, for the fixed fee, or the most,
+        where no rounding hides it.
         """
         for price in price_range(self.service_code or ""):
             if part_of(price, self.operators_share) + part_of(price, self.fee) + self.fee_ore > price:
