@@ -64,7 +64,13 @@ GROUPS = (
         "dispatch",
         "dispatch",
         Port.DISPATCH_HEALTH,
-        (Role("router"), Role("sender"), Role("privacy"), Role("strex", Port.STREX_REPORTS, simulated=True)),
+        (
+            Role("router"),
+            Role("sender"),
+            Role("sweeper"),
+            Role("privacy"),
+            Role("strex", Port.STREX_REPORTS, simulated=True),
+        ),
     ),
     Group(
         "ingest.screening",

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
-from pydantic import Field, ValidationInfo, field_validator
+from pydantic import Field, SecretStr, ValidationInfo, field_validator
 
 from shared.privacy.participant import ParticipantSettings
 from shared.settings import KafkaRoleSettings, StoreRoleSettings
@@ -30,6 +30,12 @@ class SenderSettings(StoreRoleSettings):
     sender_unresolved: float = Field(
         2.0, ge=1.0, le=4.0, description="parts that may have an intent and no outcome, in windows of the link"
     )
+
+
+class SweeperSettings(KafkaRoleSettings):
+    """Role `sweeper`."""
+
+    mongodb: SecretStr = Field(description="MongoDB URI of the replica set")
 
 
 class StrexSettings(StoreRoleSettings):

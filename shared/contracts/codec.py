@@ -22,6 +22,8 @@ TYPES: Final[dict[str, type[Event]]] = {
     "no.budstikke.sms.send-requested.v1": events.SendRequested,
     "no.budstikke.sms.message-accepted.v1": events.MessageAccepted,
     "no.budstikke.sms.dispatch-ordered.v1": events.DispatchOrdered,
+    "no.budstikke.sms.dispatch-returned.v1": events.DispatchReturned,
+    "no.budstikke.dispatch.link-changed.v1": events.LinkChanged,
     "no.budstikke.sms.part-fact.v1": events.PartFact,
     "no.budstikke.sms.operator-receipt.v1": events.OperatorReceipt,
     "no.budstikke.sms.message-status-changed.v1": events.MessageStatusChanged,

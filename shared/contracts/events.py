@@ -13,7 +13,7 @@ from typing import Annotated
 import msgspec
 
 from shared.contracts.states import State
-from shared.contracts.words import Category, Door, FactKind, Lane, ReceiptState
+from shared.contracts.words import Category, Door, FactKind, Lane, ReceiptState, ReturnReason
 from shared.ids import AccountId, MessageId
 from shared.privacy.sealing import Sealed
 from shared.text.segments import Coding
@@ -84,7 +84,11 @@ class MessageAccepted(SendRequested, frozen=True, kw_only=True):
 
 
 class DispatchOrdered(Event, frozen=True, kw_only=True):
-    """Hand these parts of a message to this operator. `parts` empty means all; attempts count from 1."""
+    """Hand these parts of a message to this operator. `parts` empty means all; attempts count from 1.
+
+    `tried` are the operators that it came back from. With `stay` the operator has taken other parts, so it goes to no
+    other. With `again` an earlier attempt ended unknown: another one that does ends the message.
+    """
 
     message: MessageAccepted
     operator: str
@@ -93,6 +97,34 @@ class DispatchOrdered(Event, frozen=True, kw_only=True):
     attempt: int = 1
     parts: tuple[int, ...] = ()
     tried: tuple[str, ...] = ()
+    stay: bool = False
+    again: bool = False
+
+
+class DispatchReturned(Event, frozen=True, kw_only=True):
+    """These parts came back from an operator: route them anew, as this attempt (the one after the last).
+
+    `tried`, `stay` and `again` are those of the order that is to follow.
+    """
+
+    message: MessageAccepted
+    operator: str
+    route_id: str
+    returned_at: Utc
+    attempt: int
+    parts: tuple[int, ...]
+    why: ReturnReason
+    tried: tuple[str, ...] = ()
+    stay: bool = False
+    again: bool = False
+
+
+class LinkChanged(Event, frozen=True, kw_only=True):
+    """Whether an operator can be reached, as a sender of its saw it at that time; said again while it can."""
+
+    operator: str
+    up: bool
+    at: Utc
 
 
 class PartFact(Event, frozen=True, kw_only=True):

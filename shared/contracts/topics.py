@@ -34,6 +34,7 @@ class KeyedBy(StrEnum):
     ANSWERED = "message id, or id of the refused request"
     TRANSACTION = "transaction id"
     DOCUMENT = "document id"
+    OPERATOR = "operator"
 
 
 class Kept(StrEnum):
@@ -184,6 +185,8 @@ LINGER: dict[Lane, float] = {Lane.EXPRESS: 0.0, Lane.STANDARD: 0.008, Lane.BULK:
 TEST_OPERATOR = "test"
 """The operator that is built in. Test messages go to it and to no other, and nothing else does."""
 
+RETURNS = "dispatch.returns"
+LINKS = "dispatch.links"
 FACTS = "sms.facts"
 RECEIPTS = "sms.receipts"
 EVENTS = "sms.events"
@@ -298,11 +301,27 @@ def _message_path(operators: Sequence[str]) -> Iterator[Topic]:
                 consumers=("dispatch.sender",),
             )
     yield Topic(
+        name=RETURNS,
+        keyed_by=KeyedBy.MESSAGE,
+        kept=Kept.FLOW,
+        personal=Personal.SEALED,
+        producers=("dispatch.sender", "dispatch.sweeper"),
+        consumers=("dispatch.router",),
+    )
+    yield Topic(
+        name=LINKS,
+        keyed_by=KeyedBy.OPERATOR,
+        kept=Kept.COMPACTED,
+        personal=Personal.NONE,
+        producers=("dispatch.sender",),
+        consumers=("dispatch.router", "dispatch.sender"),
+    )
+    yield Topic(
         name=FACTS,
         keyed_by=KeyedBy.MESSAGE,
         kept=Kept.FLOW,
         personal=Personal.NONE,
-        producers=("ingest.screening", "ingest.desk", "dispatch.router", "dispatch.sender"),
+        producers=("ingest.screening", "ingest.desk", "dispatch.router", "dispatch.sender", "dispatch.sweeper"),
         consumers=("dlr.status",),
     )
     yield Topic(
@@ -311,7 +330,7 @@ def _message_path(operators: Sequence[str]) -> Iterator[Topic]:
         kept=Kept.FLOW,
         personal=Personal.SEALED_NUMBER,
         producers=("dispatch.sender", "dlr.status"),
-        consumers=("dlr.status",),
+        consumers=("dlr.status", "dispatch.sweeper"),
     )
     yield Topic(
         name=EVENTS,

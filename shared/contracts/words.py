@@ -66,6 +66,15 @@ class FactKind(StrEnum):
     FAILED = "failed"
 
 
+class ReturnReason(StrEnum):
+    """Why parts came back from an operator's sender."""
+
+    LINK_DOWN = "link_down"
+    """The operator cannot be reached and nothing was written to it; another one can be."""
+    OUTCOME_UNKNOWN = "outcome_unknown"
+    """Nobody knows whether the operator took them, and nobody will any more."""
+
+
 class ReceiptState(StrEnum):
     """What an operator's receipt says, in SMPP's words (SMPP 3.4 §5.2.28)."""
 

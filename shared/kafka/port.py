@@ -128,6 +128,10 @@ class Consumer(Protocol):
         """The first offset that still exists."""
         ...
 
+    async def offset_at(self, partition: TopicPartition, timestamp: int) -> int:
+        """The first offset at or after a time in epoch milliseconds; the end if there is none so young."""
+        ...
+
     async def end(self, partitions: Sequence[TopicPartition]) -> Mapping[TopicPartition, int]:
         """The last stable offsets: what a reader of committed records can reach now."""
         ...

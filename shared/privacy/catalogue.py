@@ -59,6 +59,7 @@ PLACES: Final = (
     Place("dispatch", "intents", Fate.NOBODY),
     Place("dispatch", "outcomes", Fate.NOBODY),
     Place("dispatch", "leases", Fate.NOBODY),
+    Place("dispatch", "unknowns", Fate.FORGOTTEN, why="and not sent again; else it is settled within minutes"),
     Place("dispatch", "premium", Fate.FORGOTTEN, why="once it is settled; the row goes after 400 days"),
     Place("dlr", "messages", Fate.FORGOTTEN, why="freed of the person, and deleted when nothing can come late"),
     Place("dlr", "parked_receipts", Fate.EXPIRES, why="after 8 days"),

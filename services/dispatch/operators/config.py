@@ -16,7 +16,7 @@ from services.dispatch.sender.parts import LongMessages
 from shared.contracts.topics import TEST_OPERATOR
 from shared.errors import BadSettings
 from shared.smpp.codings import Alphabet
-from shared.smpp.constants import ESME_RMSGQFUL, ESME_RTHROTTLED
+from shared.smpp.constants import ESME_RMSGQFUL, ESME_RSYSERR, ESME_RTHROTTLED
 
 Name = Annotated[str, msgspec.Meta(pattern=r"\A[a-z][a-z0-9-]{0,30}\Z")]
 Prefix = Annotated[str, msgspec.Meta(pattern=r"\A\+[0-9]{0,14}\Z")]
@@ -46,6 +46,13 @@ class Link(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         tuple[Annotated[int, msgspec.Meta(ge=1, le=0xFFFFFFFF)], ...],
         msgspec.Meta(description="answers to a part that mean: nothing taken, try again"),
     ] = (ESME_RMSGQFUL, ESME_RTHROTTLED)
+    fault_statuses: Annotated[
+        tuple[Annotated[int, msgspec.Meta(ge=1, le=0xFFFFFFFF)], ...],
+        msgspec.Meta(
+            description="answers that mean: a fault there, nothing taken; the part is tried again, and refused for "
+            "good once it failed 5 times while others were taken in between"
+        ),
+    ] = (ESME_RSYSERR,)
     long_messages: Annotated[
         LongMessages,
         msgspec.Meta(description="in parts with a header, in parts whose place TLVs tell, or whole; charged the same"),

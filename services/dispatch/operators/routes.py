@@ -1,8 +1,10 @@
-"""Which operator takes a number: the longest prefix wins; among equals the first in the file that was not tried."""
+"""Which operator takes a number: the longest prefix wins, among equals the first in the file; but one that can be
+reached goes before one that cannot, and one that was not tried before one that was.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Final
 
 from services.dispatch.operators.config import Route
@@ -21,10 +23,25 @@ class RouteTable:
             self._by_prefix.setdefault(route.prefix, []).append(route)
         self._lengths = sorted({len(prefix) for prefix in self._by_prefix}, reverse=True)
 
-    def choose(self, number: str, tried: Collection[str] = ()) -> Route | None:
-        """The best route for an E.164 number whose operator is not among `tried`, or None."""
+    def choose(self, number: str, up: Collection[str] = (), tried: Collection[str] = ()) -> Route | None:
+        """The best route for an E.164 number, or None if none leads there. `up` are the operators within reach."""
+        best, least = None, 4
+        for route in self._of(number):
+            cost = 2 * (route.operator not in up) + (route.operator in tried)
+            if cost == 0:
+                return route
+            if cost < least:
+                best, least = route, cost
+        return best
+
+    def route_to(self, number: str, operator: str) -> Route | None:
+        """The best route that leads to this operator."""
+        return next((route for route in self._of(number) if route.operator == operator), None)
+
+    def leads_elsewhere(self, number: str, up: Collection[str], tried: Collection[str]) -> bool:
+        """Whether an operator within reach that was not tried takes this number."""
+        return any(route.operator in up and route.operator not in tried for route in self._of(number))
+
+    def _of(self, number: str) -> Iterator[Route]:
         for length in self._lengths:
-            for route in self._by_prefix.get(number[:length], ()):
-                if route.operator not in tried:
-                    return route
-        return None
+            yield from self._by_prefix.get(number[:length], ())

@@ -2,118 +2,156 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from functools import partial
 
 from prometheus_client import CollectorRegistry, Counter
 
+from services.dispatch.operators.config import Route
+from services.dispatch.operators.links import Links
 from services.dispatch.operators.routes import TEST, RouteTable
+from services.dispatch.router.outputs import Outputs
 from shared.clock import Clock
-from shared.contracts import envelope, topics
-from shared.contracts.codec import Writer, only
+from shared.contracts.codec import only
 from shared.contracts.codes import Reason
-from shared.contracts.events import DispatchOrdered, MessageAccepted, PartFact
+from shared.contracts.events import DispatchOrdered, DispatchReturned, MessageAccepted
 from shared.contracts.words import FactKind
-from shared.ids import partition_of
-from shared.kafka.record import Output, Received, header
+from shared.kafka.record import Output, Received
 from shared.privacy.sealing import Erased, Sealer
 
-SOURCE = "/budstikke/dispatch/router"
-
 read_accepted = partial(only, MessageAccepted)
+read_returned = partial(only, DispatchReturned)
+
+
+class RouterMetrics:
+    """What both handlers count; made once."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.routed = Counter("budstikke_router_routed", "Messages by route", ["route"], registry=registry)
+        self.rerouted = Counter(
+            "budstikke_router_rerouted",
+            "Returned messages by route and why they came back",
+            ["route", "why"],
+            registry=registry,
+        )
+        self.unrouted = Counter("budstikke_router_unrouted", "Messages that got no route", ["code"], registry=registry)
 
 
 class Router:
     """Routes one lane's messages. The fact `queued` is in the same transaction as the order it speaks of."""
 
     def __init__(
-        self, routes: RouteTable, sealer: Sealer, clock: Clock, partitions: int, registry: CollectorRegistry
+        self,
+        routes: RouteTable,
+        links: Links,
+        sealer: Sealer,
+        clock: Clock,
+        partitions: int,
+        metrics: RouterMetrics,
     ) -> None:
         self._routes = routes
+        self._links = links
         self._sealer = sealer
         self._clock = clock
-        self._partitions = partitions
-        self._write = Writer(SOURCE).output
-        self._routed = Counter("budstikke_router_routed", "Messages by route", ["route"], registry=registry)
-        self._unrouted = Counter("budstikke_router_unrouted", "Messages that got no route", ["code"], registry=registry)
+        self._outputs = Outputs(partitions)
+        self._metrics = metrics
 
     async def __call__(self, batch: Sequence[Received[MessageAccepted]]) -> Sequence[Output]:
         """An order and a fact for each message, or a fact alone."""
-        now = self._clock.now()
-        return [output for received in batch for output in self._route(received, now)]
+        now, up = self._clock.now(), self._links.up()
+        return [output for received in batch for output in self._route(received, up, now)]
 
-    def _route(self, received: Received[MessageAccepted], now: datetime) -> tuple[Output, ...]:
+    def _route(self, received: Received[MessageAccepted], up: Collection[str], now: datetime) -> Sequence[Output]:
         message = received.event
-        if message.valid_until <= now:
-            return (self._ended(received, FactKind.EXPIRED, Reason.VALIDITY_OVER, now),)
-        number = self._sealer.open(message.account_id, message.message_id, "to", message.to)
-        if isinstance(number, Erased):
-            return (self._ended(received, FactKind.REJECTED, Reason.ERASED, now),)
-        route = TEST if message.test else self._routes.choose(number)
+        found = way_of(message, self._sealer, now)
+        if not isinstance(found, str):
+            return self._ended(received, *found, now)
+        route = TEST if message.test else self._routes.choose(found, up)
         if route is None:
-            return (self._ended(received, FactKind.FAILED, Reason.NO_ROUTE, now),)
-        self._routed.labels(route.route_id).inc()
+            return self._ended(received, FactKind.FAILED, Reason.NO_ROUTE, now)
+        self._metrics.routed.labels(route.route_id).inc()
         order = DispatchOrdered(message=message, operator=route.operator, route_id=route.route_id, ordered_at=now)
-        partition = partition_of(message.message_id, self._partitions)
-        traceparent = header(received.record, envelope.TRACEPARENT)
-        event_id = f"{message.message_id}:ordered:{order.attempt}"
-        return (
-            self._write(
-                topics.dispatch(route.operator, message.lane),
-                partition,
-                order,
-                event_id=event_id,
-                time=now,
-                subject=message.message_id,
-                traceparent=traceparent,
-            ),
-            self._write(
-                topics.FACTS,
-                partition,
-                self._fact(received, FactKind.QUEUED, None, now, operator=route.operator, route_id=route.route_id),
-                event_id=f"{message.message_id}:queued:{order.attempt}",
-                time=now,
-                subject=message.message_id,
-                traceparent=traceparent,
-            ),
+        return self._outputs.ordered(received.record, order)
+
+    def _ended(
+        self, received: Received[MessageAccepted], kind: FactKind, code: Reason, now: datetime
+    ) -> Sequence[Output]:
+        self._metrics.unrouted.labels(code).inc()
+        return self._outputs.ended(received.record, received.event, kind, code, now)
+
+
+class ReturnRouter:
+    """Routes what came back from a sender or from the sweeper, of all lanes, as the attempt that it names.
+
+    An operator within reach that was not tried goes first. What has to stay goes back to where it was.
+    """
+
+    def __init__(
+        self,
+        routes: RouteTable,
+        links: Links,
+        sealer: Sealer,
+        clock: Clock,
+        partitions: int,
+        metrics: RouterMetrics,
+    ) -> None:
+        self._routes = routes
+        self._links = links
+        self._sealer = sealer
+        self._clock = clock
+        self._outputs = Outputs(partitions)
+        self._metrics = metrics
+
+    async def __call__(self, batch: Sequence[Received[DispatchReturned]]) -> Sequence[Output]:
+        """An order and a fact for each part, or the facts alone."""
+        now, up = self._clock.now(), self._links.up()
+        return [output for received in batch for output in self._route(received, up, now)]
+
+    def _route(self, received: Received[DispatchReturned], up: Collection[str], now: datetime) -> Sequence[Output]:
+        returned, message = received.event, received.event.message
+        found = way_of(message, self._sealer, now)
+        if not isinstance(found, str):
+            return self._ended(received, *found, now)
+        route = self._best(returned, found, up)
+        if route is None:
+            return self._ended(received, FactKind.FAILED, Reason.NO_ROUTE, now)
+        self._metrics.rerouted.labels(route.route_id, returned.why).inc()
+        order = DispatchOrdered(
+            message=message,
+            operator=route.operator,
+            route_id=route.route_id,
+            ordered_at=now,
+            attempt=returned.attempt,
+            parts=returned.parts,
+            tried=returned.tried,
+            stay=returned.stay,
+            again=returned.again,
+        )
+        return self._outputs.ordered(received.record, order)
+
+    def _best(self, returned: DispatchReturned, number: str, up: Collection[str]) -> Route | None:
+        if returned.message.test:
+            return TEST
+        if returned.stay:
+            return self._routes.route_to(number, returned.operator)
+        return self._routes.choose(number, up, returned.tried)
+
+    def _ended(
+        self, received: Received[DispatchReturned], kind: FactKind, code: Reason, now: datetime
+    ) -> Sequence[Output]:
+        returned = received.event
+        self._metrics.unrouted.labels(code).inc()
+        return self._outputs.ended(
+            received.record, returned.message, kind, code, now, attempt=returned.attempt, parts=returned.parts
         )
 
-    def _ended(self, received: Received[MessageAccepted], kind: FactKind, code: Reason, now: datetime) -> Output:
-        message_id = received.event.message_id
-        self._unrouted.labels(code).inc()
-        return self._write(
-            topics.FACTS,
-            partition_of(message_id, self._partitions),
-            self._fact(received, kind, code, now),
-            event_id=f"{message_id}:router:{kind}",
-            time=now,
-            subject=message_id,
-            traceparent=header(received.record, envelope.TRACEPARENT),
-        )
 
-    @staticmethod
-    def _fact(
-        received: Received[MessageAccepted],
-        kind: FactKind,
-        code: Reason | None,
-        now: datetime,
-        *,
-        operator: str | None = None,
-        route_id: str | None = None,
-    ) -> PartFact:
-        message = received.event
-        return PartFact(
-            message_id=message.message_id,
-            account_id=message.account_id,
-            kind=kind,
-            at=now,
-            category=message.category,
-            parts=message.parts,
-            cause=envelope.event_id(received.record),
-            country=message.country,
-            code=code,
-            operator=operator,
-            route_id=route_id,
-            test=message.test,
-        )
+def way_of(message: MessageAccepted, sealer: Sealer, now: datetime) -> str | tuple[FactKind, Reason]:
+    """The number that a message goes to, or how it ends here."""
+    if message.valid_until <= now:
+        return FactKind.EXPIRED, Reason.VALIDITY_OVER
+    number = sealer.open(message.account_id, message.message_id, "to", message.to)
+    if isinstance(number, Erased):
+        return FactKind.REJECTED, Reason.ERASED
+    return number

@@ -74,6 +74,11 @@ class HeldLeases:
             return None
         return lease.epoch
 
+    def taken_at(self, key: str) -> float | None:
+        """Since when this process holds a lease, in monotonic seconds; None if it does not."""
+        lease = self._held.get(key)
+        return None if lease is None else lease.taken_at
+
     def wants(self, key: str) -> bool:
         """Whether its partition is assigned to this process."""
         return key in self._wanted

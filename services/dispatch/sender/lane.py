@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
+from typing import TypeAlias
 
 from services.dispatch.sender.parts import LongMessages, erased, plan
 from services.dispatch.sender.submitting import Submitter
@@ -17,6 +18,9 @@ from shared.privacy.sealing import Erased, Sealer
 
 read_order = partial(only, DispatchOrdered)
 
+Elsewhere: TypeAlias = Callable[[DispatchOrdered, str], bool]
+"""Whether another operator within reach, which has not been tried, would take an order to this number."""
+
 
 class LaneSender:
     """Handler of the topic `sms.dispatch.<operator>.<lane>`.
@@ -28,10 +32,18 @@ class LaneSender:
     somebody, who has just asked for it.
     """
 
-    def __init__(self, submitter: Submitter, sealer: Sealer, opt_outs: OptOuts, long_messages: LongMessages) -> None:
+    def __init__(
+        self,
+        submitter: Submitter,
+        sealer: Sealer,
+        opt_outs: OptOuts,
+        elsewhere: Elsewhere,
+        long_messages: LongMessages,
+    ) -> None:
         self._submitter = submitter
         self._sealer = sealer
         self._opt_outs = opt_outs
+        self._elsewhere = elsewhere
         self._long_messages = long_messages
 
     async def __call__(self, batch: Sequence[Received[DispatchOrdered]], finish: Finish) -> None:
@@ -44,12 +56,18 @@ class LaneSender:
             if isinstance(number, Erased) or isinstance(text, Erased):
                 parts = erased(order, self._long_messages)
                 parcel = Parcel(received, len(parts), finish)
-            elif message.door is Door.INBOUND:
-                parts = plan(order, number, text, self._long_messages)
-                parcel = Parcel(received, len(parts), finish)
             else:
                 parts = plan(order, number, text, self._long_messages)
-                opted_out = partial(self._opt_outs.covers, message.account_id, number, message.sender)
-                parcel = Parcel(received, len(parts), finish, opted_out)
+                elsewhere = partial(self._elsewhere, order, number)
+                opted_out = (
+                    _never
+                    if message.door is Door.INBOUND
+                    else partial(self._opt_outs.covers, message.account_id, number, message.sender)
+                )
+                parcel = Parcel(received, len(parts), finish, opted_out, elsewhere)
             attempts.extend(Attempt(parcel, part, order.attempt) for part in parts)
         await self._submitter.submit(attempts)
+
+
+def _never() -> bool:
+    return False

@@ -24,11 +24,15 @@ RENEWAL = 2.0
 
 
 class Lease(msgspec.Struct, frozen=True):
-    """A lease as taken. `valid_until` is monotonic seconds of the holder's clock."""
+    """A lease as taken. Times are monotonic seconds of the holder's clock: nobody else can have written a PDU under it
+    since `taken_at`.
+    """
 
     id: str
     epoch: int
     valid_until: float
+    taken_at: float
+    settled_before: datetime
 
 
 class LeaseStore:
@@ -62,7 +66,13 @@ class LeaseStore:
             raise TryLater("mongodb_unreachable", f"a lease could not be taken ({type(error).__name__})") from error
         if row is None:
             return None
-        return Lease(id=lease_id, epoch=row["epoch"], valid_until=before + LIFETIME)
+        return Lease(
+            id=lease_id,
+            epoch=row["epoch"],
+            valid_until=before + LIFETIME,
+            taken_at=self._clock.monotonic(),
+            settled_before=row["settled_before"],
+        )
 
     async def _create(self, lease_id: str) -> bool:
         """Make the row of a lease that nobody ever held; whether it was missing. (MongoDB upserts no `$expr`.)"""

@@ -1,23 +1,26 @@
 """The write-ahead ledger: an intent before each PDU, an outcome after it, both by `message:part:attempt`.
 
 Rows are inserted and never updated (an insert costs a quarter of an update); they live 30 days. An intent without an
-outcome means that nobody knows whether the operator took the part. An answer that comes after the attempt was called
-unknown closes it in a row of its own (`message:part:attempt:settled`), which then is what counts.
+outcome means that nobody knows whether the operator took the part. An attempt that was called unknown is closed in a
+row of its own (`message:part:attempt:settled`), which then is what counts: whoever inserts it first, for a late answer
+or for the sweeper, has closed it.
 
 Times have the store's precision, milliseconds, so that what is read back equals what was written.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, NewType
+from typing import NewType
 
 import msgspec
+from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.errors import BulkWriteError, PyMongoError
 
 from shared.errors import TryLater
+from shared.ids import MessageId
 from shared.stores.mongodb import Database, Document
 
 AttemptKey = NewType("AttemptKey", str)
@@ -34,7 +37,9 @@ def attempt_key(message_id: str, part: int, attempt: int) -> AttemptKey:
 
 class OutcomeKind(StrEnum):
     """How an attempt ended. After `WITHHELD` (certainly never written) and `DEFERRED` (the operator took nothing, and
-    asked for patience) another follows.
+    asked for patience) another follows here, after `RETURNED` (never written either) wherever the router sends it.
+
+    The last four close what was `UNKNOWN`: sent again as the next attempt, or not any more.
     """
 
     SUBMITTED = "submitted"
@@ -42,6 +47,11 @@ class OutcomeKind(StrEnum):
     UNKNOWN = "unknown"
     WITHHELD = "withheld"
     DEFERRED = "deferred"
+    RETURNED = "returned"
+    AGAIN = "again"
+    FAILED = "failed"
+    EXPIRED = "expired"
+    REJECTED = "rejected"
 
 
 ANSWERS = frozenset({OutcomeKind.SUBMITTED, OutcomeKind.REFUSED})
@@ -49,6 +59,9 @@ ANSWERS = frozenset({OutcomeKind.SUBMITTED, OutcomeKind.REFUSED})
 
 NOT_TAKEN = frozenset({OutcomeKind.WITHHELD, OutcomeKind.DEFERRED})
 """Came to nothing: no fact, and the next attempt may be made."""
+
+CLOSED = frozenset({OutcomeKind.AGAIN, OutcomeKind.FAILED, OutcomeKind.EXPIRED, OutcomeKind.REJECTED})
+"""Given up by the sweeper, which tells what follows."""
 
 
 class Intent(msgspec.Struct, frozen=True):
@@ -84,6 +97,13 @@ class Outcome(msgspec.Struct, frozen=True):
         return f"{self.key}{_SETTLED}" if self.late else self.key
 
 
+class Standing(msgspec.Struct, frozen=True):
+    """An attempt that somebody else began: the intent, and what came of it as far as is on record."""
+
+    intent: Intent
+    outcome: Outcome | None
+
+
 def milliseconds(at: datetime) -> datetime:
     """A time as the store keeps it."""
     return at.replace(microsecond=at.microsecond // 1000 * 1000)
@@ -104,7 +124,7 @@ class Ledger:
         except PyMongoError as error:
             raise TryLater("mongodb_unreachable", f"indexes could not be made ({type(error).__name__})") from error
 
-    async def intend(self, intents: Sequence[Intent]) -> Mapping[AttemptKey, Outcome | None]:
+    async def intend(self, intents: Sequence[Intent]) -> Mapping[AttemptKey, Standing]:
         """Put intents on record, durably; `standing` says what the answer holds.
 
         After an error the same intents may be written again: rows of theirs that stand already are theirs.
@@ -114,32 +134,48 @@ class Ledger:
             for intent in intents
         ]
         try:
-            repeated = frozenset(await _insert_new(self._intents.insert_many, rows))
+            repeated = frozenset(await insert_new(self._intents, rows))
         except PyMongoError as error:
             raise TryLater("mongodb_unreachable", f"intents could not be written ({type(error).__name__})") from error
         if not repeated:
             return {}
         return await self.standing([intent for intent in intents if intent.key in repeated], all_stand=True)
 
-    async def standing(
-        self, intents: Sequence[Intent], *, all_stand: bool = False
-    ) -> Mapping[AttemptKey, Outcome | None]:
+    async def standing(self, intents: Sequence[Intent], *, all_stand: bool = False) -> Mapping[AttemptKey, Standing]:
         """Of these attempts, those that somebody else intended, with their outcome if any; writes nothing.
 
         `all_stand` says that each has a row: one that cannot be read yet, because no majority has it, is `TryLater`.
         """
-        own = {intent.key: (intent.lease, intent.epoch, intent.at) for intent in intents}
+        own = {intent.key: intent for intent in intents}
         try:
-            rows = [row async for row in self._intents.find({"_id": {"$in": list(own)}})]
+            rows = [_intent(row) async for row in self._intents.find({"_id": {"$in": list(own)}})]
             if all_stand and len(rows) < len(own):
                 raise TryLater("mongodb_unsettled", "intents that stand cannot be read yet")
-            theirs = [
-                AttemptKey(row["_id"]) for row in rows if (row["lease"], row["epoch"], row["at"]) != own[row["_id"]]
-            ]
-            outcomes = await self._read(theirs) if theirs else {}
+            theirs = {row.key: row for row in rows if row != own[row.key]}
+            outcomes = await self._read(list(theirs)) if theirs else {}
         except PyMongoError as error:
             raise TryLater("mongodb_unreachable", f"intents could not be read ({type(error).__name__})") from error
-        return {key: outcomes.get(key) for key in theirs}
+        return {key: Standing(intent, outcomes.get(key)) for key, intent in theirs.items()}
+
+    async def outcomes(self, keys: Sequence[AttemptKey]) -> Mapping[AttemptKey, Outcome]:
+        """The outcome that counts of each of these attempts that has one."""
+        try:
+            return await self._read(keys)
+        except PyMongoError as error:
+            raise TryLater("mongodb_unreachable", f"outcomes could not be read ({type(error).__name__})") from error
+
+    async def taken(self, messages: Collection[MessageId]) -> Collection[MessageId]:
+        """Those of these messages of which an operator has taken a part. By the primary key: a range for each."""
+        found = set()
+        try:
+            for message_id in messages:
+                of_message = {"_id": {"$gt": f"{message_id}:", "$lt": f"{message_id};"}}
+                row = await self._outcomes.find_one({**of_message, "kind": OutcomeKind.SUBMITTED.value}, {"_id": 1})
+                if row is not None:
+                    found.add(message_id)
+        except PyMongoError as error:
+            raise TryLater("mongodb_unreachable", f"outcomes could not be read ({type(error).__name__})") from error
+        return found
 
     async def settle(self, outcomes: Sequence[Outcome]) -> Mapping[str, Outcome]:
         """Put outcomes on record, durably. The first one stays: the answer holds, by our `row_id`, what counts instead
@@ -154,7 +190,7 @@ class Ledger:
                 row["status"] = outcome.status
             rows.append(row)
         try:
-            repeated = frozenset(await _insert_new(self._outcomes.insert_many, rows))
+            repeated = frozenset(await insert_new(self._outcomes, rows))
             if not repeated:
                 return {}
             ours = [outcome for outcome in outcomes if outcome.row_id in repeated]
@@ -172,16 +208,20 @@ class Ledger:
         return {outcome.key: outcome for outcome in sorted(found, key=lambda outcome: outcome.late)}
 
 
-async def _insert_new(insert_many: Any, rows: Sequence[Document]) -> list[str]:
+async def insert_new(collection: AsyncCollection[Document], rows: Sequence[Document]) -> list[str]:
     """Insert rows in bulk; return the keys that were there before. Any other failure is raised."""
     try:
-        await insert_many(rows, ordered=False)
+        await collection.insert_many(rows, ordered=False)
     except BulkWriteError as error:
         failures = error.details.get("writeErrors", [])
         if error.details.get("writeConcernErrors") or any(failure["code"] != _DUPLICATE for failure in failures):
             raise
         return [rows[failure["index"]]["_id"] for failure in failures]
     return []
+
+
+def _intent(row: Document) -> Intent:
+    return Intent(AttemptKey(row["_id"]), row["lease"], row["epoch"], row["link"], row["at"])
 
 
 def _outcome(row: Document) -> Outcome:

@@ -8,6 +8,7 @@ from services.dispatch.operators.config import Link as LinkConfig
 from services.dispatch.sender.held import HeldLeases
 from services.dispatch.sender.lease import LIFETIME
 from services.dispatch.sender.metrics import SenderMetrics
+from services.dispatch.sender.news import LinkNews
 from services.dispatch.sender.receipts import ReceiptRelay
 from services.dispatch.sender.settling import Settler
 from services.dispatch.sender.submitting import Submitter
@@ -41,6 +42,7 @@ class OperatorLink:
         settler: Settler,
         relay: ReceiptRelay,
         leases: HeldLeases,
+        news: LinkNews,
     ) -> None:
         self.name = f"operator {operator}"
         self._link = link
@@ -48,6 +50,7 @@ class OperatorLink:
         self._settler = settler
         self._relay = relay
         self._leases = leases
+        self._news = news
         self._started = False
 
     async def start(self) -> None:
@@ -56,12 +59,14 @@ class OperatorLink:
         self._settler.start()
         self._submitter.start()
         self._relay.start()
+        self._news.start()
         self._link.start()
         self._started = True
 
     async def stop(self, deadline: float) -> None:
         """Unbind, which waits for answers and leaves no part without a result; put the results on record; release."""
         self._started = False
+        await self._news.stop()
         await self._submitter.stop()
         await self._link.stop(min(deadline / 2, LIFETIME))
         await self._settler.stop(deadline / 4)
@@ -70,7 +75,8 @@ class OperatorLink:
 
     async def wait(self) -> None:
         """Return or raise when one of the loops ended by itself."""
-        await first_end(self._submitter.wait(), self._settler.wait(), self._relay.wait(), self._leases.wait())
+        parts = (self._submitter, self._settler, self._relay, self._leases, self._news)
+        await first_end(*(part.wait() for part in parts))
 
     def health(self) -> Health:
         """Ready once started: a link that is down is the operator's fault, and a new process would not mend it."""
@@ -79,7 +85,14 @@ class OperatorLink:
         return Health(ready=True, reason="" if self._link.up else "link down")
 
 
-def watch_link(operator: str, config: LinkConfig, metrics: SenderMetrics) -> Callable[[LinkChange], None]:
-    """Keeps the gauge of standing binds."""
-    up = metrics.binds_up.labels(operator, config.name)
-    return lambda change: up.set(change.up)
+def watch_link(
+    operator: str, config: LinkConfig, metrics: SenderMetrics, news: LinkNews
+) -> Callable[[LinkChange], None]:
+    """Keeps the gauge of standing binds, and has changes told."""
+    gauge = metrics.binds_up.labels(operator, config.name)
+
+    def changed(change: LinkChange) -> None:
+        gauge.set(change.up)
+        news.heard(change.up)
+
+    return changed

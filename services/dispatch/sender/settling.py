@@ -1,19 +1,25 @@
-"""The second half of a sender: outcomes become durable, then facts are told, then records are finished."""
+"""The second half of a sender: outcomes become durable, what is unknown is left to the sweeper, facts and returns are
+told, then records are finished.
+"""
 
 from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
-from datetime import datetime
+from datetime import datetime, timedelta
+from functools import partial
+from typing import TypeVar
 
 import msgspec
 
 from services.dispatch.sender.facts import FactWriter
-from services.dispatch.sender.ledger import ANSWERS, NOT_TAKEN, AttemptKey, Ledger, Outcome, OutcomeKind
+from services.dispatch.sender.ledger import ANSWERS, CLOSED, NOT_TAKEN, AttemptKey, Ledger, Outcome, OutcomeKind
 from services.dispatch.sender.metrics import SenderMetrics
+from services.dispatch.sender.returns import ReturnWriter
 from services.dispatch.sender.work import Attempt, Parcel, Settled
+from services.dispatch.unknowns.store import Unknown, UnknownStore
 from shared.clock import Clock
 from shared.contracts.codes import Reason
 from shared.contracts.words import FactKind, Lane
@@ -22,6 +28,8 @@ from shared.kafka.record import Output
 from shared.kafka.sending import Sender
 from shared.tasks import end
 from shared.telemetry.logs import get_log
+
+A = TypeVar("A")
 
 _log = get_log()
 
@@ -40,17 +48,26 @@ class Settler:
         operator: str,
         ledger: Ledger,
         sender: Sender,
-        facts: FactWriter,
+        unknowns: UnknownStore,
+        partitions: int,
         clock: Clock,
         metrics: SenderMetrics,
+        *,
+        known_after: timedelta,
     ) -> None:
-        """`try_again` is set by whoever makes the next attempt after one that was not taken."""
+        """So long after its intent an attempt that is unknown may be closed without an answer: `known_after`.
+
+        `try_again` is set by whoever makes the next attempt after one that was not taken.
+        """
         self.try_again: Callable[[Attempt], None] = lambda _: None
         self.changed = asyncio.Condition()
         self._operator = operator
         self._ledger = ledger
         self._sender = sender
-        self._facts = facts
+        self._facts = FactWriter(partitions)
+        self._returns = ReturnWriter(partitions)
+        self._unknowns = unknowns
+        self._known_after = known_after
         self._clock = clock
         self._outcomes = {kind: metrics.outcomes.labels(operator, kind) for kind in OutcomeKind}
         self._seconds = {lane: metrics.seconds_to_submit.labels(operator, lane) for lane in Lane}
@@ -119,13 +136,26 @@ class Settler:
         self._ended.append((parcel, facts))
         self._arrived.set()
 
+    def leave(self, attempt: Attempt) -> None:
+        """Somebody else's for good: its part is done here, and nothing is told."""
+        self.close(attempt)
+        attempt.parcel.part_done()
+
     async def record(self, outcomes: Sequence[Outcome]) -> Mapping[str, Outcome]:
         """Put outcomes on record, however long the store needs. The answer is the ledger's."""
+        return await self._patiently("outcomes_not_written", len(outcomes), partial(self._ledger.settle, outcomes))
+
+    async def outcomes(self, keys: Sequence[AttemptKey]) -> Mapping[AttemptKey, Outcome]:
+        """What is on record of attempts, however long the store needs."""
+        return await self._patiently("outcomes_not_read", len(keys), partial(self._ledger.outcomes, keys))
+
+    async def _patiently(self, event: str, count: int, act: Callable[[], Awaitable[A]]) -> A:
+        """Act until it is done, however long the store or the broker is away."""
         while True:
             try:
-                return await self._ledger.settle(outcomes)
+                return await act()
             except TryLater as error:
-                _log.warning("outcomes_not_written", operator=self._operator, code=error.code, count=len(outcomes))
+                _log.warning(event, operator=self._operator, code=error.code, count=count)
                 await asyncio.sleep(PAUSE_SECONDS)
 
     async def _run(self) -> None:
@@ -136,13 +166,15 @@ class Settler:
             settled, self._settled = self._settled, []
             ended, self._ended = self._ended, []
             await self._make_durable(settled)
-            told = [one for one in settled if one.outcome.kind not in NOT_TAKEN]
-            await self._tell(
-                [
-                    *(fact for one in told for fact in self._facts.of_outcome(one.attempt, one.outcome)),
-                    *(fact for _, facts in ended for fact in facts),
-                ]
-            )
+            if unknown := [one for one in settled if one.outcome.kind is OutcomeKind.UNKNOWN and not one.late]:
+                await self._keep(unknown)
+            outputs = [
+                *(fact for one in settled for fact in self._facts_of(one)),
+                *self._returned([one for one in settled if one.outcome.kind is OutcomeKind.RETURNED]),
+                *(fact for _, facts in ended for fact in facts),
+            ]
+            if outputs:
+                await self._patiently("facts_not_told", len(outputs), partial(self._sender.send, outputs))
             self._count(settled)
             for one in settled:
                 if one.late:
@@ -159,7 +191,8 @@ class Settler:
     async def _make_durable(self, settled: Sequence[Settled]) -> None:
         """Give all of them the outcome that is on record.
 
-        Where somebody else settled an attempt first, his outcome counts; but an answer closes his unknown.
+        Where somebody else settled an attempt first, his outcome counts; but an answer closes his unknown, and where
+        the sweeper was first it is told all the same: the operator did take the part, or did not.
         """
         new = [one for one in settled if not one.durable]
         stood = await self.record([one.outcome for one in new]) if new else {}
@@ -171,22 +204,57 @@ class Settler:
             if other.kind is OutcomeKind.UNKNOWN and one.outcome.kind in ANSWERS:
                 one.outcome = msgspec.structs.replace(one.outcome, late=True)
                 closing.append(one)
-            else:
+            elif other.kind not in CLOSED or one.outcome.kind not in ANSWERS:
                 one.outcome = other
         if closing:
             stood = await self.record([one.outcome for one in closing])
             for one in closing:
-                one.outcome = stood.get(one.outcome.row_id, one.outcome)
+                other = stood.get(one.outcome.row_id, one.outcome)
+                if other.kind not in CLOSED:
+                    one.outcome = other
 
-    async def _tell(self, outputs: Sequence[Output]) -> None:
-        """Facts, until the broker has them."""
-        while outputs:
-            try:
-                await self._sender.send(outputs)
-                return
-            except TryLater as error:
-                _log.warning("facts_not_told", operator=self._operator, code=error.code, count=len(outputs))
-                await asyncio.sleep(PAUSE_SECONDS)
+    async def _keep(self, unknown: Sequence[Settled]) -> None:
+        """Leave what is unknown to the sweeper, before the record is finished."""
+        rows = []
+        for one in unknown:
+            attempt, parcel = one.attempt, one.attempt.parcel
+            since = one.outcome.at if attempt.intent is None else attempt.intent.at
+            rows.append(
+                Unknown(
+                    key=attempt.key,
+                    order=parcel.order,
+                    parts=attempt.part.numbers,
+                    attempt=attempt.number,
+                    link=one.outcome.link,
+                    since=since,
+                    at=one.outcome.at,
+                    due_at=since + self._known_after,
+                    cause=parcel.cause,
+                    traceparent=parcel.traceparent,
+                )
+            )
+        await self._patiently("unknown_not_kept", len(rows), partial(self._unknowns.note, rows))
+
+    def _facts_of(self, one: Settled) -> Sequence[Output]:
+        """The fact of an outcome; what the sweeper has closed, it tells."""
+        if one.outcome.kind in CLOSED:
+            return ()
+        return self._facts.of_outcome(one.attempt.parcel, one.attempt.part.numbers, one.attempt.number, one.outcome)
+
+    def _returned(self, returned: Sequence[Settled]) -> Sequence[Output]:
+        """What goes to another operator: parts of one message in the same attempt together."""
+        together: dict[tuple[Parcel, int], list[Settled]] = {}
+        for one in returned:
+            together.setdefault((one.attempt.parcel, one.attempt.number), []).append(one)
+        return [
+            self._returns.link_down(
+                parcel,
+                [number for one in ones for number in one.attempt.part.numbers],
+                attempt,
+                ones[0].outcome.at,
+            )
+            for (parcel, attempt), ones in together.items()
+        ]
 
     def _count(self, settled: Sequence[Settled]) -> None:
         """Count what is new; a replay was counted in its first life."""

@@ -2,31 +2,38 @@
 
 1. An intent row for each part, majority and journaled, in bulk for as many as may be unresolved at once.
 2. The PDU, only under the lease's epoch of the intent and less than two seconds after its insert was acknowledged.
-3. An outcome row: submitted, refused, unknown (link lost or no answer in time), withheld (never written) or deferred.
-4. The fact on `sms.facts`. Only then is the record finished (`settling`).
+3. An outcome row: submitted, refused, unknown (link lost or no answer in time), withheld (never written), deferred, or
+   returned (the link is down, and another operator is to have it).
+4. The fact on `sms.facts`, or the return on `dispatch.returns`; for what is unknown a row in `unknowns` before that.
+   Only then is the record finished (`settling`).
 
-Die after 1: a replay finds the intent without outcome and calls it unknown. Die after 2: the same. Die after 3: the
-replay finds the outcome and tells the same fact. Die after 4: it tells it again, with the same id. So whatever may end
-without a PDU asks the ledger first, and an attempt that came to nothing is on record before the next one begins.
+Die after 1: a replay finds the intent without outcome, waits until no answer can come to anybody and calls it unknown.
+Die after 2: the same. Die after 3: the replay finds the outcome and tells the same. Die after 4: it tells it again,
+with the same id. So whatever may end without a PDU asks the ledger first, and an attempt that came to nothing is on
+record before the next one begins, here or elsewhere.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Collection, Coroutine, Iterable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
 from services.dispatch.sender.held import HeldLeases
-from services.dispatch.sender.ledger import NOT_TAKEN, AttemptKey, Ledger, Outcome, OutcomeKind, milliseconds
+from services.dispatch.sender.inherited import Inherited
+from services.dispatch.sender.ledger import NOT_TAKEN, AttemptKey, Ledger, Outcome, OutcomeKind, Standing, milliseconds
+from services.dispatch.sender.patience import Patience
 from services.dispatch.sender.receipts import SentMemory
 from services.dispatch.sender.settling import PAUSE_SECONDS, Settler
+from services.dispatch.sender.waiting import Look, keep, leave, leaving
 from services.dispatch.sender.work import Attempt, Settled
 from shared.clock import Clock
 from shared.contracts.codes import Reason
 from shared.contracts.words import FactKind
 from shared.errors import TryLater
+from shared.lifecycle import first_end
 from shared.smpp.errors import NotBound, UnencodablePdu, WindowFull
 from shared.smpp.link import Link
 from shared.smpp.results import Accepted, Refused, SubmitResult
@@ -40,14 +47,15 @@ FRESH_SECONDS = 2.0
 
 _LONGEST_WAIT = 1.0
 _MILLISECOND = timedelta(milliseconds=1)
-_FIRST_PATIENCE, _LONGEST_PATIENCE = 0.25, 8.0
+_DOWN_SECONDS = 5.0
+"""A link is given so long to come back before anything goes to another operator."""
 
 
 class Submitter:
     """Takes attempts of all lanes of one operator as far as the written PDU, and its answers to the settler.
 
     At most `most_unresolved` attempts have an intent and no outcome: this is U, the number of parts that may go twice
-    after a crash once unknown ones are sent again. A status among `busy` defers the part and slows the link down.
+    after a crash, for what is unknown is sent once more.
     """
 
     def __init__(
@@ -58,10 +66,11 @@ class Submitter:
         leases: HeldLeases,
         memory: SentMemory,
         settler: Settler,
+        inherited: Inherited,
+        patience: Patience,
         clock: Clock,
         *,
         most_unresolved: int,
-        busy: Collection[int],
         opt_outs: Callable[[], int] = lambda: 0,
     ) -> None:
         """`opt_outs` counts what became known of recipients who want no more: a look at what waits follows."""
@@ -71,32 +80,35 @@ class Submitter:
         self._leases = leases
         self._memory = memory
         self._settler = settler
+        self._inherited = inherited
+        self._patience = patience
         self._clock = clock
         self._most_unresolved = most_unresolved
-        self._busy = frozenset(busy)
         self._opt_outs = opt_outs
         self._latest = datetime.min.replace(tzinfo=UTC)
-        self._patience = 0.0
-        self._busy_until = 0.0
+        self._down_since: float | None = None
         self._chunks: set[asyncio.Task[Sequence[Attempt]]] = set()
         self._deferred: list[Attempt] = []
         self._came_back = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         settler.try_again = self._defer
+        inherited.go_on = self._inherit
 
     def start(self) -> None:
-        """Begin to make the next attempts of what was deferred."""
+        """Begin to make the next attempts of what was deferred, and to go on with what was inherited."""
+        self._inherited.start()
         self._task = asyncio.create_task(self._try_again(), name=f"deferred {self._link_name}")
 
     async def stop(self) -> None:
         """End; what is deferred is on record as such, and its records are not finished."""
+        await self._inherited.stop()
         await end(*self._chunks, *([self._task] if self._task is not None else []))
         self._task = None
 
     async def wait(self) -> None:
         """Return or raise when that ended by itself."""
         if self._task is not None:
-            await asyncio.shield(self._task)
+            await first_end(self._inherited.wait(), _ended(self._task))
 
     async def submit(self, attempts: Iterable[Attempt]) -> None:
         """Take attempts up to the written PDU; return when all are written (or need no PDU any more).
@@ -107,7 +119,7 @@ class Submitter:
         not finished. Cancelled, it begins nothing more; what it has begun is taken to its end.
         """
         waiting = deque(attempts)
-        look = _Look(waiting, self._opt_outs)
+        look = Look(waiting, self._opt_outs)
         stalled = False
         while waiting:
             chunk = await self._next_chunk(waiting, look, stalled)
@@ -116,7 +128,7 @@ class Submitter:
                 waiting.extendleft(reversed(again))
                 stalled = bool(again)
 
-    async def _next_chunk(self, waiting: deque[Attempt], look: _Look, stalled: bool) -> Sequence[Attempt]:
+    async def _next_chunk(self, waiting: deque[Attempt], look: Look, stalled: bool) -> Sequence[Attempt]:
         """As many attempts as may become unresolved now, counted as such, all of partitions whose lease is held.
 
         A message that came twice waits until the first copy is settled, and then finds what the ledger has of it.
@@ -129,7 +141,7 @@ class Submitter:
             epoch = self._leases.epoch_of(lease_id)
             if epoch is None:
                 if not chunk and await self._given_up(lease_id):
-                    _keep(waiting, [attempt for attempt in waiting if attempt.parcel.lease_id != lease_id])
+                    keep(waiting, [attempt for attempt in waiting if attempt.parcel.lease_id != lease_id])
                 break
             attempt = waiting.popleft()
             attempt.intend(epoch, self._link_name, now)
@@ -144,22 +156,25 @@ class Submitter:
                 return await self._leases.wait_for(lease_id) is None
         return False
 
-    async def _wait_for_room(self, waiting: deque[Attempt], look: _Look, stalled: bool) -> int:
-        """Wait until the link is up and enough attempts may be unresolved; end what waits too long meanwhile.
+    async def _wait_for_room(self, waiting: deque[Attempt], look: Look, stalled: bool) -> int:
+        """Wait until the link is up and enough attempts may be unresolved; end what waits too long meanwhile, and let
+        another operator have what it can.
 
         Enough is what waits, or a fourth of all, so that a crowd is not written row by row. After a stall (an attempt
         had to be withheld) wait for a free slot too: intents that find none are only rows.
         """
         while True:
-            _leave(waiting)
+            leave(waiting)
             if look.is_due(self._clock.now()) and not await self._end_unsent(waiting):
                 look.repeat()
+            if self._is_down():
+                await self._let_go(waiting)
             if not waiting:
                 return 0
             enough = min(len(waiting), max(self._most_unresolved // 4, 1))
             async with self._settler.changed:
                 room = self._most_unresolved - self._settler.unresolved
-                patience = self._busy_until - self._clock.monotonic()
+                patience = self._patience.left()
                 free = self._link.up and (self._link.free or not stalled)
                 if free and room >= enough and patience <= 0 and not self._settler.is_open(waiting[0]):
                     return room
@@ -187,13 +202,58 @@ class Submitter:
         if not ending:
             return whole
         begun = await self._known([attempt for attempt, _ in ending])
-        _keep(waiting, left)
+        keep(waiting, left)
         for attempt, (kind, code) in ending:
             if attempt.key in begun:
                 waiting.extend(self._take_up(attempt, begun[attempt.key]))
             else:
                 self._settler.end(attempt, kind, code)
         return whole
+
+    def _is_down(self) -> bool:
+        """Whether the link has been down for long enough to say so."""
+        now = self._clock.monotonic()
+        if self._link.up:
+            self._down_since = None
+            return False
+        self._down_since = now if self._down_since is None else self._down_since
+        return now - self._down_since >= _DOWN_SECONDS
+
+    async def _let_go(self, waiting: deque[Attempt]) -> None:
+        """Hand on what another operator within reach can have, as much as may be unresolved."""
+        going, at = [], self._next_time()
+        for attempt in leaving(waiting, self._most_unresolved - self._settler.unresolved):
+            epoch = self._leases.epoch_of(attempt.parcel.lease_id)
+            if epoch is None or self._settler.is_open(attempt):
+                return
+            attempt.intend(epoch, self._link_name, at)
+            going.append(attempt)
+        if not going:
+            return
+        for attempt in going:
+            self._settler.open(attempt, at)
+        gone = set(going)
+        keep(waiting, [attempt for attempt in waiting if attempt not in gone])
+        waiting.extendleft(reversed(await self._to_its_end(self._return(going))))
+
+    async def _return(self, going: Sequence[Attempt]) -> Sequence[Attempt]:
+        """Intents that nothing was written for, so that no replay writes anything either; then that on record, and
+        the return. Of a message that was begun in an earlier life nothing goes away.
+        """
+        known = await self._known(going, intend=True)
+        begun = {attempt.parcel for attempt in going if attempt.key in known}
+        again: list[Attempt] = []
+        staying: list[Attempt] = []
+        for attempt in going:
+            if attempt.key in known:
+                again.extend(self._take_up(attempt, known[attempt.key]))
+            elif attempt.parcel in begun:
+                staying.append(attempt)
+            else:
+                self._settler.note(Settled(attempt, self._outcome(attempt, OutcomeKind.RETURNED)))
+        if staying:
+            again.extend(await self._withhold(staying))
+        return again
 
     def _next_time(self) -> datetime:
         """Now, but later than any other answer: the time of an intent tells it from the others of its epoch."""
@@ -226,7 +286,7 @@ class Submitter:
             await self._settler.notify()
         return again
 
-    async def _known(self, attempts: Sequence[Attempt], *, intend: bool = False) -> Mapping[AttemptKey, Outcome | None]:
+    async def _known(self, attempts: Sequence[Attempt], *, intend: bool = False) -> Mapping[AttemptKey, Standing]:
         """What the ledger knows of attempts, and if so wished their intents, however long the store needs.
 
         An intent that may or may not have been written is written again.
@@ -239,16 +299,36 @@ class Submitter:
                 _log.warning("ledger_away", link=self._link_name, code=error.code, count=len(intents))
                 await asyncio.sleep(PAUSE_SECONDS)
 
-    def _take_up(self, attempt: Attempt, outcome: Outcome | None) -> Sequence[Attempt]:
-        """A replay: go on from what the ledger says. An intent without outcome is unknown, and stays so here."""
-        if outcome is None:
-            self._settler.note(Settled(attempt, self._outcome(attempt, OutcomeKind.UNKNOWN)))
+    def _take_up(self, attempt: Attempt, standing: Standing) -> Sequence[Attempt]:
+        """A replay: go on from what the ledger says.
+
+        An attempt of another topic's lease is that of a return that was told twice and went two ways: it is theirs.
+        """
+        attempt.intent = standing.intent
+        if standing.intent.lease.rpartition(":")[0] != attempt.parcel.received.record.topic:
+            self._settler.leave(attempt)
             return ()
+        if standing.outcome is None:
+            self._settler.close(attempt)
+            self._inherited.add(attempt)
+            return ()
+        return self._go_on(attempt, standing.outcome)
+
+    def _go_on(self, attempt: Attempt, outcome: Outcome) -> Sequence[Attempt]:
+        """Go on from an outcome that is on record."""
         if outcome.kind in NOT_TAKEN:
             self._settler.close(attempt)
             return (attempt.next(),)
         self._settler.note(Settled(attempt, outcome, durable=True))
         return ()
+
+    def _inherit(self, attempt: Attempt, outcome: Outcome | None) -> None:
+        """What a predecessor began is over, with an outcome or without."""
+        if outcome is None:
+            self._settler.note(Settled(attempt, self._outcome(attempt, OutcomeKind.UNKNOWN)))
+        else:
+            for again in self._go_on(attempt, outcome):
+                self._defer(again)
 
     async def _write(self, attempt: Attempt) -> bool:
         """Write the PDU if that is still allowed; whether it was."""
@@ -278,7 +358,7 @@ class Submitter:
         return (
             intent is not None
             and now - attempt.intended_at < FRESH_SECONDS
-            and now >= self._busy_until
+            and self._patience.left() <= 0
             and self._leases.epoch_of(intent.lease) == intent.epoch
         )
 
@@ -289,7 +369,7 @@ class Submitter:
         return [
             again
             for attempt, outcome in zip(attempts, withheld, strict=True)
-            for again in self._take_up(attempt, stood.get(outcome.row_id, outcome))
+            for again in self._go_on(attempt, stood.get(outcome.row_id, outcome))
         ]
 
     def late(self, attempt: Attempt, result: SubmitResult) -> None:
@@ -299,12 +379,11 @@ class Submitter:
 
     def _on_result(self, attempt: Attempt, result: SubmitResult) -> None:
         """The operator's answer, inside the read that brought it."""
-        if isinstance(result, Refused) and result.status in self._busy:
-            self._be_patient()
+        if isinstance(result, Refused) and self._patience.refused(attempt, result.status):
             self._settler.note(Settled(attempt, self._outcome(attempt, OutcomeKind.DEFERRED, status=result.status)))
             return
-        if isinstance(result, Accepted) and self._clock.monotonic() >= self._busy_until:
-            self._patience = 0.0
+        if isinstance(result, Accepted):
+            self._patience.taken()
         self._settler.note(Settled(attempt, self._outcome_of(attempt, result)))
 
     def _outcome_of(self, attempt: Attempt, result: SubmitResult, *, late: bool = False) -> Outcome:
@@ -329,13 +408,6 @@ class Submitter:
         at = milliseconds(self._clock.now())
         return Outcome(attempt.key, kind, at, self._link_name, operator_id, status, late)
 
-    def _be_patient(self) -> None:
-        """Write nothing for a while, longer each time it was not long enough."""
-        now = self._clock.monotonic()
-        if now >= self._busy_until:
-            self._patience = min(max(self._patience * 2, _FIRST_PATIENCE), _LONGEST_PATIENCE)
-            self._busy_until = now + self._patience
-
     def _defer(self, attempt: Attempt) -> None:
         self._deferred.append(attempt)
         self._came_back.set()
@@ -349,35 +421,5 @@ class Submitter:
             await self.submit(attempt for attempt in deferred if self._leases.wants(attempt.parcel.lease_id))
 
 
-class _Look:
-    """When a look at what waits may find something that has to end: at the first end of a validity, and whenever
-    opt-outs have become known since the last look.
-    """
-
-    def __init__(self, waiting: Iterable[Attempt], opt_outs: Callable[[], int]) -> None:
-        self._first_end = min((attempt.ends_at for attempt in waiting), default=None)
-        self._opt_outs = opt_outs
-        self._seen = -1
-
-    def is_due(self, now: datetime) -> bool:
-        """Whether to look now."""
-        seen, self._seen = self._seen, self._opt_outs()
-        return seen != self._seen or (self._first_end is not None and self._first_end <= now)
-
-    def repeat(self) -> None:
-        """What was found could not end yet."""
-        self._seen = -1
-
-
-def _leave(waiting: deque[Attempt]) -> None:
-    """Begin nothing more of partitions that are closing."""
-    closing = [attempt for attempt in waiting if attempt.parcel.closing]
-    if closing:
-        _keep(waiting, [attempt for attempt in waiting if not attempt.parcel.closing])
-        for attempt in closing:
-            attempt.parcel.part_left()
-
-
-def _keep(waiting: deque[Attempt], those: Sequence[Attempt]) -> None:
-    waiting.clear()
-    waiting.extend(those)
+async def _ended(task: asyncio.Task[None]) -> None:
+    await asyncio.shield(task)

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime
+from typing import Final, NamedTuple
 
 from services.dispatch.sender.ledger import AttemptKey, Intent, Outcome, attempt_key
 from services.dispatch.sender.parts import Part
+from shared.contracts import envelope
 from shared.contracts.codes import Reason
 from shared.contracts.events import DispatchOrdered
 from shared.contracts.words import FactKind
 from shared.kafka.at_least_once import Finishing
-from shared.kafka.record import Received
+from shared.kafka.record import Received, header
 
 _AT_ONCE = datetime.min.replace(tzinfo=UTC)
 
@@ -21,7 +23,7 @@ Finish = Finishing[DispatchOrdered]
 class Parcel:
     """A record and how many of its parts are still open."""
 
-    __slots__ = ("_finish", "_open", "_opted_out", "_whole", "lease_id", "received")
+    __slots__ = ("_elsewhere", "_finish", "_open", "_opted_out", "_parts", "_whole", "lease_id", "received")
 
     def __init__(
         self,
@@ -29,11 +31,16 @@ class Parcel:
         parts: int,
         finish: Finish,
         opted_out: Callable[[], bool] = lambda: False,
+        elsewhere: Callable[[], bool] = lambda: False,
     ) -> None:
-        """`opted_out` tells whether the recipient wants it no more, asked until the last moment."""
+        """`opted_out` tells whether the recipient wants it no more, `elsewhere` whether another operator would take it;
+        both are asked until the last moment.
+        """
         self.received = received
         self._opted_out = opted_out
+        self._elsewhere = elsewhere
         self.lease_id = f"{received.record.topic}:{received.record.partition}"
+        self._parts = parts
         self._open = parts
         self._whole = True
         self._finish = finish
@@ -42,6 +49,16 @@ class Parcel:
     def order(self) -> DispatchOrdered:
         """The order that the record holds."""
         return self.received.event
+
+    @property
+    def cause(self) -> str:
+        """Event id of the order."""
+        return envelope.event_id(self.received.record)
+
+    @property
+    def traceparent(self) -> bytes | None:
+        """Trace of the order."""
+        return header(self.received.record, envelope.TRACEPARENT)
 
     def part_done(self) -> None:
         """One part's outcome is durable and its fact acknowledged; after the last the record is finished."""
@@ -54,6 +71,12 @@ class Parcel:
         """Whether its recipient wants no more of the account or the sender, as far as is known now."""
         return self._opted_out()
 
+    def may_leave(self, unsent: int) -> bool:
+        """Whether it may go to another operator, if so many of its parts are here and not begun: only all together,
+        and not after this operator took others.
+        """
+        return unsent == self._parts and not self.order.stay and self._elsewhere()
+
     @property
     def closing(self) -> bool:
         """Whether its partition is about to go: begin nothing more of it."""
@@ -65,10 +88,23 @@ class Parcel:
         self.part_done()
 
 
-class Attempt:
-    """One attempt at one part. `intended_at` is monotonic seconds of the ledger's acknowledgement."""
+class Faults(NamedTuple):
+    """How often an operator failed over a part, and how much it had taken altogether the last time."""
 
-    __slots__ = ("intended_at", "intent", "key", "number", "parcel", "part")
+    times: int
+    taken_before: int
+
+
+NO_FAULTS: Final = Faults(0, -1)
+
+
+class Attempt:
+    """One attempt at one part. `intended_at` is monotonic seconds of the ledger's acknowledgement.
+
+    `intent` is whoever's began it, `faults` says how often the operator has failed over the part.
+    """
+
+    __slots__ = ("faults", "intended_at", "intent", "key", "number", "parcel", "part")
 
     def __init__(self, parcel: Parcel, part: Part, number: int) -> None:
         self.parcel = parcel
@@ -77,6 +113,7 @@ class Attempt:
         self.key: AttemptKey = attempt_key(parcel.order.message.message_id, part.number, number)
         self.intent: Intent | None = None
         self.intended_at = 0.0
+        self.faults = NO_FAULTS
 
     @property
     def ends_at(self) -> datetime:
@@ -99,8 +136,10 @@ class Attempt:
         return self.intent
 
     def next(self) -> Attempt:
-        """The attempt after one that was withheld."""
-        return Attempt(self.parcel, self.part, self.number + 1)
+        """The attempt after one that came to nothing."""
+        following = Attempt(self.parcel, self.part, self.number + 1)
+        following.faults = self.faults
+        return following
 
 
 class Settled:

@@ -152,6 +152,14 @@ class AioConsumer:
             async with asyncio.timeout(self._settings.request_timeout):
                 return int((await self._consumer.beginning_offsets([place]))[place])
 
+    async def offset_at(self, partition: TopicPartition, timestamp: int) -> int:
+        """The first offset at or after a time."""
+        place = aiokafka.TopicPartition(*partition)
+        with translated(f"find a time in {partition}"):
+            async with asyncio.timeout(self._settings.request_timeout):
+                found = (await self._consumer.offsets_for_times({place: timestamp}))[place]
+        return int(found.offset) if found is not None else (await self.end([partition]))[partition]
+
     async def end(self, partitions: Sequence[TopicPartition]) -> Mapping[TopicPartition, int]:
         """The last stable offsets."""
         places = [aiokafka.TopicPartition(*place) for place in partitions]

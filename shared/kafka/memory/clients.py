@@ -98,6 +98,12 @@ class MemoryConsumer:
         """The first offset that still exists."""
         return self._cluster.log(*partition).start
 
+    async def offset_at(self, partition: TopicPartition, timestamp: int) -> int:
+        """The first offset at or after a time."""
+        log = self._cluster.log(*partition)
+        young = (record.offset for record in log.committed() if record.timestamp >= timestamp)
+        return next(young, log.stable_end)
+
     async def end(self, partitions: Sequence[TopicPartition]) -> Mapping[TopicPartition, int]:
         """The last stable offsets."""
         return {partition: self._cluster.log(*partition).stable_end for partition in partitions}

@@ -14,17 +14,20 @@ from typing import Any, cast
 from prometheus_client import CollectorRegistry
 
 from services.dispatch.operators.config import Link as LinkConfig
-from services.dispatch.sender.facts import FactWriter
 from services.dispatch.sender.held import HeldLeases
+from services.dispatch.sender.inherited import Inherited
 from services.dispatch.sender.lane import LaneSender
 from services.dispatch.sender.lease import LeaseStore
-from services.dispatch.sender.ledger import AttemptKey, Intent, Ledger, Outcome
+from services.dispatch.sender.ledger import AttemptKey, Intent, Ledger, Outcome, Standing
 from services.dispatch.sender.metrics import SenderMetrics
+from services.dispatch.sender.news import LinkNews
 from services.dispatch.sender.operator import OperatorLink, bind_settings
 from services.dispatch.sender.parts import LongMessages
+from services.dispatch.sender.patience import Patience
 from services.dispatch.sender.receipts import ReceiptRelay, SentMemory
 from services.dispatch.sender.settling import Settler
 from services.dispatch.sender.submitting import Submitter
+from services.dispatch.unknowns.store import UnknownStore
 from shared.clock import SystemClock
 from shared.contracts import codec
 from shared.contracts.events import DispatchOrdered, OperatorReceipt, PartFact
@@ -81,6 +84,10 @@ class Broker:
             raise TryLater("kafka_unavailable", "away on purpose")
         self.outputs += outputs
         self.steps += [("fact", _id(output)) for output in outputs]
+
+    @property
+    def events(self) -> list[object]:
+        return [_event(output) for output in self.outputs]
 
     @property
     def facts(self) -> list[PartFact]:
@@ -193,10 +200,10 @@ class WatchedLedger(Ledger):
         self._steps = steps
         self.rows = database
 
-    async def intend(self, intents: Sequence[Intent]) -> Mapping[AttemptKey, Outcome | None]:
+    async def intend(self, intents: Sequence[Intent]) -> Mapping[AttemptKey, Standing]:
         answer = await self.faults.around("intend", lambda: Ledger.intend(self, intents))
         self._steps += [("intent", intent.key) for intent in intents]
-        return cast("Mapping[AttemptKey, Outcome | None]", answer)
+        return cast("Mapping[AttemptKey, Standing]", answer)
 
     async def settle(self, outcomes: Sequence[Outcome]) -> Mapping[str, Outcome]:
         answer = await self.faults.around("settle", lambda: Ledger.settle(self, outcomes))
@@ -225,11 +232,13 @@ class Life:
         response_timeout: float = 30.0,
         most_unresolved: int | None = None,
         long_messages: LongMessages = "udh",
+        operator: str = OPERATOR,
     ) -> None:
         self.steps: list[Step] = []
         self.clock = PushedClock()
         self.broker = Broker()
         self.broker.steps = self.steps
+        self.said = Broker()
         self.finished: list[str] = []
         self.given_back: list[str] = []
         self.closing = False
@@ -258,14 +267,27 @@ class Life:
             bind_settings(config, "secret"),
             on_deliver=lambda pdu, reply: self.relay.take("fjord-1", pdu, reply),
             on_data=lambda data, reply: self.relay.take("fjord-1", data.as_deliver_sm(), reply),
-            on_change=lambda _: None,
+            on_change=lambda change: self.news.heard(change.up),
             on_late=lambda attempt, result: self.submitter.late(attempt, result),
             random=Random(1),
             clock=self.clock,
             backoff=Backoff(first=0.02, longest=0.05),
         )
-        self.settler = Settler(OPERATOR, self.ledger, sender, FactWriter(PARTITIONS), self.clock, metrics)
-        self.leases.settled_before = self.settler.settled_before
+        self.unknowns = UnknownStore(database)
+        self.settler = Settler(
+            operator,
+            self.ledger,
+            sender,
+            self.unknowns,
+            PARTITIONS,
+            self.clock,
+            metrics,
+            known_after=timedelta(seconds=response_timeout + 30),
+        )
+        self.inherited = Inherited(self.leases, self.settler.outcomes, self.clock, response_timeout)
+        self.leases.settled_before = lambda: min(
+            self.settler.settled_before(), self.inherited.begun_since() or self.clock.now()
+        )
         self.submitter = Submitter(
             "fjord-1",
             self.link,
@@ -273,18 +295,24 @@ class Life:
             self.leases,
             self.memory,
             self.settler,
+            self.inherited,
+            Patience(self.clock, config.busy_statuses, config.fault_statuses),
             self.clock,
             most_unresolved=2 * window * binds if most_unresolved is None else most_unresolved,
-            busy=config.busy_statuses,
             opt_outs=lambda: self.opt_outs.changes,
         )
-        self.lane = LaneSender(self.submitter, sealer, self.opt_outs, long_messages)
-        self.component = OperatorLink(OPERATOR, self.link, self.submitter, self.settler, self.relay, self.leases)
+        self.elsewhere = False
+        self.lane = LaneSender(self.submitter, sealer, self.opt_outs, lambda *_: self.elsewhere, long_messages)
+        self.news = LinkNews(operator, self.said.send, self.clock)
+        self.component = OperatorLink(
+            operator, self.link, self.submitter, self.settler, self.relay, self.leases, self.news
+        )
         self.alive = False
 
     async def start(self, orders: Sequence[Received[DispatchOrdered]] = (), *, bound: bool = True) -> None:
         """Start, with the partitions of these orders assigned."""
         await self.ledger.prepare()
+        await self.unknowns.prepare()
         await self.component.start()
         self.alive = True
         await self.leases.want(partitions(orders))
@@ -305,7 +333,8 @@ class Life:
     async def die(self) -> None:
         """As by kill -9: nothing is written, nothing released. (Its lease is freed here, for ten seconds are long.)"""
         self.alive = False
-        running = [self.settler._task, self.submitter._task, self.relay._task, self.leases._task]
+        parts = (self.settler, self.submitter, self.inherited, self.relay, self.leases, self.news)
+        running = [part._task for part in parts]
         await end(*(task for task in [*running, *self.submitter._chunks] if task is not None))
         for bind in list(self.link._binds.values()):
             bind.abort()
@@ -329,6 +358,12 @@ class Told(Finishing[DispatchOrdered]):
 
     def give_back(self, received: Received[DispatchOrdered]) -> None:
         self._life.given_back.append(received.event.message.message_id)
+
+
+async def no_answer_can_come(life: Life, count: int = 1) -> None:
+    """The response timeout passes after the take-over, for as many attempts as were inherited."""
+    await wait_until(lambda: len(life.inherited) == count)
+    life.clock.pushed += 31.0
 
 
 def partitions(orders: Sequence[Received[DispatchOrdered]]) -> set[TopicPartition]:

@@ -10,7 +10,7 @@ from shared.contracts.events import DispatchOrdered
 from shared.kafka.record import Received
 from shared.privacy.keys import Quarter
 from tests.integration.dispatch.conftest import Live
-from tests.integration.dispatch.rig import Life, Smsc, partitions
+from tests.integration.dispatch.rig import Life, Smsc, no_answer_can_come, partitions
 from tests.support import wait_until
 from tests.unit.dispatch.building import Letters, received
 
@@ -47,6 +47,7 @@ async def test_died_between_intent_and_pdu_the_part_is_unknown_and_not_sent(
 
     await second.start([order])
     await second.handle([order])
+    await no_answer_can_come(second)
     await second.until_finished(1)
 
     assert second.broker.kinds() == ["1:1:unknown"]
@@ -66,6 +67,7 @@ async def test_an_unknown_of_a_dead_process_stays_unknown_when_the_store_is_away
 
     await second.start([order])
     await second.handle([order])
+    await no_answer_can_come(second)
     await second.until_finished(1)
 
     assert second.broker.kinds() == ["1:1:unknown"]
@@ -86,6 +88,7 @@ async def test_died_between_pdu_and_answer_the_part_is_unknown_and_not_sent_agai
 
     await second.start([order])
     await second.handle([order])
+    await no_answer_can_come(second)
     await second.until_finished(1)
 
     assert second.broker.kinds() == ["1:1:unknown"]
@@ -126,6 +129,7 @@ async def test_died_twice_and_still_nothing_is_sent_again(live: Live, smsc: Smsc
     last = live()
     await last.start([order])
     await last.handle([order])
+    await no_answer_can_come(last)
     await last.until_finished(1)
 
     assert last.broker.kinds() == ["1:1:unknown"]
@@ -137,13 +141,15 @@ async def test_of_a_message_partly_done_only_the_rest_is_sent(live: Live, smsc: 
     life = live()
     order = received(letters.order("y" * 600))
     keys = [attempt_key(order.event.message.message_id, part, 1) for part in (1, 2, 3)]
+    lease = f"{order.record.topic}:{order.record.partition}"
     now = milliseconds(datetime.now(UTC))
     await life.start([order])
-    await life.ledger.intend([Intent(key, "elsewhere", 1, "fjord-1", now) for key in keys])
+    await life.ledger.intend([Intent(key, lease, 0, "fjord-1", now) for key in keys])
     await life.ledger.settle([Outcome(keys[0], OutcomeKind.SUBMITTED, now, "fjord-1", "77")])
     await life.ledger.settle([Outcome(keys[1], OutcomeKind.WITHHELD, now, "fjord-1")])
 
     await life.handle([order])
+    await no_answer_can_come(life)
     await life.until_finished(1)
 
     assert sorted(life.broker.kinds()) == ["1:1:submitted", "2:2:submitted", "3:1:unknown", "4:1:submitted"]
@@ -203,6 +209,7 @@ async def test_a_successor_calls_it_unknown_and_the_answer_closes_it(live: Live,
     await old.leases.give_up(partitions([order]))
     await new.start([order])
     await new.handle([order])
+    await no_answer_can_come(new)
     await new.until_finished(1)
 
     smsc.answer_kept()

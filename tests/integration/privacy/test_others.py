@@ -8,6 +8,7 @@ from services.billing.privacy import stores as billing
 from services.billing.usage.store import UsageStore
 from services.dispatch.privacy import stores as dispatch
 from services.ingest.privacy import stores as ingest
+from shared.privacy.sealing import TAKEN_OUT
 from shared.stores.mongodb import MongoStore
 from tests.integration.privacy.ordering import ACCOUNT, ANNA, BJORN, NOW, Service, erase, hold, purge
 
@@ -126,3 +127,24 @@ async def test_a_premium_transaction_goes_after_400_days_but_of_nobody_under_a_h
     await service.take(hold(BJORN))
     await service.obey(purge(NOW - 540 * DAY))
     assert {row["_id"] async for row in premium.find()} == {"young", "bjorn"}
+
+
+async def test_of_what_nobody_knows_number_and_text_go_and_the_rest_stays_to_be_closed(mongo: MongoStore) -> None:
+    unknowns = mongo.database.unknowns
+    message = {"account_id": ACCOUNT, "pseudonym": ANNA, "requested_at": NOW, "to": b"sealed", "content": b"sealed"}
+    await unknowns.insert_many(
+        [
+            {"_id": "anna", "at": NOW + DAY, "order": {"message": {**message, "reference": "to anna"}}},
+            {"_id": "bjorn", "at": NOW, "order": {"message": {**message, "pseudonym": BJORN}}},
+            {"_id": "new", "at": NOW, "order": {"message": {**message, "requested_at": NOW + DAY}}},
+        ]
+    )
+    service = Service("dispatch", mongo, dispatch.stores)
+
+    await service.obey(erase(ANNA))
+
+    assert service.counted()["unknowns"] == (1, 0)
+    rows = {row["_id"]: row["order"]["message"] async for row in unknowns.find()}
+    freed = {"account_id": ACCOUNT, "pseudonym": "", "requested_at": NOW, "to": TAKEN_OUT, "content": TAKEN_OUT}
+    assert rows["anna"] == freed
+    assert {name for name, row in rows.items() if row["to"] == b"sealed"} == {"bjorn", "new"}

@@ -12,7 +12,7 @@ from shared.ids import AccountId
 OPERATORS = ("nordic", "western")
 ALL = catalogue(OPERATORS)
 DAY = 24 * 3_600_000
-FEW = ("config.", "abuse.", "billing.", "privacy.", "sms.counts", "ingest.signals")
+FEW = ("config.", "abuse.", "billing.", "privacy.", "sms.counts", "ingest.signals", "dispatch.links")
 ROLES = {
     f"{service}.{role}"
     for service, roles in {
@@ -33,6 +33,8 @@ def test_the_catalogue_names_the_topics_of_the_message_path() -> None:
         *(f"sms.requests.{lane}" for lane in lanes),
         *(f"sms.accepted.{lane}" for lane in lanes),
         *(f"sms.dispatch.{operator}.{lane}" for operator in (*OPERATORS, "test") for lane in lanes),
+        "dispatch.returns",
+        "dispatch.links",
         "sms.facts",
         "sms.receipts",
         "sms.events",

@@ -134,25 +134,44 @@ def test_a_password_that_cannot_be_had_names_the_link(tmp_path: Path, content: b
         password_of(found.operators["fjord"].links[0], {"FJORD_PASSWORD": ""})
 
 
+BOTH = ("fjord", "vidde")
+
+
 @pytest.mark.parametrize(
-    ("number", "tried", "expected"),
+    ("number", "up", "tried", "expected"),
     [
-        ("+4798765432", (), "+47>fjord"),
-        ("+4759000000", (), "short"),
-        ("+4759000000", ("vidde",), "+47>fjord"),
-        ("+4798765432", ("fjord",), "+47>vidde"),
-        ("+4798765432", ("fjord", "vidde"), None),
-        ("+46701234567", (), None),
-        ("98765432", (), None),
-        ("", (), None),
+        ("+4798765432", BOTH, (), "+47>fjord"),
+        ("+4759000000", BOTH, (), "short"),
+        ("+4759000000", ("fjord",), (), "+47>fjord"),
+        ("+4798765432", ("vidde",), (), "+47>vidde"),
+        ("+4759000000", BOTH, ("vidde",), "+47>fjord"),
+        ("+4798765432", BOTH, ("fjord",), "+47>vidde"),
+        ("+4798765432", BOTH, BOTH, "+47>fjord"),
+        ("+4798765432", ("fjord",), ("fjord",), "+47>fjord"),
+        ("+4798765432", (), (), "+47>fjord"),
+        ("+4798765432", (), ("fjord",), "+47>vidde"),
+        ("+46701234567", BOTH, (), None),
+        ("98765432", BOTH, (), None),
+        ("", BOTH, (), None),
     ],
 )
-def test_the_longest_prefix_that_was_not_tried_wins(number: str, tried: tuple[str, ...], expected: str | None) -> None:
+def test_within_reach_goes_before_untried_and_that_before_the_longest_prefix(
+    number: str, up: tuple[str, ...], tried: tuple[str, ...], expected: str | None
+) -> None:
     table = RouteTable(parse(GOOD.encode()).routes)
 
-    route = table.choose(number, tried)
+    route = table.choose(number, up, tried)
 
     assert (route and route.route_id) == expected
+
+
+def test_another_operator_is_one_that_takes_the_number_within_reach_and_was_not_tried() -> None:
+    table = RouteTable([Route("+47", "fjord"), Route("+", "vidde")])
+
+    assert table.leads_elsewhere("+4798765432", BOTH, ("fjord",))
+    assert not table.leads_elsewhere("+4798765432", BOTH, BOTH)
+    assert not table.leads_elsewhere("+4798765432", ("fjord",), ("fjord",))
+    assert not table.leads_elsewhere("+46701234567", BOTH, ("vidde",))
 
 
 def test_a_plus_alone_takes_every_number() -> None:

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from prometheus_client import CollectorRegistry
 
 from services.dispatch.operators.config import Route
+from services.dispatch.operators.links import Links
 from services.dispatch.operators.routes import RouteTable
-from services.dispatch.router.router import Router, read_accepted
+from services.dispatch.router.router import ReturnRouter, Router, RouterMetrics, read_accepted
 from shared.clock import ManualClock
 from shared.contracts import codec
-from shared.contracts.events import DispatchOrdered, MessageAccepted, PartFact
-from shared.contracts.words import FactKind, Lane
+from shared.contracts.events import DispatchOrdered, DispatchReturned, LinkChanged, MessageAccepted, PartFact
+from shared.contracts.words import FactKind, Lane, ReturnReason
 from shared.errors import BadRecord
 from shared.kafka.record import Output, Received, header
 from shared.privacy.keys import Quarter
@@ -25,7 +26,9 @@ from tests.unit.dispatch.building import ACCOUNT, PARTITIONS, START, Letters, as
 def router(letters: Letters) -> Router:
     clock = ManualClock(START)
     table = RouteTable([Route("+47", "fjord"), Route("+46", "vidde", "swedes")])
-    return Router(table, Sealer(letters.keys, clock), clock, PARTITIONS, CollectorRegistry())
+    return Router(
+        table, Links(clock), Sealer(letters.keys, clock), clock, PARTITIONS, RouterMetrics(CollectorRegistry())
+    )
 
 
 def accepted(letters: Letters, **changes: object) -> Received[MessageAccepted]:
@@ -125,3 +128,107 @@ async def test_outputs_hold_no_number_in_the_clear(router: Router, letters: Lett
     octets = b"".join((output.value or b"") + repr(output.headers).encode() for output in outputs)
     assert b"98765432" not in octets
     assert b"hemmelig" not in octets
+
+
+def returned(letters: Letters, **changes: object) -> Received[DispatchReturned]:
+    """What a sender or the sweeper gives back; `changes` are of the event, or of the message in it."""
+    own = {name: changes.pop(name) for name in ("stay", "again", "tried", "parts") if name in changes}
+    message = accepted(letters, **changes).event
+    fields = {"attempt": 2, "parts": (1,), "why": ReturnReason.OUTCOME_UNKNOWN, **own}
+    event = DispatchReturned(message=message, operator="fjord", route_id="+47>fjord", returned_at=START, **fields)  # type: ignore[arg-type]
+    return Received(as_record("dispatch.returns", event, message.message_id, "returned"), event)
+
+
+def return_router(letters: Letters, *up: str, now: datetime = START) -> ReturnRouter:
+    clock = ManualClock(now)
+    links = Links(clock)
+    for operator in up:
+        links.apply(as_record("dispatch.links", news(operator), "0" * 36, "news"), news(operator))
+    table = RouteTable([Route("+47", "fjord"), Route("+47", "tinde")])
+    sealer = Sealer(letters.keys, clock)
+    return ReturnRouter(table, links, sealer, clock, PARTITIONS, RouterMetrics(CollectorRegistry()))
+
+
+def news(operator: str, *, up: bool = True) -> LinkChanged:
+    return LinkChanged(operator=operator, up=up, at=START)
+
+
+async def test_what_came_back_becomes_an_order_for_its_parts_as_the_attempt_it_names(letters: Letters) -> None:
+    came = returned(letters, parts=(2, 3), tried=("tinde",), again=True, text="y" * 400)
+    message_id = came.event.message.message_id
+
+    outputs = list(await return_router(letters, "fjord")([came]))
+
+    order, *facts = (event(output) for output in outputs)
+    assert isinstance(order, DispatchOrdered)
+    assert (order.operator, order.attempt, order.parts, order.tried, order.again, order.stay) == (
+        "fjord",
+        2,
+        (2, 3),
+        ("tinde",),
+        True,
+        False,
+    )
+    assert [(fact.kind, fact.part, fact.attempt, fact.operator) for fact in facts if isinstance(fact, PartFact)] == [
+        (FactKind.QUEUED, 2, 2, "fjord"),
+        (FactKind.QUEUED, 3, 2, "fjord"),
+    ]
+    assert ids(outputs) == [f"{message_id}:ordered:2:2,3", f"{message_id}:2:2:queued", f"{message_id}:3:2:queued"]
+
+
+@pytest.mark.parametrize(
+    ("up", "changes", "operator"),
+    [
+        (("tinde",), {}, "tinde"),
+        (("fjord", "tinde"), {"tried": ("fjord",)}, "tinde"),
+        (("fjord",), {"tried": ("fjord",)}, "fjord"),
+        (("tinde",), {"stay": True}, "fjord"),
+        ((), {}, "fjord"),
+    ],
+)
+async def test_it_goes_to_who_can_be_reached_and_was_not_tried_unless_it_has_to_stay(
+    letters: Letters, up: tuple[str, ...], changes: dict[str, object], operator: str
+) -> None:
+    order = event((await return_router(letters, *up)([returned(letters, **changes)]))[0])
+
+    assert isinstance(order, DispatchOrdered)
+    assert order.operator == operator
+
+
+async def test_what_came_back_too_late_ends_part_by_part(letters: Letters) -> None:
+    came = returned(letters, valid_until=START)
+    (output,) = await return_router(letters, "fjord")([came])
+
+    fact = event(output)
+    assert isinstance(fact, PartFact)
+    assert (fact.kind, fact.code, fact.part, fact.attempt) == (FactKind.EXPIRED, "validity_over", 1, 2)
+    assert ids([output]) == [f"{came.event.message.message_id}:1:2:router:expired"]
+
+
+async def test_a_new_message_goes_to_an_operator_that_can_be_reached(letters: Letters) -> None:
+    clock = ManualClock(START)
+    links = Links(clock)
+    table = RouteTable([Route("+47", "fjord"), Route("+", "tinde")])
+    router = Router(table, links, Sealer(letters.keys, clock), clock, PARTITIONS, RouterMetrics(CollectorRegistry()))
+    record = as_record("dispatch.links", news("tinde"), "0" * 36, "news")
+    chosen = []
+
+    for heard in (None, news("tinde"), news("fjord"), news("fjord", up=False), news("tinde", up=False)):
+        if heard is not None:
+            links.apply(record, heard)
+        order = event((await router([accepted(letters)]))[0])
+        assert isinstance(order, DispatchOrdered)
+        chosen.append(order.operator)
+
+    assert chosen == ["fjord", "tinde", "fjord", "tinde", "fjord"]
+
+
+def test_nobody_is_believed_within_reach_for_longer_than_fifteen_seconds() -> None:
+    clock = ManualClock(START)
+    links = Links(clock)
+    links.apply(as_record("dispatch.links", news("fjord"), "0" * 36, "news"), news("fjord"))
+
+    clock.advance(15)
+    assert links.up() == {"fjord"}
+    clock.advance(0.1)
+    assert links.up() == frozenset()

@@ -8,8 +8,9 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from services.dispatch.operators.config import Route, parse
+from services.dispatch.operators.links import Links
 from services.dispatch.operators.routes import RouteTable
-from services.dispatch.router.router import Router, read_accepted
+from services.dispatch.router.router import Router, RouterMetrics, read_accepted
 from services.dispatch.testing.outcomes import DELIVERED, SCRIPTS, script_of
 from shared.clock import ManualClock
 from shared.contracts import codec
@@ -30,7 +31,9 @@ async def test_a_test_message_is_routed_to_the_operator_test_whatever_its_number
 ) -> None:
     clock = ManualClock(START)
     table = RouteTable([Route("+47", "fjord"), Route("+", "tinde")])
-    router = Router(table, Sealer(letters.keys, clock), clock, PARTITIONS, CollectorRegistry())
+    router = Router(
+        table, Links(clock), Sealer(letters.keys, clock), clock, PARTITIONS, RouterMetrics(CollectorRegistry())
+    )
     message = letters.accepted(
         number=number,
         lane=lane,

@@ -96,6 +96,19 @@ class PortBehaviour:
         records = await kit.truth.records(topic)
         assert [r.value for r in records] == values[0::2] + values[1::2]
 
+    async def test_an_offset_is_found_by_its_time(self, kit: Kit) -> None:
+        topic = await kit.topic()
+        place = TopicPartition(topic, 0)
+        sender = await kit.sender()
+        for value in (b"a", b"b"):
+            await sender.send([Output(topic, 0, None, value)])
+        consumer, _ = await join(kit, kit.group(), topic)
+        records, _ = await read(consumer, 2)
+        first = next(record.offset for record in records if record.timestamp == records[1].timestamp)
+        assert await consumer.offset_at(place, 0) == 0
+        assert await consumer.offset_at(place, records[1].timestamp) == first
+        assert await consumer.offset_at(place, records[1].timestamp + 60_000) == 2
+
     async def test_the_largest_record_is_written_and_read_and_a_larger_one_refused(self, kit: Kit) -> None:
         topic = await kit.topic()
         sender = await kit.sender()

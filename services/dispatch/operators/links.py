@@ -1,0 +1,46 @@
+"""Which operators can be reached, as their senders say on `dispatch.links`."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Final
+
+from shared.clock import Clock
+from shared.contracts.codec import only
+from shared.contracts.events import LinkChanged
+from shared.kafka.record import Record
+
+REPEATED: Final = 5.0
+"""Seconds after which a sender says again that its operator can be reached."""
+
+_BELIEVED: Final = timedelta(seconds=3 * REPEATED)
+
+read_link = partial(only, LinkChanged)
+
+
+class Links:
+    """The table behind the topic. `apply` bears a record that it has had before.
+
+    Several processes may serve one operator, each with a link of its own, and the last word counts: one whose link
+    stands repeats it, one whose link fell says so once. So an operator that can be reached by any is shown as such
+    again within `REPEATED` seconds. Nobody is believed for longer than three times that.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._up: dict[str, datetime] = {}
+
+    def apply(self, record: Record, event: LinkChanged | None) -> None:  # noqa: ARG002 - as whoever reads whole topics calls it
+        """One record of the topic."""
+        if event is None:
+            return
+        if event.up:
+            self._up[event.operator] = event.at
+        else:
+            self._up.pop(event.operator, None)
+
+    def up(self) -> frozenset[str]:
+        """Operators within reach, as far as can be believed now."""
+        since = self._clock.now() - _BELIEVED
+        return frozenset([operator for operator, at in self._up.items() if at >= since])

@@ -1,0 +1,65 @@
+"""What goes back to the router, from a sender or from the sweeper: the same outcome gives the same event id."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from services.dispatch.sender.facts import SOURCE, Cause
+from shared.contracts import topics
+from shared.contracts.codec import Writer
+from shared.contracts.events import DispatchReturned
+from shared.contracts.words import ReturnReason
+from shared.ids import partition_of
+from shared.kafka.record import Output
+
+
+class ReturnWriter:
+    """Writes to `dispatch.returns`. What is told twice is routed twice, and the ledger lets one of them through."""
+
+    def __init__(self, partitions: int, source: str = SOURCE) -> None:
+        self._partitions = partitions
+        self._write = Writer(source).output
+
+    def link_down(self, cause: Cause, parts: Sequence[int], attempt: int, at: datetime) -> Output:
+        """Nothing of these parts was written, in this attempt: to another operator, as the next one."""
+        tried = (*cause.order.tried, cause.order.operator)
+        return self._returned(cause, parts, attempt, at, ReturnReason.LINK_DOWN, tried, stay=False)
+
+    def unknown(self, cause: Cause, parts: Sequence[int], attempt: int, at: datetime, *, stay: bool) -> Output:
+        """This attempt at these parts is closed without anybody knowing: once more, as the next one."""
+        return self._returned(cause, parts, attempt, at, ReturnReason.OUTCOME_UNKNOWN, cause.order.tried, stay=stay)
+
+    def _returned(
+        self,
+        cause: Cause,
+        parts: Sequence[int],
+        attempt: int,
+        at: datetime,
+        why: ReturnReason,
+        tried: tuple[str, ...],
+        *,
+        stay: bool,
+    ) -> Output:
+        order, message_id = cause.order, cause.order.message.message_id
+        event = DispatchReturned(
+            message=order.message,
+            operator=order.operator,
+            route_id=order.route_id,
+            returned_at=at,
+            attempt=attempt + 1,
+            parts=tuple(parts),
+            why=why,
+            tried=tried,
+            stay=stay,
+            again=order.again or why is ReturnReason.OUTCOME_UNKNOWN,
+        )
+        return self._write(
+            topics.RETURNS,
+            partition_of(message_id, self._partitions),
+            event,
+            event_id=f"{message_id}:{attempt}:returned:{','.join(map(str, parts))}",
+            time=at,
+            subject=message_id,
+            traceparent=cause.traceparent,
+        )

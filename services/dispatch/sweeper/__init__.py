@@ -1,0 +1,1 @@
+"""Closes attempts whose outcome nobody knows: once more, or not at all."""

@@ -1,0 +1,122 @@
+"""Closes unknown attempts that are due, again and again."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import timedelta
+from typing import Final, TypeAlias
+
+from prometheus_client import CollectorRegistry, Counter, Gauge
+
+from services.dispatch.sender.ledger import AttemptKey, Ledger, Outcome
+from services.dispatch.sweeper.deciding import Telling, closing
+from services.dispatch.unknowns.store import Unknown, UnknownStore
+from shared.clock import Clock
+from shared.contracts.events import OperatorReceipt
+from shared.errors import TryLater
+from shared.kafka.record import Output
+from shared.lifecycle import Health
+from shared.tasks import end
+from shared.telemetry.logs import get_log
+
+_log = get_log()
+
+MOST: Final = 500
+CLAIMED: Final = timedelta(seconds=60)
+"""For so long nobody else takes what a sweeper that died had taken."""
+
+Naming: TypeAlias = Callable[[Sequence[Unknown]], Awaitable[Mapping[AttemptKey, OperatorReceipt]]]
+Send: TypeAlias = Callable[[Sequence[Output]], Awaitable[None]]
+
+
+class Sweeper:
+    """A component. Every few seconds: claim what is due, ask for receipts that name it, close it, tell what follows,
+    and forget it.
+
+    Whoever first inserts the closing row of attempt n has closed it, and only its closing makes n + 1. Die between any
+    two of these steps: the row is due again a minute later, the closing stands, and the same is told under the same
+    ids. Several sweepers may run.
+    """
+
+    def __init__(
+        self,
+        *,
+        unknowns: UnknownStore,
+        ledger: Ledger,
+        receipts: Naming,
+        send: Send,
+        partitions: int,
+        owner: str,
+        clock: Clock,
+        registry: CollectorRegistry,
+        every: float = 5.0,
+    ) -> None:
+        """`owner` is this process's alone; `every` is seconds."""
+        self.name = "sweeper of unknown outcomes"
+        self._unknowns = unknowns
+        self._ledger = ledger
+        self._receipts = receipts
+        self._send = send
+        self._telling = Telling(partitions)
+        self._owner = owner
+        self._clock = clock
+        self._every = every
+        self._claims = 0
+        self._closed = Counter(
+            "budstikke_sweeper_closed", "Unknown attempts by how they were closed", ["kind"], registry=registry
+        )
+        self._waiting = Gauge("budstikke_sweeper_unknown", "Attempts whose outcome nobody knows", registry=registry)
+        self._task: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Begin to sweep."""
+        self._task = asyncio.create_task(self._run(), name=self.name)
+
+    async def stop(self, deadline: float) -> None:  # noqa: ARG002 - what is cut off is done again by whoever comes next
+        """Sweep no more."""
+        if self._task is not None:
+            await end(self._task)
+            self._task = None
+
+    async def wait(self) -> None:
+        """Raise what ended the sweeping; it never ends by itself."""
+        if self._task is not None:
+            await asyncio.shield(self._task)
+
+    def health(self) -> Health:
+        """Ready once started."""
+        return Health(ready=self._task is not None, reason="" if self._task else "not started")
+
+    async def sweep(self) -> int:
+        """Close what is due, at most `MOST` rows; how many there were. Raises `TryLater`."""
+        now = self._clock.now()
+        self._claims += 1
+        rows = await self._unknowns.claim(f"{self._owner}:{self._claims}", now, now + CLAIMED, MOST)
+        if not rows:
+            return 0
+        receipts = await self._receipts(rows)
+        closed = await self._close([closing(row, receipts.get(row.key), now) for row in rows])
+        partly = {row.order.message.message_id for row in rows if row.order.message.parts > len(row.parts)}
+        taken = await self._ledger.taken(partly)
+        outputs = self._telling.outputs([(row, closed[row.key]) for row in rows], taken)
+        await self._send(outputs)
+        await self._unknowns.done([row.key for row in rows])
+        for outcome in closed.values():
+            self._closed.labels(outcome.kind).inc()
+        return len(rows)
+
+    async def _close(self, wanted: Sequence[Outcome]) -> Mapping[AttemptKey, Outcome]:
+        """What closes each attempt: ours, or what stood before."""
+        stood = await self._ledger.settle(wanted)
+        return {outcome.key: stood.get(outcome.row_id, outcome) for outcome in wanted}
+
+    async def _run(self) -> None:
+        while True:
+            try:
+                while await self.sweep() == MOST:
+                    pass
+                self._waiting.set(await self._unknowns.count())
+            except TryLater as error:
+                _log.warning("sweeping_waits", code=error.code)
+            await asyncio.sleep(self._every)

@@ -1,0 +1,1 @@
+"""Attempts whose outcome nobody knows, until somebody closes them."""
