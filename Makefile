@@ -87,6 +87,11 @@ bench-%:
 	@$(VENV)/python -m deploy.local jars
 	@$(VENV)/python -m tests.bench.bench_$* $(ARGS)
 
+chaos: ## every fault under load, the promises held against what came of it (ten minutes; SEED=7 ROUNDS=1)
+	@$(SETUP) dev
+	@$(VENV)/python -m deploy.local jars
+	@$(VENV)/python -m tests.chaos.run $(if $(SEED),--seed $(SEED)) $(if $(ROUNDS),--rounds $(ROUNDS)) $(ARGS)
+
 chaos-premium: ## 5,000 charges while strex, billing and MongoDB are killed (five minutes)
 chaos-%:
 	@$(SETUP) dev

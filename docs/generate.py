@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-from docs.sections import attacks, codes, figures, make, operators, people, settings, states
+from docs.sections import attacks, codes, faults, figures, make, operators, people, settings, states
 from services.billing.api import document as billing
 from services.dlr.api import document as dlr
 from services.retention.api import document as retention
@@ -45,7 +45,7 @@ PAGES: Final[Mapping[str, Mapping[str, Callable[[], str]]]] = {
     },
     "concepts.md": {"states": states.states},
     "performance.md": {"smpp": figures.figures("smpp")},
-    "reliability.md": {"attacks": attacks.attacks},
+    "reliability.md": {"faults": faults.faults, "attacks": attacks.attacks},
     "privacy.md": {"stores": people.stores, "topics": people.topics},
 }
 """The sections of each page, by name."""

@@ -23,7 +23,9 @@ from simulators.smsc.timetable import Timetable
 _WAITING = 200_000
 """Receipts and incoming messages kept for one system id; what comes above that is dropped and counted."""
 _BACKOFF = Backoff(first=1.0, longest=1.0, jitter=0.0)
-"""Before what was refused or never answered is sent again, 20 times at most."""
+"""Before what was refused or never answered is sent again."""
+_ATTEMPTS = 10_000
+"""An operator keeps what is not taken for hours: longer than any run."""
 
 
 class _Due(msgspec.Struct, frozen=True, gc=False):
@@ -46,7 +48,7 @@ class Deliveries:
         backoff: Backoff = _BACKOFF,
     ) -> None:
         self.accepted = self.dropped = self.elsewhere = 0
-        self.outbox = Outbox(self._ended, random=Random(0), most=_WAITING, backoff=backoff)
+        self.outbox = Outbox(self._ended, random=Random(0), most=_WAITING, attempts=_ATTEMPTS, backoff=backoff)
         self._clock = clock
         self._behaviour = behaviour
         self._sessions = sessions

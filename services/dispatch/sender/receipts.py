@@ -66,8 +66,9 @@ class Sent(msgspec.Struct, frozen=True, gc=False):
 class SentMemory:
     """The last parts that an operator took, by link and its id: bounded, lost at a restart (`dlr` then finds them).
 
-    An id is found as it was given. Read in another base it may be that of another message, so then the receipt must
-    also name the handset.
+    An operator uses its ids again, so a receipt that names another handset is for another message, which `dlr` finds.
+    An id is found as it was given; read in another base it may be that of another message, so then the receipt must
+    name the handset.
     """
 
     def __init__(self, size: int) -> None:
@@ -91,8 +92,8 @@ class SentMemory:
             sent = self._sent.get((link, operator_id))
             if sent is None:
                 continue
-            addresses = (pdu.source_addr[-_HANDSET:], pdu.destination_addr[-_HANDSET:])
-            if spelling == receipt.message_id or sent.handset in addresses:
+            same = sent.handset in (pdu.source_addr[-_HANDSET:], pdu.destination_addr[-_HANDSET:])
+            if same or (spelling == receipt.message_id and not (sent.handset and _is_handset(pdu.source_addr))):
                 return operator_id, sent
         return None
 
@@ -263,6 +264,12 @@ class ReceiptRelay:
             part=part,
             attempt=sent.attempt if sent else 0,
         )
+
+
+def _is_handset(address: bytes) -> bool:
+    """Whether an address is a whole number, and not a short one or a name."""
+    digits = address.removeprefix(b"+")
+    return len(digits) >= _HANDSET and digits.isdigit()
 
 
 def receipt_id_of(operator: str, link: str, pdu: DeliverSm) -> str:

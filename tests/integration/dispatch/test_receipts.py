@@ -136,6 +136,19 @@ async def test_an_id_in_another_base_for_another_handset_is_not_that_message(
     assert (event.message_id, event.operator_id) == (None, "1000")
 
 
+async def test_an_id_that_names_another_handset_is_that_of_an_earlier_message(
+    live: Live, smsc: Smsc, letters: Letters
+) -> None:
+    """An operator uses its ids again; who finds the earlier message is `dlr`."""
+    life, message_id = await submitted(live, smsc, letters, b"7")
+
+    for source in (b"4790000000", b"2077", b"Budstikke", HANDSET[2]):
+        await deliver(life, smsc, receipt(b"7", source=(1, 1, source)))
+
+    found = [event.message_id for event in life.broker.receipts]
+    assert found == [None, message_id, message_id, message_id]
+
+
 async def test_an_unknown_id_is_kept_under_the_operators_id(live: Live, smsc: Smsc, letters: Letters) -> None:
     life, _ = await submitted(live, smsc, letters, b"7")
 

@@ -1,0 +1,118 @@
+"""What the operator took and what the customer was told, held against what was promised."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+import httpx
+import msgspec
+
+from shared.contracts.states import FINAL
+from tests.chaos.load import Posted
+
+_PAGE: Final = 10_000
+_UDH_OF_PART: Final = "050003"
+"""How the header of a part of a long message begins, in hex (3GPP TS 23.040, 9.2.3.24.1)."""
+
+
+class Verdict(msgspec.Struct, frozen=True, kw_only=True):
+    """The promises over a number of messages, in messages but for `doubled`, which is copies of parts too many."""
+
+    answered: int
+    lost: int
+    """Not with the operator, and of no final state that the customer was told (P1)."""
+    untold: int
+    """The customer was told no final state."""
+    doubled: int
+    """(P3)"""
+    told_twice: int
+    """The customer was told two final states, or one under two ids (P5)."""
+    untrue: int
+    """Told `delivered`, with a part that no operator took."""
+    ends: Mapping[str, int]
+    """Messages by the final state that was told."""
+
+
+class Told(msgspec.Struct):
+    """Final states of one message, by the ids of their events."""
+
+    ends: dict[str, str]
+    at: float
+
+
+class Judge:
+    """Reads the records of both simulators as they grow."""
+
+    def __init__(self, operator: httpx.AsyncClient, customer: httpx.AsyncClient) -> None:
+        self._operator = operator
+        self._customer = customer
+        self._copies: dict[str, Counter[int]] = defaultdict(Counter)
+        self._told: dict[str, Told] = {}
+        self._taken_after = self._told_after = 0
+
+    async def look(self) -> None:
+        """Read what is new."""
+        while taken := await _page(self._operator, "/messages", self._taken_after):
+            self._taken_after = taken[-1]["number"]
+            for each in taken:
+                self._copies[f"+{each['destination']}"][_part(each)] += 1
+        while told := await _page(self._customer, "/deliveries", self._told_after):
+            self._told_after = told[-1]["number"]
+            for each in told:
+                self._hear(msgspec.json.decode(each["body"]))
+
+    def told_at(self, message_id: str | None) -> float | None:
+        """When a final state of it was first seen here, in monotonic seconds."""
+        told = self._told.get(message_id or "")
+        return None if told is None else told.at
+
+    def untold(self, posted: Iterable[Posted]) -> list[Posted]:
+        """Those answered whose customer knows no end yet."""
+        return [each for each in posted if each.message_id is not None and each.message_id not in self._told]
+
+    def verdict(self, posted: Iterable[Posted]) -> Verdict:
+        """How the promises stand."""
+        answered = [each for each in posted if each.message_id is not None]
+        ends: Counter[str] = Counter()
+        lost = untold = doubled = twice = untrue = 0
+        for each in answered:
+            told, copies = self._told.get(each.message_id or ""), self._copies.get(each.number, Counter())
+            missing = any(not copies[part] for part in range(1, each.parts + 1))
+            doubled += sum(count - 1 for count in copies.values())
+            if told is None:
+                untold += 1
+                lost += missing
+                continue
+            states = set(told.ends.values())
+            ends.update(states)
+            twice += len(told.ends) > 1
+            untrue += "delivered" in states and missing
+        return Verdict(
+            answered=len(answered),
+            lost=lost,
+            untold=untold,
+            doubled=doubled,
+            told_twice=twice,
+            untrue=untrue,
+            ends=dict(ends),
+        )
+
+    def _hear(self, event: Mapping[str, Any]) -> None:
+        message = event["data"]
+        if message["state"] in FINAL:
+            told = self._told.setdefault(message["id"], Told({}, time.monotonic()))
+            told.ends[event["id"]] = message["state"]
+
+
+async def _page(http: httpx.AsyncClient, path: str, after: int) -> list[dict[str, Any]]:
+    answer = (await http.get(path, params={"after": after, "limit": _PAGE})).json()
+    page: list[dict[str, Any]] = answer[path.removeprefix("/")]
+    return page
+
+
+def _part(taken: Mapping[str, Any]) -> int:
+    header: str = taken["udh"]
+    return bytes.fromhex(header)[5] if header.startswith(_UDH_OF_PART) else 1
