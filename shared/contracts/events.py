@@ -201,8 +201,25 @@ class ChargeBasis(Event, frozen=True, kw_only=True):
     pseudonym: str | None = None
 
 
+class PassedState(Event, frozen=True, kw_only=True):
+    """A state that a message went through: what an event of its own would say of it, but for the charge."""
+
+    state: State
+    sequence: int
+    at: Utc
+    previous: State | None = None
+    reason: str | None = None
+    operator: str | None = None
+    operator_code: str | None = None
+    part_states: tuple[PartState, ...] = ()
+
+
 class MessageStatusChanged(Event, frozen=True, kw_only=True):
-    """A message moved to another state; made by `dlr.status` alone. `sequence` is the version of its document."""
+    """A message moved to another state; made by `dlr.status` alone. `sequence` is the version of its document.
+
+    What happened to a message within a moment is told in one event: `passed` are the states on the way to this one,
+    in order (`shared.contracts.passing`). None of them is final.
+    """
 
     message_id: Message
     account_id: Account
@@ -220,6 +237,7 @@ class MessageStatusChanged(Event, frozen=True, kw_only=True):
     charge: ChargeBasis | None = None
     callback_url: str | None = None
     test: bool = False
+    passed: tuple[PassedState, ...] = ()
 
 
 class MessageCorrected(Event, frozen=True, kw_only=True):

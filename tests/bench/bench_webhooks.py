@@ -43,7 +43,8 @@ from services.dlr.webhooks.delivery.metrics import WebhookMetrics
 from services.dlr.webhooks.delivery.parking import Parking
 from services.dlr.webhooks.delivery.store import DeliveryStore
 from services.dlr.webhooks.delivery.switching import Switchboard
-from services.dlr.webhooks.delivery.webhooks import Input, Told, Webhooks, hear
+from services.dlr.webhooks.delivery.told import Input, Told, hear
+from services.dlr.webhooks.delivery.webhooks import Webhooks
 from services.dlr.webhooks.endpoints.endpoint import DEFAULT_STATES, Endpoint, EndpointId
 from services.dlr.webhooks.endpoints.secrets import Secrets
 from services.dlr.webhooks.endpoints.store import EndpointStore

@@ -7,7 +7,7 @@ from typing import Final, Protocol
 
 from services.dlr.clients.pairs import Pairs
 from services.dlr.webhooks.delivery.payload import render, type_of
-from services.dlr.webhooks.delivery.webhooks import Input, Told
+from services.dlr.webhooks.delivery.told import Input, Told
 from shared.contracts.envelope import ID, SUBJECT, TIME, TYPE
 from shared.contracts.topics import client_events
 from shared.ids import AccountId, partition_of
@@ -47,7 +47,9 @@ class Relay:
         """Tell of a batch. Raises `TryLater`; `BadRecord` for an event whose number does not open."""
         told = [received.event for received in batch if isinstance(received.event, Told)]
         partitions = await self._pairs.of({one.event.account_id for one in told})
-        outputs = [self._output(one, partitions) for one in told if one.event.account_id in partitions]
+        outputs = [
+            self._output(each, partitions) for one in told if one.event.account_id in partitions for each in one.each()
+        ]
         if outputs:
             try:
                 await self._send(outputs)

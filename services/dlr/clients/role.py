@@ -9,7 +9,7 @@ from typing import Final
 from services.dlr.clients.pairs import Pairs
 from services.dlr.clients.relay import Relay
 from services.dlr.settings import RelaySettings
-from services.dlr.webhooks.delivery.webhooks import hear
+from services.dlr.webhooks.delivery.told import hear
 from shared.contracts import topics
 from shared.kafka.at_least_once import AtLeastOnceRunner
 from shared.kafka.sending import Sender

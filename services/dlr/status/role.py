@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from services.dlr.settings import StatusSettings
 from services.dlr.status.heard import Ear
+from services.dlr.status.holding import Holding
 from services.dlr.status.matching import Matching
 from services.dlr.status.metrics import StatusMetrics
 from services.dlr.status.orphans import Adopter
@@ -51,12 +52,13 @@ def build_status(context: Context) -> Sequence[Component]:
         metrics=metrics,
         recent=settings.status_remembers,
     )
+    holding = Holding(status, context.clock, most=settings.status_batch)
     runner = AtLeastOnceRunner(
         connection=connection,
         group=GROUP,
         topics=TOPICS,
         decode=Ear(sealer, Pseudonyms(keys)),
-        handle=status,
+        handle=holding,
         dead_letter_topic=topics.dead_letters,
         max_batch=settings.status_batch,
         requires={topics.EVENTS: partitions, topics.RECEIPTS: partitions},
@@ -70,5 +72,6 @@ def build_status(context: Context) -> Sequence[Component]:
         Prepare("message log indexes", store.prepare),
         Prepare("parked receipts indexes", parked.prepare),
         sender,
+        holding,
         runner,
     ]

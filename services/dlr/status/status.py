@@ -78,7 +78,12 @@ class Status:
                 else:
                     heard.setdefault(received.event.message_id, []).append(received.event)
             results = await self._settle(heard)
-            outputs = [self._events.output(result.message, step) for result in results for step in result.told]
+            outputs = [
+                output
+                for result in results
+                if result.told
+                for output in self._events.outputs(result.message, result.told)
+            ]
             if orphans:
                 outputs += await self._matching.of_receipts(orphans)
             parked = await self._matching.of_messages([one.message for one in results if _may_be_waited_for(one)])

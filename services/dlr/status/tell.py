@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+
 from services.dlr.status.message import Message, Request, Step
 from shared.contracts import topics
 from shared.contracts.codec import Writer
 from shared.contracts.codes import PERMANENT
-from shared.contracts.events import ChargeBasis, MessageCorrected, MessageStatusChanged, PartState
+from shared.contracts.events import ChargeBasis, MessageCorrected, MessageStatusChanged, PartState, PassedState
 from shared.contracts.states import FINAL, State
 from shared.ids import partition_of
 from shared.kafka.record import Output
@@ -21,20 +23,33 @@ class EventWriter:
         self._partitions = partitions
         self._write = Writer(SOURCE).output
 
-    def output(self, message: Message, step: Step) -> Output:
-        """The record of one step; its event id is `<message id>:<sequence>`."""
+    def outputs(self, message: Message, steps: Sequence[Step]) -> Iterator[Output]:
+        """The records of steps in their order: one of all states, by the last of them, and one of each correction.
+
+        An event id is `<message id>:<sequence>`.
+        """
+        states = [step for step in steps if step.receipt is None]
+        if states:
+            yield self._output(message, states[-1], states[:-1])
+        for step in steps:
+            if step.receipt is not None:
+                yield self._output(message, step)
+
+    def _output(self, message: Message, step: Step, passed: Sequence[Step] = ()) -> Output:
         return self._write(
             topics.EVENTS,
             partition_of(message.id, self._partitions),
-            event_of(message, step),
+            event_of(message, step, passed),
             event_id=f"{message.id}:{step.sequence}",
             time=step.at,
             subject=message.id,
         )
 
 
-def event_of(message: Message, step: Step) -> MessageStatusChanged | MessageCorrected:
-    """The event of a step of this message's history. Raises `ValueError` for a stub."""
+def event_of(message: Message, step: Step, passed: Sequence[Step] = ()) -> MessageStatusChanged | MessageCorrected:
+    """The event of a step of this message's history, which tells of those passed as well. Raises `ValueError` for a
+    stub.
+    """
     request = message.request
     if request is None:
         raise ValueError("a stub has no events")
@@ -68,6 +83,20 @@ def event_of(message: Message, step: Step) -> MessageStatusChanged | MessageCorr
         charge=charge_of(request, step),
         callback_url=request.callback_url,
         test=request.test,
+        passed=tuple([_passed(message, one) for one in passed]),
+    )
+
+
+def _passed(message: Message, step: Step) -> PassedState:
+    return PassedState(
+        state=step.state,
+        sequence=step.sequence,
+        at=step.at,
+        previous=_previous(message, step),
+        reason=step.reason,
+        operator=step.operator,
+        operator_code=step.code,
+        part_states=part_states(step),
     )
 
 

@@ -23,7 +23,8 @@ from services.dlr.webhooks.delivery.parking import Parking
 from services.dlr.webhooks.delivery.store import DeliveryStore
 from services.dlr.webhooks.delivery.sweeper import Sweeper
 from services.dlr.webhooks.delivery.switching import Switchboard
-from services.dlr.webhooks.delivery.webhooks import Webhooks, hear
+from services.dlr.webhooks.delivery.told import hear
+from services.dlr.webhooks.delivery.webhooks import Webhooks
 from services.dlr.webhooks.endpoints.secrets import Secrets
 from services.dlr.webhooks.endpoints.store import EndpointStore
 from services.dlr.webhooks.endpoints.view import EndpointView

@@ -20,6 +20,7 @@ from shared.contracts.events import (
     OperatorReceipt,
     PartFact,
 )
+from shared.contracts.passing import each_state
 from shared.contracts.words import FactKind, Lane, ReceiptState
 from shared.ids import MessageId, partition_of
 from shared.kafka.record import Output, Received, Record, header
@@ -122,19 +123,21 @@ def as_output(record: Record) -> Output:
 
 
 def events(outputs: Iterable[Output]) -> list[tuple[str, MessageStatusChanged | MessageCorrected]]:
-    """Ids and events among what was sent to `sms.events`."""
-    found = []
+    """Ids and events among what was sent to `sms.events`, each state that was told by itself."""
+    found: list[tuple[str, MessageStatusChanged | MessageCorrected]] = []
     for output in outputs:
         event = read(landed(output)) if output.topic == topics.EVENTS else None
-        if isinstance(event, MessageStatusChanged | MessageCorrected):
+        if isinstance(event, MessageStatusChanged):
+            found += [(f"{one.message_id}:{one.sequence}", one) for one in each_state(event)]
+        elif isinstance(event, MessageCorrected):
             found.append(((header(landed(output), "ce_id") or b"").decode(), event))
     return found
 
 
-def bytes_by_id(outputs: Iterable[Output]) -> dict[bytes | None, bytes]:
-    """Each event's whole record by its id: the same id must always be the same record."""
-    known: dict[bytes | None, bytes] = {}
-    for output in outputs:
-        encoded = msgspec.json.encode(output)
-        assert known.setdefault(header(landed(output), "ce_id"), encoded) == encoded
+def told_by_id(outputs: Iterable[Output]) -> dict[str, bytes]:
+    """What was told of each state, by its id: the same id must always say the same, alone or on the way to another."""
+    known: dict[str, bytes] = {}
+    for event_id, event in events(outputs):
+        said = msgspec.json.encode(msgspec.structs.replace(event, charge=None))
+        assert known.setdefault(event_id, said) == said
     return known

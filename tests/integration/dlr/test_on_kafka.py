@@ -6,12 +6,15 @@ import asyncio
 from pathlib import Path
 from random import SystemRandom
 
+import msgspec
 from aiokafka import AIOKafkaConsumer
 from prometheus_client import CollectorRegistry
 
 from services.dlr.status.role import build_status
 from shared.clock import ManualClock, SystemClock
 from shared.contracts import topics
+from shared.contracts.events import MessageStatusChanged
+from shared.contracts.passing import each_state
 from shared.contracts.words import FactKind, ReceiptState
 from shared.kafka.metrics import KafkaMetrics
 from shared.kafka.sending import Sender
@@ -50,13 +53,14 @@ async def test_messages_are_told_from_request_to_receipt(environment: Path, kafk
     requests, queued, submitted, receipts = zip(*[door.life(message_id) for message_id in ids], strict=True)
     lost = part_fact(FactKind.SUBMITTED, message_id=ids[0]).operator_id or ""
     orphan = receipt(operator_receipt(ReceiptState.DELIVERED, receipt_id="lost", message_id=None, operator_id=lost))
-    told: dict[str, set[str]] = {message_id: set() for message_id in ids}
+    told: dict[str, set[int]] = {message_id: set() for message_id in ids}
 
     async def wait_for(count: int) -> None:
         async with asyncio.timeout(60):
             while sum(map(len, told.values())) < count:
                 record = await events.getone()
-                told.get(record.key.decode(), set()).add(dict(record.headers)["ce_id"].decode())
+                event = msgspec.json.decode(record.value, type=MessageStatusChanged)
+                told.get(event.message_id, set()).update(one.sequence for one in each_state(event))
 
     async with AIOKafkaConsumer(topics.EVENTS, bootstrap_servers=kafka, auto_offset_reset="earliest") as events:
         async with Running():
@@ -67,4 +71,4 @@ async def test_messages_are_told_from_request_to_receipt(environment: Path, kafk
         async with Running():
             await producer.send([as_output(record) for record in (*receipts[1:], orphan)])
             await wait_for(4 * len(ids))
-    assert {len(event_ids) for event_ids in told.values()} == {4}
+    assert {len(sequences) for sequences in told.values()} == {4}

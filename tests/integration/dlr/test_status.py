@@ -25,11 +25,11 @@ from tests.integration.dlr.driving import (
     PARTITIONS,
     Door,
     Role,
-    bytes_by_id,
     events,
     landed,
     message_ids,
     receipt,
+    told_by_id,
 )
 from tests.unit.dlr.building import ACCOUNT, START, operator_receipt, part_fact
 
@@ -79,10 +79,10 @@ async def test_a_crash_between_document_and_event_costs_nothing(
     assert len(before) == 20
     outbox.broken = False
     assert await role.handle(records) == records
-    once = bytes_by_id(outbox.sent)
+    once = told_by_id(outbox.sent)
     assert len(once) == 80
     assert await role.handle(records) == records
-    assert bytes_by_id(outbox.sent) == once
+    assert told_by_id(outbox.sent) == once
     assert await store.load(ids) == before
 
 
@@ -116,7 +116,7 @@ async def test_two_members_at_once_tell_one_story(
     lives = [door.life(message_id) for message_id in ids]
     for stage in zip(*lives, strict=True):
         await asyncio.gather(role.handle(stage), rival.handle(stage))
-    assert len(bytes_by_id(outbox.sent)) == 4 * len(ids)
+    assert len(told_by_id(outbox.sent)) == 4 * len(ids)
     stored = await store.load(ids)
     assert {(message.state, message.version) for message in stored.values()} == {(State.DELIVERED, 4)}
 

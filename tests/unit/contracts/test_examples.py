@@ -24,6 +24,7 @@ def test_every_event_of_the_message_path_has_a_type() -> None:
         events.HoldRelease,
         events.PartState,
         events.ChargeBasis,
+        events.PassedState,
         holds.Finding,
         inbound.PartOf,
         premium.Consent,

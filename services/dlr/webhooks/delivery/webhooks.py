@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 from random import Random
-
-import msgspec
+from typing import NamedTuple
 
 from services.dlr.webhooks.client.outcome import Failure, Outcome
 from services.dlr.webhooks.delivery.courier import Courier, Errand
@@ -18,60 +17,30 @@ from services.dlr.webhooks.delivery.payload import render
 from services.dlr.webhooks.delivery.schedule import FIRST, Again, Dead, Done, End, next_step
 from services.dlr.webhooks.delivery.store import parked
 from services.dlr.webhooks.delivery.switching import Switchboard
+from services.dlr.webhooks.delivery.told import Input, Told, Untold
 from services.dlr.webhooks.endpoints.endpoint import callbacks_of
 from services.dlr.webhooks.endpoints.occasion import occasion_of
-from services.dlr.webhooks.endpoints.policy import Place, places_for, wants_callback
+from services.dlr.webhooks.endpoints.policy import (
+    Known,
+    Place,
+    places_for,
+    wants_callback,
+    wants_more_than_the_end,
+)
 from services.dlr.webhooks.endpoints.view import EndpointView
 from shared.clock import Clock
-from shared.contracts import envelope
-from shared.contracts.codec import read
-from shared.contracts.events import Event, MessageCorrected, MessageStatusChanged
-from shared.contracts.inbound import InboundRouted
-from shared.errors import BadRecord
-from shared.ids import MessageId
 from shared.kafka.at_least_once import Finish
-from shared.kafka.record import Received, Record
+from shared.kafka.record import Received
 from shared.privacy.sealing import Sealer
 
 
-class Told(msgspec.Struct, frozen=True, gc=False):
-    """An event with its id; `payload` is the record's value as it came."""
+class _Telling(NamedTuple):
+    """One state, the places that are told of it, and a callback to where none is sent."""
 
-    id: str
-    event: MessageStatusChanged | InboundRouted
-    payload: bytes
-
-    @property
-    def subject(self) -> MessageId:
-        """The message's id, or the incoming one's: the last 16 bits of both choose a partition."""
-        event = self.event
-        return MessageId(event.inbound_id) if isinstance(event, InboundRouted) else event.message_id
-
-    @property
-    def at(self) -> datetime:
-        """When it came to what is told."""
-        return self.event.received_at if isinstance(self.event, InboundRouted) else self.event.at
-
-
-class Untold(msgspec.Struct, frozen=True, gc=False):
-    """An event that customers are not told: a correction leaves the final state that they know as it is, and changes
-    the charge alone; or an incoming message whose keyword says so.
-    """
-
-    event: Event
-
-
-Input = Told | Untold
-
-
-def hear(record: Record) -> Input:
-    """Decode a record of one of the topics. Raises `BadRecord`."""
-    event = read(record)
-    if type(event) is MessageStatusChanged or (type(event) is InboundRouted and event.webhook):
-        return Told(envelope.event_id(record), event, record.value or b"")
-    if type(event) is MessageCorrected or type(event) is InboundRouted:
-        return Untold(event)
-    raise BadRecord("unexpected_event_type", "this type of event does not belong on this topic")
+    told: Told
+    places: Sequence[Place]
+    refused: str | None
+    body: bytes
 
 
 class _Work:
@@ -123,35 +92,41 @@ class Webhooks:
     async def __call__(self, batch: Sequence[Received[Input]], finish: Finish[Input]) -> None:
         """Begin all deliveries of a batch; returns when the next may come. Raises `TryLater`, `BadRecord`."""
         known = await self._view.of({one.event.event.account_id for one in batch if isinstance(one.event, Told)})
-        ready: list[tuple[Received[Input], Told, list[Place], str | None, bytes]] = []
+        ready: list[tuple[Received[Input], list[_Telling]]] = []
         for received in batch:
             told = received.event
-            if isinstance(told, Untold):
+            tellings = [] if isinstance(told, Untold) else self._tellings(told, known[told.event.account_id])
+            if tellings:
+                ready.append((received, tellings))
+            else:
                 finish(received)
-                continue
-            event = told.event
-            account = known[event.account_id]
-            places = places_for(event, account)
+        now = self._clock.now()
+        for received, tellings in ready:
+            work = _Work(received, finish, sum(len(one.places) + (one.refused is not None) for one in tellings))
+            for telling in tellings:
+                if telling.refused is not None:
+                    self._refuse(work, telling.told, telling.refused, now)
+                for place in telling.places:
+                    self._begin(work, telling.told, place, telling.body, now)
+        await self._courier.eased()
+
+    def _tellings(self, told: Told, known: Known) -> list[_Telling]:
+        """Whom to tell what of a record. Raises `BadRecord`."""
+        tellings = []
+        for one in told.each() if wants_more_than_the_end(told.event, known) else (told,):
+            event = one.event
+            places = places_for(event, known)
             url = wants_callback(event, places)
             refused = None
             if url is not None:
-                place = self._view.callback(event.account_id, url, account)
+                place = self._view.callback(event.account_id, url, known)
                 if place is None:
                     refused = url
                 else:
                     places.append(place)
             if places or refused:
-                ready.append((received, told, places, refused, render(told.id, event, self._sealer)))
-            else:
-                finish(received)
-        now = self._clock.now()
-        for received, told, places, refused, body in ready:
-            work = _Work(received, finish, len(places) + (refused is not None))
-            if refused is not None:
-                self._refuse(work, told, refused, now)
-            for place in places:
-                self._begin(work, told, place, body, now)
-        await self._courier.eased()
+                tellings.append(_Telling(one, places, refused, render(one.id, event, self._sealer)))
+        return tellings
 
     def _begin(self, work: _Work, told: Told, place: Place, body: bytes, now: datetime) -> None:
         def done(outcome: Outcome) -> None:

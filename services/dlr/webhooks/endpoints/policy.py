@@ -56,6 +56,13 @@ def places_for(event: MessageStatusChanged | InboundRouted, known: Known) -> lis
     return [place for place in known.places if occasion in place.states]
 
 
+def wants_more_than_the_end(event: MessageStatusChanged | InboundRouted, known: Known) -> bool:
+    """Whether an endpoint of the account wants a state that the message only went through. A callback never does."""
+    if isinstance(event, InboundRouted) or not event.passed:
+        return False
+    return any(Occasion(passed.state) in place.states for place in known.places for passed in event.passed)
+
+
 def wants_callback(event: MessageStatusChanged | InboundRouted, told: Sequence[Place]) -> str | None:
     """The URL that the message brought along: for final states, unless an endpoint of the same URL is told anyway."""
     if isinstance(event, InboundRouted):

@@ -20,7 +20,8 @@ from services.dlr.webhooks.delivery.parking import Parking
 from services.dlr.webhooks.delivery.store import DeliveryStore
 from services.dlr.webhooks.delivery.sweeper import Sweeper
 from services.dlr.webhooks.delivery.switching import Switchboard
-from services.dlr.webhooks.delivery.webhooks import Input, Webhooks, hear
+from services.dlr.webhooks.delivery.told import Input, hear
+from services.dlr.webhooks.delivery.webhooks import Webhooks
 from services.dlr.webhooks.endpoints.endpoint import Endpoint
 from services.dlr.webhooks.endpoints.occasion import Occasion
 from services.dlr.webhooks.endpoints.secrets import Secrets
@@ -29,7 +30,7 @@ from services.dlr.webhooks.endpoints.view import EndpointView
 from shared.clock import SystemClock
 from shared.contracts import topics
 from shared.contracts.codec import Writer
-from shared.contracts.events import MessageCorrected, MessageStatusChanged
+from shared.contracts.events import MessageCorrected, MessageStatusChanged, PassedState
 from shared.contracts.states import State
 from shared.contracts.words import ReceiptState
 from shared.ids import AccountId, MessageId, partition_of
@@ -154,6 +155,7 @@ def changed(
     *,
     account: AccountId = ACCOUNT,
     url: str | None = None,
+    passed: tuple[PassedState, ...] = (),
 ) -> Output:
     """An event as `dlr.status` writes it."""
     event = MessageStatusChanged(
@@ -165,6 +167,7 @@ def changed(
         at=START,
         reference="order 7",
         callback_url=url,
+        passed=passed,
     )
     partition = partition_of(message_id, PARTITIONS)
     return _write(topics.EVENTS, partition, event, event_id=f"{message_id}:4", time=START, subject=message_id)

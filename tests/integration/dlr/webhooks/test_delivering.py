@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import Any
 
+import msgspec
 import pytest
 from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.errors import AutoReconnect
@@ -18,6 +19,7 @@ from services.dlr.webhooks.delivery.delivery import Standing
 from services.dlr.webhooks.delivery.history import Success
 from services.dlr.webhooks.delivery.schedule import End
 from services.dlr.webhooks.endpoints.endpoint import EndpointId, Off, callbacks_of
+from shared.contracts.events import MessageStatusChanged, PassedState
 from shared.contracts.states import State
 from shared.errors import TryLater
 from shared.ids import AccountId, MessageId
@@ -28,7 +30,7 @@ from simulators.customer.receiver import Receiver
 from tests.integration.dlr.driving import NUMBER, message_ids
 from tests.integration.dlr.webhooks.driving import ShiftedClock, Telling, changed, corrected, record
 from tests.support import wait_until
-from tests.unit.dlr.building import ACCOUNT
+from tests.unit.dlr.building import ACCOUNT, START
 
 Start = Callable[..., Awaitable[Telling]]
 ID = message_ids(1)[0]
@@ -39,9 +41,16 @@ def url(receiver: Receiver, path: str = "/hook") -> str:
     return f"http://127.0.0.1:{receiver.port}{path}"
 
 
-def event(telling: Telling, message_id: MessageId = ID, state: State = State.DELIVERED, **more: str) -> Record:
+def event(
+    telling: Telling,
+    message_id: MessageId = ID,
+    state: State = State.DELIVERED,
+    *,
+    passed: tuple[PassedState, ...] = (),
+    **more: str,
+) -> Record:
     account = AccountId(more.get("account", ACCOUNT))
-    return record(changed(telling.sealer, message_id, state, account=account, url=more.get("url")))
+    return record(changed(telling.sealer, message_id, state, account=account, url=more.get("url"), passed=passed))
 
 
 async def swept(telling: Telling) -> int:
@@ -78,6 +87,29 @@ async def test_only_wanted_states_are_told(telling: Telling, receiver: Receiver)
     await wait_until(lambda: len(telling.finished) == 3)
     told = [(one.path, json.loads(one.body)["type"]) for one in receiver.deliveries]
     assert sorted(told) == [("/hook", "message.failed"), ("/queued", "message.queued")]
+
+
+async def test_a_state_that_was_passed_is_told_to_who_wants_it_under_its_own_id(
+    telling: Telling, receiver: Receiver
+) -> None:
+    receiver.paths["/submitted"] = Behaviour(status=500)
+    await telling.endpoint(url(receiver))
+    failing = await telling.endpoint(url(receiver, "/submitted"), states=[State.SUBMITTED])
+    passed = (
+        PassedState(state=State.QUEUED, sequence=2, at=START),
+        PassedState(state=State.SUBMITTED, sequence=3, at=START, previous=State.QUEUED, operator="fjord"),
+    )
+    one = event(telling, passed=passed)
+    await telling.handle([one])
+    await wait_until(lambda: telling.finished == [one])
+    told = {one.path: json.loads(one.body) for one in receiver.deliveries}
+    assert {path: body["id"] for path, body in told.items()} == {"/hook": f"{ID}:4", "/submitted": f"{ID}:3"}
+    assert (told["/submitted"]["data"]["previous"], told["/submitted"]["data"]["operator"]) == ("queued", "fjord")
+
+    (parked,) = await telling.kept(failing)
+    assert (parked.event_id, parked.state) == (f"{ID}:3", "submitted")
+    again = msgspec.json.decode(parked.payload, type=MessageStatusChanged)
+    assert (again.state, again.sequence, again.reference) == (State.SUBMITTED, 3, "order 7")
 
 
 async def test_a_correction_is_told_to_nobody(telling: Telling, receiver: Receiver) -> None:

@@ -7,13 +7,14 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from services.dlr.clients.pairs import Pairs
 from services.dlr.clients.relay import Relay
-from services.dlr.webhooks.delivery.webhooks import Input, Told, Untold
+from services.dlr.webhooks.delivery.told import Input, Told, Untold
 from shared.clock import ManualClock, SystemClock
-from shared.contracts.events import MessageCorrected, MessageStatusChanged
+from shared.contracts.events import MessageCorrected, MessageStatusChanged, PassedState
 from shared.contracts.inbound import InboundAction, InboundCoding, InboundId, InboundRouted
 from shared.contracts.states import State
 from shared.contracts.words import ReceiptState
@@ -118,6 +119,20 @@ async def test_an_incoming_message_is_told_under_its_own_id(relay: Relay, topics
     body = json.loads(output.value or b"")
     assert (body["type"], body["data"]["from"], body["data"]["text"]) == ("message.received", "+4790000001", "PIZZA")
     assert (output.key, output.partition) == (inbound_id.encode(), 1)
+
+
+async def test_states_that_were_passed_are_told_one_by_one(relay: Relay, topics: Topics, sealer: Sealer) -> None:
+    topics.known = {"clients.acme.events": 1}
+    one = received(sealer)
+    assert isinstance(one.event, Told)
+    assert isinstance(one.event.event, MessageStatusChanged)
+    event = msgspec.structs.replace(one.event.event, passed=(PassedState(state=State.SUBMITTED, sequence=2, at=AT),))
+    assert await tell(relay, Received(one.record, Told(one.event.id, event, b""))) == 1
+    bodies = [json.loads(output.value or b"") for output in topics.sent]
+    assert [(body["id"], body["type"]) for body in bodies] == [
+        (f"{MESSAGE}:2", "message.submitted"),
+        (f"{MESSAGE}:3", "message.delivered"),
+    ]
 
 
 async def test_the_same_event_twice_is_the_same_record_twice(relay: Relay, topics: Topics, sealer: Sealer) -> None:
