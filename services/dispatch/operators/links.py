@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Final
@@ -27,20 +28,32 @@ class Links:
     again within `REPEATED` seconds. Nobody is believed for longer than three times that.
     """
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, operators: Collection[str] = ()) -> None:
+        """`operators` are those there are."""
         self._clock = clock
+        self._operators = frozenset(operators)
+        self._listening_since = clock.now()
         self._up: dict[str, datetime] = {}
+        self._down: dict[str, datetime] = {}
 
-    def apply(self, record: Record, event: LinkChanged | None) -> None:  # noqa: ARG002 - as whoever reads whole topics calls it
+    def apply(self, record: Record, event: LinkChanged | None) -> None:  # noqa: ARG002 - what a reader of whole topics calls
         """One record of the topic."""
         if event is None:
             return
-        if event.up:
-            self._up[event.operator] = event.at
-        else:
-            self._up.pop(event.operator, None)
+        now_known, before = (self._up, self._down) if event.up else (self._down, self._up)
+        now_known[event.operator] = event.at
+        before.pop(event.operator, None)
 
     def up(self) -> frozenset[str]:
         """Operators within reach, as far as can be believed now."""
         since = self._clock.now() - _BELIEVED
         return frozenset([operator for operator, at in self._up.items() if at >= since])
+
+    def hoped(self) -> frozenset[str]:
+        """The same, and those that were not heard of while there was time to: whoever has just started to listen sends
+        nothing to another operator because the first has not spoken yet.
+        """
+        since = self._clock.now() - _BELIEVED
+        if self._listening_since < since:
+            return self.up()
+        return self._operators - {operator for operator, at in self._down.items() if at >= since}

@@ -27,7 +27,7 @@ def build_router(context: Context) -> Sequence[Component]:
     settings = load(RouterSettings)
     operators = config.load(settings.operators)
     clock, partitions = context.clock, settings.message_partitions
-    routes, links = RouteTable(operators.routes), Links(clock)
+    routes, links = RouteTable(operators.routes), Links(clock, operators.operators)
     sealer, metrics = Sealer(FileKeyStore(settings.key_store), clock), RouterMetrics(context.registry)
     router = Router(routes, links, sealer, clock, partitions, metrics)
     returns = ReturnRouter(routes, links, sealer, clock, partitions, metrics)

@@ -59,7 +59,7 @@ class Router:
 
     async def __call__(self, batch: Sequence[Received[MessageAccepted]]) -> Sequence[Output]:
         """An order and a fact for each message, or a fact alone."""
-        now, up = self._clock.now(), self._links.up()
+        now, up = self._clock.now(), self._links.hoped()
         return [output for received in batch for output in self._route(received, up, now)]
 
     def _route(self, received: Received[MessageAccepted], up: Collection[str], now: datetime) -> Sequence[Output]:
@@ -105,7 +105,7 @@ class ReturnRouter:
 
     async def __call__(self, batch: Sequence[Received[DispatchReturned]]) -> Sequence[Output]:
         """An order and a fact for each part, or the facts alone."""
-        now, up = self._clock.now(), self._links.up()
+        now, up = self._clock.now(), self._links.hoped()
         return [output for received in batch for output in self._route(received, up, now)]
 
     def _route(self, received: Received[DispatchReturned], up: Collection[str], now: datetime) -> Sequence[Output]:

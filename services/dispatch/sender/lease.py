@@ -32,7 +32,6 @@ class Lease(msgspec.Struct, frozen=True):
     epoch: int
     valid_until: float
     taken_at: float
-    settled_before: datetime
 
 
 class LeaseStore:
@@ -71,7 +70,6 @@ class LeaseStore:
             epoch=row["epoch"],
             valid_until=before + LIFETIME,
             taken_at=self._clock.monotonic(),
-            settled_before=row["settled_before"],
         )
 
     async def _create(self, lease_id: str) -> bool:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import suppress
 
 from services.dispatch.operators.links import REPEATED
 from services.dispatch.sender.facts import SOURCE
@@ -19,12 +18,15 @@ from shared.telemetry.logs import get_log
 
 _log = get_log()
 
+DOWN_SECONDS = 5.0
+"""A link is given so long to come back before anything goes to another operator."""
+
 Send = Callable[[Sequence[Output]], Awaitable[None]]
 
 
 class LinkNews:
-    """Writes to `dispatch.links` when the first bind stands and when the last one fell, and again every few seconds
-    while one stands. What cannot be written is old news by the time it could be: it is not tried again.
+    """Writes to `dispatch.links` when the first bind stands, again every few seconds while one does, and once when none
+    has stood for a while. What cannot be written is old news by the time it could be: it is not tried again.
     """
 
     def __init__(self, operator: str, send: Send, clock: Clock) -> None:
@@ -58,15 +60,31 @@ class LinkNews:
             self._changed.set()
 
     async def _run(self) -> None:
+        """Say that it stands at once, and that it fell when it did not come back; the latter once."""
+        told_up = False
         while True:
-            with suppress(TimeoutError):
-                async with asyncio.timeout(REPEATED if self._up else None):
-                    await self._changed.wait()
+            if not self._up and not told_up:
+                await self._changed.wait()
             self._changed.clear()
-            try:
-                await self._send([self._output()])
-            except TryLater as error:
-                _log.warning("link_news_not_told", operator=self._operator, code=error.code)
+            if self._up or not await self._changes_within(DOWN_SECONDS):
+                told_up = self._up
+                await self._tell()
+            if self._up:
+                await self._changes_within(REPEATED)
+
+    async def _changes_within(self, seconds: float) -> bool:
+        try:
+            async with asyncio.timeout(seconds):
+                await self._changed.wait()
+        except TimeoutError:
+            return False
+        return True
+
+    async def _tell(self) -> None:
+        try:
+            await self._send([self._output()])
+        except TryLater as error:
+            _log.warning("link_news_not_told", operator=self._operator, code=error.code)
 
     def _output(self) -> Output:
         at = self._clock.now()

@@ -24,6 +24,7 @@ from datetime import UTC, datetime, timedelta
 from services.dispatch.sender.held import HeldLeases
 from services.dispatch.sender.inherited import Inherited
 from services.dispatch.sender.ledger import NOT_TAKEN, AttemptKey, Ledger, Outcome, OutcomeKind, Standing, milliseconds
+from services.dispatch.sender.news import DOWN_SECONDS
 from services.dispatch.sender.patience import Patience
 from services.dispatch.sender.receipts import SentMemory
 from services.dispatch.sender.settling import PAUSE_SECONDS, Settler
@@ -47,8 +48,6 @@ FRESH_SECONDS = 2.0
 
 _LONGEST_WAIT = 1.0
 _MILLISECOND = timedelta(milliseconds=1)
-_DOWN_SECONDS = 5.0
-"""A link is given so long to come back before anything goes to another operator."""
 
 
 class Submitter:
@@ -217,7 +216,7 @@ class Submitter:
             self._down_since = None
             return False
         self._down_since = now if self._down_since is None else self._down_since
-        return now - self._down_since >= _DOWN_SECONDS
+        return now - self._down_since >= DOWN_SECONDS
 
     async def _let_go(self, waiting: deque[Attempt]) -> None:
         """Hand on what another operator within reach can have, as much as may be unresolved."""

@@ -5,6 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
+import pytest
+
+from services.dispatch.sender import news as sender_news
 from services.dispatch.sender.ledger import Intent, Outcome, OutcomeKind, attempt_key
 from shared.contracts.events import DispatchOrdered, LinkChanged
 from shared.contracts.words import ReturnReason
@@ -153,14 +156,29 @@ async def test_what_has_to_stay_stays(live: Live, smsc: Smsc, letters: Letters) 
     assert life.broker.kinds() == ["2:2:submitted"]
 
 
-async def test_a_link_is_told_when_it_stands_and_when_it_falls(live: Live, smsc: Smsc, letters: Letters) -> None:
+async def test_a_link_is_told_when_it_stands_again_and_again_and_when_it_stays_down(
+    live: Live, smsc: Smsc, letters: Letters, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sender_news, "REPEATED", 0.02)
+    monkeypatch.setattr(sender_news, "DOWN_SECONDS", 0.05)
+    life = live()
+    await life.start()
+    await wait_until(lambda: len(news_of(life.said)) >= 3)
+
+    await smsc.stop()
+    await wait_until(lambda: not news_of(life.said)[-1])
+
+    assert all(news_of(life.said)[:-1])
+
+
+async def test_a_link_that_comes_back_at_once_is_not_told_down(live: Live, smsc: Smsc, letters: Letters) -> None:
     life = live()
     await life.start()
     await wait_until(lambda: news_of(life.said) == [True])
 
-    await smsc.stop()
-
-    await wait_until(lambda: news_of(life.said) == [True, False])
+    smsc.drop()
+    await wait_until(lambda: life.link.up == 0)
+    await wait_until(lambda: news_of(life.said) == [True, True])
 
 
 def news_of(broker: Broker) -> list[bool]:

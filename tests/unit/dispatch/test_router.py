@@ -141,7 +141,8 @@ def returned(letters: Letters, **changes: object) -> Received[DispatchReturned]:
 
 def return_router(letters: Letters, *up: str, now: datetime = START) -> ReturnRouter:
     clock = ManualClock(now)
-    links = Links(clock)
+    links = Links(ManualClock(START - timedelta(minutes=1)), ("fjord", "tinde"))
+    links._clock = clock
     for operator in up:
         links.apply(as_record("dispatch.links", news(operator), "0" * 36, "news"), news(operator))
     table = RouteTable([Route("+47", "fjord"), Route("+47", "tinde")])
@@ -206,8 +207,9 @@ async def test_what_came_back_too_late_ends_part_by_part(letters: Letters) -> No
 
 
 async def test_a_new_message_goes_to_an_operator_that_can_be_reached(letters: Letters) -> None:
-    clock = ManualClock(START)
-    links = Links(clock)
+    clock = ManualClock(START - timedelta(minutes=1))
+    links = Links(clock, ("fjord", "tinde"))
+    clock.advance(60)
     table = RouteTable([Route("+47", "fjord"), Route("+", "tinde")])
     router = Router(table, links, Sealer(letters.keys, clock), clock, PARTITIONS, RouterMetrics(CollectorRegistry()))
     record = as_record("dispatch.links", news("tinde"), "0" * 36, "news")
@@ -232,3 +234,17 @@ def test_nobody_is_believed_within_reach_for_longer_than_fifteen_seconds() -> No
     assert links.up() == {"fjord"}
     clock.advance(0.1)
     assert links.up() == frozenset()
+
+
+def test_who_has_just_begun_to_listen_hopes_for_all_that_were_not_said_to_be_down() -> None:
+    clock = ManualClock(START)
+    links = Links(clock, ("fjord", "tinde", "vidde"))
+    record = as_record("dispatch.links", news("fjord"), "0" * 36, "news")
+    for heard in (news("fjord"), news("tinde", up=False)):
+        links.apply(record, heard)
+
+    assert links.hoped() == {"fjord", "vidde"}
+    clock.advance(10)
+    links.apply(record, LinkChanged(operator="vidde", up=True, at=clock.now()))
+    clock.advance(5.1)
+    assert links.hoped() == {"vidde"}
