@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from pathlib import Path
 from random import SystemRandom
 
@@ -12,7 +13,9 @@ from aiokafka import AIOKafkaConsumer
 from prometheus_client import CollectorRegistry
 
 from services.dispatch.router.role import build_router
+from services.dispatch.sender import role
 from services.dispatch.sender.role import build_sender
+from services.dispatch.sweeper.role import build_sweeper
 from services.ingest.accounts.account import Account
 from services.ingest.accounts.store import DATABASE, AccountStore
 from services.ingest.screening.role import build_screening
@@ -27,7 +30,7 @@ from shared.kafka.record import Record
 from shared.kafka.sending import Sender
 from shared.kafka.settings import KafkaSettings
 from shared.lifecycle import Component
-from shared.service import Context
+from shared.service import Build, Context
 from shared.smpp.constants import ESM_CLASS_DELIVERY_RECEIPT, RECEIPTED_MESSAGE_ID
 from shared.smpp.requests import DataSm
 from shared.smpp.results import Accepted
@@ -41,7 +44,8 @@ OPERATORS = """
 operators:
   fjord:
     links:
-      - {{name: fjord-1, host: 127.0.0.1, port: {port}, system_id: us, password_env: FJORD_PASSWORD, window: 10}}
+      - {{name: fjord-1, host: 127.0.0.1, port: {port}, system_id: us, password_env: FJORD_PASSWORD, window: 10,
+         response_timeout: 20}}
 routes:
   - {{prefix: "+47", operator: fjord}}
 """
@@ -80,18 +84,14 @@ async def producer(kafka: str) -> AsyncIterator[Sender]:
 
 
 class Running:
-    """All three roles, started and stopped as their processes do it."""
+    """Roles in one process, started and stopped as their processes do it."""
 
-    def __init__(self) -> None:
+    def __init__(self, *builds: Build) -> None:
         registry = CollectorRegistry()
         context = Context(
             clock=SystemClock(), random=SystemRandom(), registry=registry, kafka_metrics=KafkaMetrics(registry)
         )
-        self._components: list[Component] = [
-            *build_screening(context),
-            *build_router(context),
-            *build_sender(context),
-        ]
+        self._components: list[Component] = [component for build in builds for component in build(context)]
 
     async def __aenter__(self) -> None:
         for component in self._components:
@@ -123,17 +123,71 @@ async def test_requests_of_all_lanes_reach_the_operator_once_over_a_restart(
                 told.get(fact.message_id, []).append(fact.kind)
 
     async with AIOKafkaConsumer(topics.FACTS, bootstrap_servers=kafka, auto_offset_reset="earliest") as facts:
-        async with Running():
+        async with Running(build_screening, build_router, build_sender):
             await _request(producer, first)
             await wait_until(lambda: len(smsc.submits) >= 20, 60)
             orphan = DataSm(esm_class=ESM_CLASS_DELIVERY_RECEIPT, tlvs=((RECEIPTED_MESSAGE_ID, b"of nobody\0"),))
             assert isinstance(await smsc.session.data(orphan), Accepted)
             await _request(producer, rest)
-        async with Running():
+        async with Running(build_screening, build_router, build_sender):
             await wait_for(2 * len(requests))
 
     assert sorted(smsc.texts) == sorted(requests)
     assert {frozenset(kinds) for kinds in told.values()} == {frozenset({"queued", "submitted"})}
+
+
+async def test_what_nobody_answered_goes_to_the_operator_once_more_and_never_twice_does_not(
+    environment: None, kafka: str, producer: Sender, smsc: Smsc, letters: Letters, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Sender, sweeper and router on the real topics; only the half minute for receipts is no minute here."""
+    monkeypatch.setattr(role, "RECEIPT_TIME", timedelta(seconds=-20))
+    smsc.silent = True
+    requests = [
+        letters.requested("once more", partition=1),
+        letters.requested("long " * 60, partition=2),
+        letters.requested("never twice", partition=3, never_twice=True),
+    ]
+    told: dict[str, list[str]] = {request.message_id: [] for request in requests}
+
+    async with AIOKafkaConsumer(topics.FACTS, bootstrap_servers=kafka, auto_offset_reset="earliest") as facts:
+
+        async def wait_for(expected: dict[str, list[str]]) -> None:
+            async with asyncio.timeout(60):
+                while {name: sorted(kinds) for name, kinds in told.items()} != expected:
+                    fact = codec.read(_record(await facts.getone()))
+                    assert isinstance(fact, PartFact)
+                    if fact.message_id in told:
+                        told[fact.message_id].append(f"{fact.part}:{fact.attempt}:{fact.kind}")
+
+        once, long, never = (request.message_id for request in requests)
+        async with Running(build_screening, build_router, build_sender):
+            await _request(producer, requests)
+            await wait_until(lambda: len(smsc.submits) == 4, 60)
+            smsc.silent = False
+            smsc.drop()
+            unknown = {
+                once: ["0:1:queued", "1:1:unknown"],
+                long: ["0:1:queued", "1:1:unknown", "2:1:unknown"],
+                never: ["0:1:queued", "1:1:unknown"],
+            }
+            await wait_for(unknown)
+            async with Running(build_sweeper):
+                await wait_for(
+                    {
+                        once: sorted([*unknown[once], "1:2:queued", "1:2:submitted"]),
+                        long: sorted(
+                            [
+                                *unknown[long],
+                                *(f"{part}:2:{kind}" for part in (1, 2) for kind in ("queued", "submitted")),
+                            ]
+                        ),
+                        never: sorted([*unknown[never], "1:1:failed"]),
+                    }
+                )
+
+    assert sorted(smsc.texts).count("once more") == 2
+    assert smsc.texts.count("never twice") == 1
+    assert len(smsc.submits) == 7
 
 
 async def _request(producer: Sender, requests: list[SendRequested]) -> None:
