@@ -73,7 +73,8 @@ def returns_of(broker: Broker) -> list[DispatchReturned]:
 async def route(sealer: Sealer, outputs: Sequence[Output], *up: str) -> list[Received[DispatchOrdered]]:
     """What the router makes of returns, with `fjord` before `tinde`, and these operators within reach."""
     clock = PushedClock()
-    links = Links(clock)
+    links = Links(clock, ("fjord", "tinde"))
+    clock.pushed = 60.0
     for operator in up:
         news: Any = None
         links.apply(news, LinkChanged(operator=operator, up=True, at=clock.now()))
