@@ -128,7 +128,7 @@ class PremiumDoor:
             return _answer(claim.body, REPLAYED, *limit_headers(standing))
         answer = await self._order(kind, wanted, grant, claim, request)
         if claim is not None:
-            await self._claims.answer(claim, answer)
+            self._claims.answer(claim, answer)
         return _answer(answer, *limit_headers(standing))
 
     async def _order(

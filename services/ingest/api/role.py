@@ -173,6 +173,7 @@ def build_api(context: Context) -> Sequence[Component]:
         valkey,
         Prepare("account indexes", accounts.prepare),
         Prepare("idempotency indexes", rows.prepare),
+        claims.answers,
         *(sender for sender in senders.values()),
         *gatherings.values(),
         owner,

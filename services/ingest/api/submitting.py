@@ -113,7 +113,7 @@ class Submit:
         if isinstance(claim, Replay):
             return await _respond(send, claim.body, REPLAYED, *limit_headers(standing))
         body = await self._accept(checked, grant, scope, claim)
-        await self._claims.answer(claim, body)
+        self._claims.answer(claim, body)
         return await _respond(send, body, *limit_headers(standing))
 
     async def _check(self, octets: bytes, account: Account) -> Checked:

@@ -1,4 +1,4 @@
-"""Many callers, one round trip: what is asked while a round trip is under way goes with the next."""
+"""Many callers, one round trip: what is asked within a window, or while a round trip is under way, goes together."""
 
 from __future__ import annotations
 
@@ -17,12 +17,19 @@ class Together(Generic[Q, A]):
     """Calls `act` with up to `most` questions at a time; it returns their answers in the same order, within its own
     time limit.
 
-    An error of `act` is everybody's whose question was among them. At most `most_waiting` wait.
+    Each time it waits `window` seconds for more. An error of `act` is everybody's whose question was among them. At
+    most `most_waiting` wait.
     """
 
     def __init__(
-        self, act: Callable[[Sequence[Q]], Awaitable[Sequence[A]]], *, most: int = 500, most_waiting: int = 10_000
+        self,
+        act: Callable[[Sequence[Q]], Awaitable[Sequence[A]]],
+        *,
+        window: float = 0.0,
+        most: int = 500,
+        most_waiting: int = 10_000,
     ) -> None:
+        self._window = window
         self._act = act
         self._most = most
         self._most_waiting = most_waiting
@@ -43,6 +50,8 @@ class Together(Generic[Q, A]):
         """One round trip after the other, until nobody waits."""
         try:
             while self._waiting:
+                if self._window and len(self._waiting) < self._most:
+                    await asyncio.sleep(self._window)
                 batch = [self._waiting.popleft() for _ in range(min(self._most, len(self._waiting)))]
                 await self._ask(batch)
         finally:

@@ -23,6 +23,7 @@ from shared.privacy.sealing import Sealed
 from shared.stores.mongodb import MongoStore
 from tests.integration.ingest.idempotency.conftest import NewDoor
 from tests.support import wait_until
+from tests.unit.ingest.idempotency.machine import answered
 
 ACME = AccountId("acme")
 KEY = IdempotencyKey("order-99999999")
@@ -55,7 +56,7 @@ async def test_an_answer_that_was_kept_is_given_by_every_door(new_door: NewDoor)
     assert isinstance(claim, Claim)
     assert await new_door().claim(ACME, KEY, BODY) == claim
     assert await new_door().answered(ACME, KEY, BODY) is None
-    await new_door().answer(claim, '{"å":1}'.encode())
+    await answered(new_door(), claim, '{"å":1}'.encode(), kept=True)
     assert await new_door().claim(ACME, KEY, BODY) == Replay('{"å":1}'.encode())
     assert await new_door().answered(ACME, KEY, BODY) == Replay('{"å":1}'.encode())
     assert await new_door().answered(ACME, KEY, "b" * 64) is None
@@ -76,14 +77,14 @@ async def test_after_72_hours_one_of_many_takes_the_key_over(new_door: NewDoor, 
     doors = [new_door(clock) for _ in range(4)]
     first = await doors[0].claim(ACME, KEY, BODY)
     assert isinstance(first, Claim)
-    await doors[0].answer(first, b"{}")
+    await answered(doors[0], first, b"{}", kept=True)
     clock.advance(72 * 3600)
     claims = await asyncio.gather(*(door.claim(ACME, KEY, "b" * 64) for door in doors))
     second = claims[0]
     assert isinstance(second, Claim)
     assert set(claims) == {second}
     assert second.at == first.at + timedelta(hours=72)
-    await doors[1].answer(first, b"late")
+    await answered(doors[1], first, b"late", kept=True)
     assert await doors[2].claim(ACME, KEY, "b" * 64) == second
     assert await mongo.database.idempotency.count_documents({}) == 1
 
@@ -96,7 +97,7 @@ async def test_a_time_is_read_as_it_was_claimed(new_door: NewDoor) -> None:
 async def test_nothing_is_stored_in_clear(new_door: NewDoor, mongo: MongoStore) -> None:
     claim = await new_door().claim(ACME, KEY, BODY)
     assert isinstance(claim, Claim)
-    await new_door().answer(claim, b'{"to":"+4799999999"}')
+    await answered(new_door(), claim, b'{"to":"+4799999999"}', kept=True)
     newest = mongo.database.idempotency.with_options(read_concern=ReadConcern("local"))
     (row,) = [row async for row in newest.find()]
     assert set(row) == {"_id", "at", "body", "answer"}

@@ -231,11 +231,16 @@ async def test_killed_between_produce_and_answer_and_valkey_wiped(
     stack.valkey.wait_ready()
 
 
-async def test_killed_after_the_answer_was_kept(stack: Stack, doors: list[Door]) -> None:
+async def test_killed_after_the_answer_was_kept(stack: Stack, mongo: MongoStore, doors: list[Door]) -> None:
     first, second = doors
     async with watching(stack.kafka.bootstrap, TOPIC) as topic:
         answer = await first.send()
         assert answer.status_code == 202
+
+        async def kept() -> bool:
+            return await answered(mongo) == [True]
+
+        await wait_until(kept)
         await first.kill()
         again = await second.send()
         assert (again.status_code, again.content) == (202, answer.content)

@@ -154,7 +154,7 @@ class Door:
         self.buckets = MemoryBuckets(self.clock)
         self.limiter = Limiter(self.buckets, self.clock, LimitMetrics(self.registry), default=RATES, processes=2)
         self.rows = MemoryRows()
-        claims = Claims(self.rows, self.sealer, self.clock, IdempotencyMetrics(self.registry))
+        claims = self.claims = Claims(self.rows, self.sealer, self.clock, IdempotencyMetrics(self.registry))
         view = AccountView(self._find, self.clock)
         acceptance = Acceptance(self.gatherings, TimeOrderedIds(Random(7)), self.sealer, Writer(SOURCE), self.clock)
         self.dlr = Owner("http://owner", SECRET, self.clock, transport=httpx.MockTransport(self.owner))
@@ -215,7 +215,7 @@ class Door:
 
 @asynccontextmanager
 async def running(door: Door) -> AsyncIterator[Door]:
-    components: list[Component] = [*door.gatherings.values(), door.dlr]
+    components: list[Component] = [*door.gatherings.values(), door.claims.answers, door.dlr]
     for component in components:
         await component.start()
     try:

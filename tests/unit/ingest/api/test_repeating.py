@@ -201,6 +201,7 @@ async def test_a_claim_whose_acknowledgement_was_lost_is_found_by_the_repeat(doo
 async def test_an_answer_that_cannot_be_kept_is_given_all_the_same(door: Door) -> None:
     door.rows.fail["answer"] = 1
     first = await send(door)
+    await door.claims.answers.stop(1.0)
     again = await send(door)
     assert first.status_code == 202
     assert again.content == first.content
@@ -208,9 +209,20 @@ async def test_an_answer_that_cannot_be_kept_is_given_all_the_same(door: Door) -
     assert len({record.key for record in door.broker.records}) == 1
 
 
+async def test_an_answer_is_kept_behind_the_callers_back(door: Door) -> None:
+    await send(door)
+    assert [row.answer for row in door.rows.rows.values()] == [None]
+    again = await send(door)
+    assert again.headers["idempotency-replayed"] == "true"
+    await wait_until(lambda: all(row.answer is not None for row in door.rows.rows.values()))
+    assert (await send(door)).headers["idempotency-replayed"] == "true"
+    assert (len(door.broker.records), door.rows.calls["answer"]) == (1, 1)
+
+
 async def test_memory_of_repeats_is_forgotten_without_harm(door: Door) -> None:
     door.rows.fail["answer"] = 1
     answer = await send(door)
+    await door.claims.answers.stop(1.0)
     await send(door)
     door.clock.advance(61)
     assert (await door.post(GOOD)).status_code == 202

@@ -26,6 +26,7 @@ from shared.errors import TryLater
 from shared.ids import AccountId, DerivedIds, MessageId
 from shared.privacy.keys import FileKeyStore
 from shared.privacy.sealing import Sealer
+from shared.tasks import end
 from tests.unit.ingest.idempotency.rows import MemoryRows
 
 ACME = AccountId("acme")
@@ -105,14 +106,14 @@ class Repeats(RuleBasedStateMachine):
             self.topic.add(caller.ids[caller.produced])
             caller.produced += 1
 
-    @rule(caller=callers)
-    def answer(self, caller: Caller) -> None:
-        """All records are acknowledged: the answer is kept, then given."""
+    @rule(caller=callers, kept=st.booleans())
+    def answer(self, caller: Caller, kept: bool) -> None:
+        """All records are acknowledged: the answer is given and kept, at once or when there is time."""
         while caller.produced < RECIPIENTS:
             self.produce(caller)
         assert caller.claim is not None
         body = msgspec.json.encode(caller.ids)
-        self.loop.run_until_complete(self.claims.answer(caller.claim, body))
+        self.loop.run_until_complete(answered(self.claims, caller.claim, body, kept=kept))
         self._answered(caller.key, caller.claim.at, body)
 
     @rule(call=st.sampled_from(FAULTS), lost=st.booleans())
@@ -129,6 +130,7 @@ class Repeats(RuleBasedStateMachine):
     @rule()
     def restart(self) -> None:
         """The door dies; another one knows only the store."""
+        self._kill()
         self.claims = self.new_door()
 
     @invariant()
@@ -147,8 +149,12 @@ class Repeats(RuleBasedStateMachine):
             assert all(later - earlier >= LIFETIME for earlier, later in pairwise(claimed))
 
     def teardown(self) -> None:
+        self._kill()
         self.loop.close()
         self.folder.cleanup()
+
+    def _kill(self) -> None:
+        self.loop.run_until_complete(end(*asyncio.all_tasks(self.loop)))
 
     def _claim(self, caller: Caller) -> bool:
         try:
@@ -172,3 +178,10 @@ class Repeats(RuleBasedStateMachine):
 
     def _answered(self, key: IdempotencyKey, at: datetime, body: bytes) -> None:
         self.answers.setdefault((key, at), set()).add(body)
+
+
+async def answered(claims: Claims, claim: Claim, body: bytes, *, kept: bool) -> None:
+    """Tell the caller, and let the row know it if it is to be kept at once."""
+    claims.answer(claim, body)
+    if kept:
+        await claims.answers.stop(1.0)
