@@ -14,8 +14,11 @@ from typing import Final
 
 from docs.sections import attacks, codes, faults, figures, make, operators, people, settings, states
 from services.billing.api import document as billing
+from services.billing.api import staff_document as billing_staff
 from services.dlr.api import document as dlr
 from services.retention.api import document as retention
+from services.retention.api import staff_document as retention_staff
+from shared.contracts.openapi import staff
 from shared.contracts.openapi.parts import path_of, text_of
 from shared.contracts.openapi.pieces import Json
 
@@ -57,6 +60,12 @@ PARTS: Final[Mapping[str, Callable[[], Json]]] = {
 }
 """What each service behind the front door says of its calls."""
 
+STAFF_PARTS: Final[Mapping[str, Callable[[], Json]]] = {
+    "billing": billing_staff.staff_part,
+    "retention": retention_staff.staff_part,
+}
+"""What it says of those that staff alone may make."""
+
 
 def filled(page: str, sections: Mapping[str, Callable[[], str]]) -> str:
     """The page with its sections as the code has them now. Raises `ValueError` unless it has exactly these."""
@@ -77,6 +86,7 @@ def stale() -> dict[Path, str]:
     """The files that say other than the code, each with what it should be."""
     now = {FOLDER / name: filled((FOLDER / name).read_text(), sections) for name, sections in PAGES.items()}
     now |= {path_of(service): text_of(part()) for service, part in PARTS.items()}
+    now |= {staff.path_of(service): text_of(part()) for service, part in STAFF_PARTS.items()}
     return {path: text for path, text in now.items() if not path.exists() or path.read_text() != text}
 
 

@@ -104,7 +104,7 @@ class FinanceRoutes:
         page = page_in(query_of(request, *_PAGED))
         found = await self._records.customers.page(after=page.behind or "", limit=page.limit + 1)
         some, cursor = shown(found, page, lambda one: one.customer_id)
-        return json({"customers": some, "cursor": cursor})
+        return json(views.CustomersView(some, cursor))
 
     async def _customer(self, _: AccountId, request: Request) -> Response:
         found = await self._records.customers.of(request.path_params["id"])
@@ -126,7 +126,7 @@ class FinanceRoutes:
         behind = None if page.behind is None else Month(page.behind)
         found = await self._records.closings.page(behind=behind, limit=page.limit + 1)
         some, cursor = shown(found, page, lambda one: one.period)
-        return json({"periods": [views.period(one) for one in some], "cursor": cursor})
+        return json(views.PeriodsView([views.period(one) for one in some], cursor))
 
     async def _period(self, _: AccountId, request: Request) -> Response:
         found = await self._records.closings.of(parse_month(request.path_params["period"]))
@@ -146,7 +146,7 @@ class FinanceRoutes:
         period = None if asked is None else parse_month(asked)
         found = await self._records.books.invoices(period=period, after=page.number or 0, limit=page.limit + 1)
         some, cursor = shown(found, page, lambda one: str(one.number))
-        return json({"invoices": [views.invoice(one) for one in some], "cursor": cursor})
+        return json(views.InvoicesView([views.invoice(one) for one in some], cursor))
 
     async def _invoice(self, _: AccountId, request: Request) -> Response:
         return json(views.invoice(await one_invoice(self._records.books, request)))
@@ -158,13 +158,13 @@ class FinanceRoutes:
         page = page_in(query_of(request, *_PAGED))
         last = await self._records.closings.last_closed()
         if last is None:
-            return json({"waiting": [], "cursor": None})
+            return json(views.WaitingsView([], None))
         account, __, month = (page.behind or " ").partition(" ")
         until = Day(last_day(last).isoformat())
         found = await self._records.sums.waiting(until, after=(account, month), limit=page.limit + 1)
         some, cursor = shown(found, page, lambda one: f"{one.account_id} {one.month}")
         payers = await self._records.customers.payers({one.account_id for one in some})
-        return json({"waiting": [views.waiting(one, payers.get(one.account_id)) for one in some], "cursor": cursor})
+        return json(views.WaitingsView([views.waiting(one, payers.get(one.account_id)) for one in some], cursor))
 
     async def _write_off(self, _: AccountId, request: Request) -> Response:
         account, month = AccountId(request.path_params["account"]), parse_month(request.path_params["period"])
@@ -178,4 +178,4 @@ class FinanceRoutes:
         except ValueError:
             raise no_cursor() from None
         some, cursor = shown(found, page, lambda one: one[0])
-        return json({"entries": [entry for _, entry in some], "cursor": cursor})
+        return json(views.AuditView([entry for _, entry in some], cursor))

@@ -7,9 +7,11 @@ from datetime import date, datetime
 
 import msgspec
 
+from services.billing.invoicing.audit import AuditEntry
 from services.billing.invoicing.closing import Closing, ClosingState, Figures
 from services.billing.invoicing.document import Invoice
 from services.billing.invoicing.ehf import plain
+from services.billing.invoicing.parties import Customer
 from services.billing.invoicing.store import Issued
 from services.billing.usage.store import Total
 from services.billing.usage.sums import Waiting
@@ -73,7 +75,7 @@ class InvoiceView(msgspec.Struct, frozen=True):
 class InvoicesView(msgspec.Struct, frozen=True):
     """Invoices, newest first. `cursor` leads to the next page; null on the last."""
 
-    invoices: tuple[InvoiceView, ...]
+    invoices: Sequence[InvoiceView]
     cursor: str | None
 
 
@@ -97,6 +99,34 @@ class WaitingView(msgspec.Struct, frozen=True):
     messages: int
     parts: int
     customer: str | None
+
+
+class CustomersView(msgspec.Struct, frozen=True):
+    """A page of customers."""
+
+    customers: Sequence[Customer]
+    cursor: str | None
+
+
+class PeriodsView(msgspec.Struct, frozen=True):
+    """A page of closes."""
+
+    periods: Sequence[PeriodView]
+    cursor: str | None
+
+
+class WaitingsView(msgspec.Struct, frozen=True):
+    """A page of what waits."""
+
+    waiting: Sequence[WaitingView]
+    cursor: str | None
+
+
+class AuditView(msgspec.Struct, frozen=True):
+    """A page of what finance ordered."""
+
+    entries: Sequence[AuditEntry]
+    cursor: str | None
 
 
 def waiting(found: Waiting, customer: str | None) -> WaitingView:

@@ -27,6 +27,8 @@ from services.ingest.admin.people import audit_routes, staff_routes
 from services.ingest.admin.problems import ADMIN_KINDS, answer_refused
 from services.ingest.api import problems
 from services.ingest.api.problems import KINDS, Code, Rejected
+from shared.contracts.openapi.parts import added
+from shared.contracts.openapi.staff import parts
 from shared.errors import Refused, TryLater
 from shared.http import PROBLEM, Kind
 from shared.telemetry.logs import get_log
@@ -96,11 +98,32 @@ def _routed(office: Office, version: str) -> FastAPI:
 
 
 def _document(app: FastAPI) -> dict[str, Any]:
-    document = {**app.openapi(), "security": [{"key": []}]}
+    document: dict[str, Any] = {**app.openapi(), "security": [{"key": []}]}
+    for part in parts():
+        added(document, {**part, "paths": {path: _passed_on(calls) for path, calls in part["paths"].items()}})
     document["components"]["securitySchemes"] = {
         "key": {"type": "http", "scheme": "bearer", "description": "`bsk_staff_…`, or a key with the scope `admin`."}
     }
     return document
+
+
+def _passed_on(calls: dict[str, Any]) -> dict[str, Any]:
+    """What an owner says of a path, with what the door itself refuses."""
+    told = {}
+    for method, call in calls.items():
+        responses = _refusals()
+        for status, response in call["responses"].items():
+            words = [response["description"], responses.get(status, {}).get("description", "")]
+            responses[status] = {**response, "description": " ".join(filter(None, words))}
+        told[method] = {**call, "responses": dict(sorted(responses.items()))}
+    return told
+
+
+def _refusals() -> dict[str, dict[str, Any]]:
+    return {
+        str(status): {name: value for name, value in response.items() if name != "model"}
+        for status, response in _responses().items()
+    }
 
 
 _DESCRIPTION: Final = (

@@ -1,4 +1,7 @@
-"""`/admin/books/…` and `/admin/privacy/…`: what billing and retention answer themselves, under tokens for staff."""
+"""`/admin/books/…` and `/admin/privacy/…`: what billing and retention answer themselves, under tokens for staff.
+
+Their calls are in the document by the parts that those services write (`shared.contracts.openapi.staff`).
+"""
 # Annotations of the routes name values of the enclosing function, so they are not postponed in this module.
 
 import re

@@ -26,6 +26,17 @@ async def body_of(request: Request, kind: type[B]) -> B:
         raise invalid("", "invalid_value", "is no JSON") from None
 
 
+def query_of(request: Request, *known: str) -> dict[str, str]:
+    """The parameters of the query. Raises `Refused` (`invalid_request`) for one that is not known, or given twice: a
+    misspelt filter would show what was not asked for.
+    """
+    given = request.query_params.multi_items()
+    query = dict(given)
+    if len(given) > len(query) or not query.keys() <= set(known):
+        raise invalid("", "unknown_field", f"the query may have, once each: {', '.join(known) or 'nothing'}")
+    return query
+
+
 def invalid(pointer: str, code: str, message: str) -> Refused:
     """The refusal of one field."""
     return Refused("invalid_request", "a field is wrong", [FieldError(pointer, code, message)])

@@ -26,12 +26,16 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from services.retention.api.asking import body_of, invalid
+from services.retention.api.asking import body_of, invalid, query_of
 from services.retention.api.commands import Commands
 from services.retention.api.views import (
     ErasureBody,
     HoldBody,
+    HoldsView,
+    OrdersView,
+    PoliciesView,
     PolicyBody,
+    ProofView,
     RequestBody,
     hold_view,
     order_view,
@@ -48,6 +52,9 @@ from shared.internal.token import Scope
 
 _PAGE: Final = 1000
 _DRY_RUN: Final = {"": False, "dry_run=true": True, "dry_run=false": False}
+_YES_OR_NO: Final = frozenset({"true", "false"})
+_LONGEST_NUMBER: Final = 15
+_MEMBERS: Final = {"account": "account_id", "state": "state"}
 _STATES: Final = frozenset(state.value for state in OrderState)
 
 
@@ -110,7 +117,7 @@ class RetentionRoutes:
 
     async def _policies(self, _: AccountId, __: Request) -> Response:
         shown = [policy_view(policy, self._commands.deletes_before(policy)) for policy in await self._store.policies()]
-        return json({"policies": shown})
+        return json(PoliciesView(shown))
 
     async def _policy_of(self, _: AccountId, request: Request) -> Response:
         return await self._policy(AccountId(request.path_params["account"]), request)
@@ -119,8 +126,11 @@ class RetentionRoutes:
         return await self._set_policy(AccountId(request.path_params["account"]), request)
 
     async def _holds(self, _: AccountId, request: Request) -> Response:
-        found = await self._store.holds(closed=request.query_params.get("closed") == "true")
-        return json({"holds": [hold_view(hold) for hold in found]})
+        closed = query_of(request, "closed").get("closed", "false")
+        if closed not in _YES_OR_NO:
+            raise invalid("", "invalid_value", "query parameter closed: true or false")
+        found = await self._store.holds(closed=closed == "true")
+        return json(HoldsView([hold_view(hold) for hold in found]))
 
     async def _open_hold(self, _: AccountId, request: Request) -> Response:
         body = await body_of(request, HoldBody)
@@ -131,14 +141,11 @@ class RetentionRoutes:
         return json(hold_view(await self._commands.close_hold(request.path_params["id"], actor_of(request))))
 
     async def _orders(self, _: AccountId, request: Request) -> Response:
-        query: dict[str, Any] = {}
-        if account := request.query_params.get("account"):
-            query["account_id"] = account
-        if state := request.query_params.get("state"):
-            if state not in _STATES:
-                raise invalid("", "invalid_value", f"query parameter state: one of {', '.join(sorted(_STATES))}")
-            query["state"] = state
-        return json({"orders": [order_view(order) for order in await self._store.orders(query)]})
+        asked = query_of(request, "account", "state")
+        if asked.get("state", OrderState.OPEN) not in _STATES:
+            raise invalid("", "invalid_value", f"query parameter state: one of {', '.join(sorted(_STATES))}")
+        query: dict[str, Any] = {_MEMBERS[name]: value for name, value in asked.items()}
+        return json(OrdersView([order_view(order) for order in await self._store.orders(query)]))
 
     async def _order(self, _: AccountId, request: Request) -> Response:
         return json(order_view(await self._commands.order(request.path_params["id"])))
@@ -150,7 +157,7 @@ class RetentionRoutes:
         )
 
     async def _proof(self, _: AccountId, request: Request) -> Response:
-        after = request.query_params.get("after", "0")
-        if not after.isdecimal() or len(after) > 15:
+        after = query_of(request, "after").get("after", "0")
+        if not (after.isascii() and after.isdecimal()) or len(after) > _LONGEST_NUMBER:
             raise invalid("", "invalid_value", "query parameter after: a number")
-        return json({"records": await self._chain.after(int(after), _PAGE)})
+        return json(ProofView(await self._chain.after(int(after), _PAGE)))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Annotated
 
@@ -13,6 +13,7 @@ from services.retention.order import SERVICES, Order, OrderState
 from services.retention.policy import DEFAULT_MONTHS, LEAST_MONTHS, MOST_MONTHS, Policy
 from shared.contracts.events import Account
 from shared.contracts.privacy import Basis, OrderKind
+from shared.privacy.proof import ProofRecord
 
 Text = Annotated[str, msgspec.Meta(min_length=1, max_length=500)]
 Number = Annotated[str, msgspec.Meta(min_length=1, max_length=30)]
@@ -90,6 +91,30 @@ class OrderView(msgspec.Struct, frozen=True):
     counts: Mapping[str, Mapping[str, tuple[int, int]]]
     refused_in_part: bool
     proof: str | None = None
+
+
+class PoliciesView(msgspec.Struct, frozen=True):
+    """Periods that were set."""
+
+    policies: Sequence[PolicyView]
+
+
+class HoldsView(msgspec.Struct, frozen=True):
+    """Legal holds."""
+
+    holds: Sequence[HoldView]
+
+
+class OrdersView(msgspec.Struct, frozen=True):
+    """Orders, the newest first."""
+
+    orders: Sequence[OrderView]
+
+
+class ProofView(msgspec.Struct, frozen=True):
+    """Records of the proof, in their order."""
+
+    records: Sequence[ProofRecord]
 
 
 def policy_view(policy: Policy, deletes_before: datetime) -> PolicyView:
