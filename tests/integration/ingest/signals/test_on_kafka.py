@@ -37,7 +37,7 @@ from tests.catalogue import fresh
 from tests.support import wait_until
 
 TOPICS = [spec for spec in specs([], LOCAL) if spec.name.startswith(("sms.counts", "abuse.", "ingest.signals"))]
-COUNTS, TABLE = TopicPartition(topics.COUNTS, 0), TopicPartition(topics.SIGNAL_WINDOWS, 0)
+COUNTS = TopicPartition(topics.COUNTS, 0)
 ACME, FJORD = AccountId("acme"), AccountId("fjord")
 
 
@@ -48,12 +48,12 @@ class Rig:
         self.kafka = kafka
         self.sender = sender
 
-    async def count(self, passed: int, account_id: AccountId = ACME, *, age: float = 0.0) -> None:
+    async def count(self, passed: int, account_id: AccountId = ACME, *, age: float = 0.0, partition: int = 0) -> None:
         """One count, of `age` seconds ago."""
         now = datetime.now(UTC) - timedelta(seconds=age)
         write = codec.Writer("/budstikke/ingest/screening").output
         event = TrafficCounted(account_id=account_id, until=now, passed=passed)
-        await self.sender.send([write(topics.COUNTS, 0, event, event_id="1", time=now, subject=account_id)])
+        await self.sender.send([write(topics.COUNTS, partition, event, event_id="1", time=now, subject=account_id)])
 
     async def records(self, partition: TopicPartition) -> Sequence[Record]:
         """Everything that lies there."""
@@ -70,17 +70,17 @@ class Rig:
         read = [codec.only(SignalChanged, one) for one in await self.records(TopicPartition(topics.SIGNALS, 0))]
         return [(one.account_id, one.signal, one.on, one.value) for one in read]
 
-    async def window(self, account_id: AccountId = ACME) -> Window | None:
+    async def window(self, account_id: AccountId = ACME, *, partition: int = 0) -> Window | None:
         """The account's row as a process that starts finds it."""
-        rows = {one.key: one.value for one in await self.records(TABLE)}
+        rows = {one.key: one.value for one in await self.records(TopicPartition(topics.SIGNAL_WINDOWS, partition))}
         row = rows.get(account_id.encode())
         return msgspec.json.decode(row, type=Window) if row else None
 
-    async def counted(self, requests: int, account_id: AccountId = ACME) -> None:
+    async def counted(self, requests: int, account_id: AccountId = ACME, *, partition: int = 0) -> None:
         """Wait until so many requests are in the account's window."""
 
         async def there() -> bool:
-            window = await self.window(account_id)
+            window = await self.window(account_id, partition=partition)
             return window is not None and window.requested == requests
 
         await wait_until(there, 40, waiting_for=f"{requests} requests of {account_id}")
@@ -216,12 +216,40 @@ async def test_a_table_with_other_partitions_than_the_counts_is_a_bad_setting(ri
         await fresh(connection, TOPICS)
 
 
-async def test_nothing_is_counted_twice_or_not_at_all_when_the_process_is_killed(rig: Rig) -> None:
-    def process() -> subprocess.Popen[bytes]:
-        return subprocess.Popen(
-            [sys.executable, "-m", "services.ingest", "signals"], cwd=ROOT, stdout=subprocess.DEVNULL, env=os.environ
-        )
+def process() -> subprocess.Popen[bytes]:
+    """The role as a process of its own, to be killed."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "services.ingest", "signals"], cwd=ROOT, stdout=subprocess.DEVNULL, env=os.environ
+    )
 
+
+async def test_of_two_processes_one_is_killed_and_the_other_goes_on_with_its_counts(rig: Rig) -> None:
+    connection = KafkaSettings(bootstrap=rig.kafka)
+    two = {topics.COUNTS, topics.SIGNAL_WINDOWS}
+    await fresh(
+        connection, [msgspec.structs.replace(spec, partitions=2) if spec.name in two else spec for spec in TOPICS]
+    )
+    other = process()
+    try:
+        async with running() as app:
+            await wait_until(lambda: app.health().ready and len(app._partitions()) == 1, 60)
+            for number in range(1, 61):
+                await rig.count(1, ACME, partition=0)
+                await rig.count(1, FJORD, partition=1)
+                if number == 40:
+                    await rig.counted(40, ACME, partition=0)
+                    await rig.counted(40, FJORD, partition=1)
+                    other.kill()
+            await rig.counted(60, ACME, partition=0)
+            await rig.counted(60, FJORD, partition=1)
+            assert len(app._partitions()) == 2
+    finally:
+        other.kill()
+        other.wait(10)
+        await fresh(connection, TOPICS)
+
+
+async def test_nothing_is_counted_twice_or_not_at_all_when_the_process_is_killed(rig: Rig) -> None:
     running = process()
     try:
         for number in range(1, 201):
