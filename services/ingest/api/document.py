@@ -109,7 +109,8 @@ def _submit() -> Json:
             parameter(
                 "dry_run",
                 "query",
-                "If true: the same answer, without ids, and nothing is sent.",
+                "If true: the same answer, without ids, and nothing is sent. Which characters force Unicode says "
+                "`POST /v1/quotes`.",
                 {"type": "boolean", "default": False},
             ),
             _IDEMPOTENCY_KEY,
