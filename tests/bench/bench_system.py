@@ -24,12 +24,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+import httpx
 import msgspec
 
+from deploy.local.processes import processes
 from tests.acceptance.system import read_env
 from tests.bench import samples
 from tests.bench.far import FarEnds, Log
-from tests.bench.processes import Usage, peak_mb
+from tests.bench.processes import Usage, peak_mb, thread_seconds
 from tests.running import Run
 
 _OPERATORS = """
@@ -200,6 +202,13 @@ def _report(result: Outcome, count: int, usage: Sequence[Usage], peaks: Mapping[
     )
 
 
+def _keep_metrics(folder: Path, run: Run) -> None:
+    """What each process counted, for whoever keeps the folder."""
+    for placed in processes(run.settings):
+        answer = httpx.get(f"http://127.0.0.1:{placed.health}/metrics", trust_env=False)
+        (folder / f"{placed.name}.metrics").write_text(answer.text)
+
+
 def _say(line: str) -> None:
     sys.stdout.write(line + "\n")
     sys.stdout.flush()
@@ -217,13 +226,21 @@ def _measure(folder: Path, options: argparse.Namespace) -> bool:
             bench.round("probe", _PROBE, 1)
             bench.round("warm-up", _FIRST_WARM, options.warm_up)
             python = {name: pid for name, pid in bench.pids.items() if options.profile and name not in _SERVERS}
+            servers = {name: bench.pids[name] for name in _SERVERS if options.profile}
+            threads = {name: thread_seconds(pid) for name, pid in servers.items()}
             with samples.sampled(python):
                 before = Usage.of(bench.pids | ends.pids)
                 figures = bench.round("load", _FIRST, options.messages, options.rate)
                 end = Usage.of(bench.pids | ends.pids)
             time.sleep(_AFTER)
             usage = (before, end, Usage.of(bench.pids | ends.pids))
+            _keep_metrics(folder, run)
             peaks = {name: peak_mb(pid) for name, pid in bench.pids.items()}
+            for name, pid in servers.items():
+                spent = {one: cpu - threads[name].get(one, 0) for one, cpu in thread_seconds(pid).items()}
+                most = sorted(spent.items(), key=lambda item: -item[1])[:10]
+                shown = ", ".join(f"{one} {cpu * 1e6 / options.messages:.0f}" for one, cpu in most)
+                _say(f"\n{name}, µs a message by thread: {shown}")
             for name, pid in python.items():
                 _say(f"\n{name}\n" + "\n".join(samples.table(samples.functions(folder / "samples", pid))))
     finally:

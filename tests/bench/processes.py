@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -37,6 +38,17 @@ def cpu_seconds(pid: int) -> float:
     """User and system time of a process, all its threads."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / _TICKS
+
+
+def thread_seconds(pid: int) -> Mapping[str, float]:
+    """User and system time of the threads of a process, by their names without numbers."""
+    seconds: dict[str, float] = {}
+    for stat in Path(f"/proc/{pid}/task").glob("*/stat"):
+        head, _, tail = stat.read_text().rpartition(")")
+        name = re.sub(r"[-#. ]*[0-9][-#0-9]*", "", head.partition("(")[2])
+        fields = tail.split()
+        seconds[name] = seconds.get(name, 0.0) + (int(fields[11]) + int(fields[12])) / _TICKS
+    return seconds
 
 
 def peak_mb(pid: int) -> float:
