@@ -18,7 +18,7 @@ from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
 from deploy.local.jars import JarCache, read_list
-from deploy.local.kafka import SHORT_LIVED, Kafka
+from deploy.local.kafka import Kafka
 from deploy.local.mongodb import MongoDB
 from deploy.local.ports import SHARE, free_port
 from deploy.local.valkey import Valkey
@@ -71,7 +71,6 @@ def kafka(jars: tuple[Path, ...], tmp_path_factory: pytest.TempPathFactory) -> I
         port=free_port(),
         controller_port=free_port(),
         jars=jars,
-        jvm=SHORT_LIVED,
     )
     try:
         broker.start()

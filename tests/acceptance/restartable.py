@@ -10,7 +10,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from deploy.local import plan, topics
-from deploy.local.kafka import SHORT_LIVED, Kafka
+from deploy.local.kafka import Kafka
 from deploy.local.mongodb import MongoDB
 from deploy.local.service import Service
 from deploy.local.settings import ROOT, LocalSettings, Port
@@ -49,7 +49,6 @@ class RestartableSystem:
             port=port(Port.KAFKA),
             controller_port=port(Port.KAFKA_CONTROLLER),
             jars=self._jars,
-            jvm=SHORT_LIVED,
             heap_mb=256,
         )
         mongodb = MongoDB(data=settings.data / "mongodb", log=settings.logs / "mongodb.log", port=port(Port.MONGODB))

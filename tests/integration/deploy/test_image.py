@@ -28,7 +28,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from deploy.k8s.roles import BASE, COMMON, Role, folders
 from deploy.k8s.strimzi.resources import Manifest, users
 from deploy.local.bootstrap import read_pip_options, uv_may
-from deploy.local.kafka import SHORT_LIVED, Kafka
+from deploy.local.kafka import Kafka
 from deploy.local.ports import free_port
 from deploy.local.settings import ROOT
 from services.ingest.clients.access import BrokerAccess
@@ -215,7 +215,6 @@ def broker(jars: tuple[Path, ...], tmp_path_factory: pytest.TempPathFactory) -> 
         controller_port=ports[1],
         clients_port=ports[2],
         jars=jars,
-        jvm=SHORT_LIVED,
     )
     try:
         server.start()

@@ -13,7 +13,7 @@ import msgspec
 import pytest
 from aiokafka.admin import AIOKafkaAdminClient
 
-from deploy.local.kafka import SHORT_LIVED, Kafka
+from deploy.local.kafka import Kafka
 from deploy.local.ports import free_port
 from shared.kafka.aio import AioCluster
 from shared.kafka.record import Record
@@ -123,7 +123,6 @@ def secured(jars: tuple[Path, ...], tmp_path_factory: pytest.TempPathFactory) ->
         controller_port=free_port(),
         clients_port=free_port(),
         jars=jars,
-        jvm=SHORT_LIVED,
     )
     try:
         broker.start()

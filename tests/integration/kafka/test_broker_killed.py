@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from deploy.local.kafka import SHORT_LIVED, Kafka
+from deploy.local.kafka import Kafka
 from deploy.local.ports import free_port
 from shared.errors import TryLater
 from shared.kafka.aio import AioCluster
@@ -30,7 +30,6 @@ async def broker(jars: tuple[Path, ...], tmp_path: Path) -> AsyncIterator[Kafka]
         port=free_port(),
         controller_port=free_port(),
         jars=jars,
-        jvm=SHORT_LIVED,
     )
     try:
         await asyncio.to_thread(broker.start)

@@ -15,7 +15,7 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from pymongo import MongoClient
 from pymongo.write_concern import WriteConcern
 
-from deploy.local.kafka import SHORT_LIVED, Kafka
+from deploy.local.kafka import Kafka
 from deploy.local.mongodb import MongoDB
 from deploy.local.ports import free_port
 from deploy.local.valkey import Valkey
@@ -37,7 +37,6 @@ def new_kafka(tmp_path: Path, jars: tuple[Path, ...], at_the_end: ExitStack) -> 
             port=free_port(),
             controller_port=free_port(),
             jars=jars,
-            jvm=SHORT_LIVED,
             heap_mb=256,
         )
         at_the_end.callback(broker.kill)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from deploy.local.kafka import SHORT_LIVED, Kafka
+from deploy.local.kafka import Kafka
 from deploy.local.ports import free_port
 from tests.integration.ingest.api.conftest import calling, open_door, watching
 from tests.support import wait_until
@@ -24,7 +24,6 @@ def broker(jars: tuple[Path, ...], tmp_path: Path) -> Iterator[Kafka]:
         port=free_port(),
         controller_port=free_port(),
         jars=jars,
-        jvm=SHORT_LIVED,
         heap_mb=256,
     )
     try:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from prometheus_client import CollectorRegistry
 
-from deploy.local.kafka import SHORT_LIVED, Kafka
+from deploy.local.kafka import Kafka
 from deploy.local.ports import free_port
 from services.ingest.accounts.store import DATABASE, AccountStore
 from shared.clock import SystemClock
@@ -32,7 +32,6 @@ def secured(jars: tuple[Path, ...], tmp_path_factory: pytest.TempPathFactory) ->
         controller_port=free_port(),
         clients_port=free_port(),
         jars=jars,
-        jvm=SHORT_LIVED,
     )
     try:
         broker.start()

@@ -15,7 +15,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from deploy.local.kafka import SHORT_LIVED, Kafka
+from deploy.local.kafka import Kafka
 from deploy.local.mongodb import MongoDB
 from deploy.local.ports import free_port
 from deploy.local.settings import ROOT
@@ -48,7 +48,6 @@ class Stack:
             port=free_port(),
             controller_port=free_port(),
             jars=jars,
-            jvm=SHORT_LIVED,
             heap_mb=256,
         )
         self.mongodb = MongoDB(data=folder / "mongodb", log=folder / "mongodb.log", port=free_port())
