@@ -16,6 +16,9 @@ import uuid_utils
 AccountId = NewType("AccountId", str)
 MessageId = NewType("MessageId", str)
 
+_SLOT = 20
+"""Milliseconds."""
+
 GATEWAY = AccountId("gateway")
 """The gateway itself, as the owner of keys for what has no account yet (incoming messages, orphan receipts)."""
 
@@ -49,14 +52,15 @@ class TimeOrderedIds:
 class DerivedIds:
     """Ids of the recipients of one request that may be repeated: the same arguments give the same ids, for ever.
 
-    UUIDv8 (RFC 9562 §5.8). The last 16 bits are those of the request, so that all its messages fall into one
-    partition; 106 bits tell account, key, time (to the millisecond) and recipient from any other.
+    UUIDv8 (RFC 9562 §5.8). The last 16 bits count slots of 20 ms, so that all messages of a request fall into one
+    partition, and with them those of other requests of the moment: they can be one batch in each stage. 106 bits tell
+    account, key, time (to the millisecond) and recipient from any other.
     """
 
     def __init__(self, account_id: AccountId, key: str, claimed_at: datetime) -> None:
         milliseconds = round(claimed_at.timestamp() * 1000)
         self._request = blake2b(f"{account_id}|{milliseconds}|{key}".encode(), digest_size=32).digest()
-        self._tail = self._request[:2].hex()
+        self._tail = f"{milliseconds // _SLOT & 0xFFFF:04x}"
 
     def of(self, index: int) -> MessageId:
         """The id of the recipient at this place of the request, counted from 0."""
