@@ -1,4 +1,6 @@
-"""What is done to the system while messages pass through it. A fault ends when everything it broke is whole again."""
+"""What is done to the system while messages pass through it. A fault ends when all that it took away was started again,
+or woke up.
+"""
 
 from __future__ import annotations
 
@@ -70,7 +72,6 @@ def _process_of(processes: Sequence[str], role: str) -> str:
 def _killed(name: str) -> Act:
     async def act(system: ChaosSystem, _: Random) -> None:
         system.kill(name)
-        await system.ready(name)
 
     return act
 
@@ -86,7 +87,7 @@ def _servers(*names: str) -> Act:
     async def act(system: ChaosSystem, random: Random) -> None:
         system.kill(*names)
         await asyncio.sleep(random.uniform(0.0, 2.0))
-        await system.bring_back(*names)
+        system.bring_back(*names)
 
     return act
 
@@ -94,9 +95,7 @@ def _servers(*names: str) -> Act:
 async def _everything(system: ChaosSystem, _: Random) -> None:
     servers = ("kafka", "mongodb", "valkey")
     system.kill(*servers, *system.services)
-    await system.bring_back(*servers)
-    for name in system.services:
-        await system.ready(name)
+    system.bring_back(*servers)
 
 
 async def _joined(system: ChaosSystem, random: Random) -> None:
@@ -113,7 +112,7 @@ async def _joined(system: ChaosSystem, random: Random) -> None:
 async def _empty_valkey(system: ChaosSystem, _: Random) -> None:
     system.kill("valkey")
     system.forget("valkey")
-    await system.bring_back("valkey")
+    system.bring_back("valkey")
 
 
 async def _half_taken(system: ChaosSystem, random: Random) -> None:

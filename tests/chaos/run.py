@@ -90,7 +90,7 @@ def main(arguments: Sequence[str]) -> int:
         sys.stdout.write(f"{line}\n")
         sys.stdout.flush()
 
-    say(f"{'fault':<62}{'202':>7}{'lost':>6}{'doubled':>12}{'twice':>5}{'not':>6}{'over':>10}")
+    say(f"{'fault':<62}{'202':>7}{'lost':>6}{'doubled':>12}{'twice':>5}{'not':>6}{'recovered':>11}")
     with tempfile.TemporaryDirectory(prefix="budstikke-chaos-") as name:
         folder = given.folder or Path(name)
         rows = run(

@@ -12,6 +12,7 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import ExitStack, asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -142,17 +143,15 @@ class ChaosSystem:
             if name in self.services:
                 self.services[name].start()
 
-    async def bring_back(self, *names: str) -> None:
-        """Start servers again and wait until they answer."""
+    def bring_back(self, *names: str) -> None:
+        """Start servers again."""
         for name in names:
-            self._part(name).start()
-        for name in names:
-            await self.ready(name)
+            self._servers[name].start()
 
-    async def ready(self, name: str) -> None:
-        """Wait until a part does its work."""
-        part = self._part(name)
-        await wait_until(lambda: asyncio.to_thread(part.ready), _START, waiting_for=f"{name} to be ready")
+    async def whole(self) -> None:
+        """Wait until every part does its work."""
+        for name, part in (self._servers | self.services).items():
+            await wait_until(partial(asyncio.to_thread, part.ready), _START, waiting_for=f"{name} to be ready")
 
     async def sleep(self, name: str, seconds: float) -> None:
         """SIGSTOP, and SIGCONT after so many seconds."""

@@ -70,7 +70,7 @@ class Chaos:
         load.start()
         await asyncio.sleep(self._random.uniform(*_BEFORE))
         await fault.act(system, self._random)
-        healed = time.monotonic()
+        over = time.monotonic()
         await asyncio.sleep(_AFTER)
         wrong: list[str] = []
         try:
@@ -78,17 +78,18 @@ class Chaos:
                 await load.stop()
         except TimeoutError:
             wrong.append(f"{len(load.posted) - load.answered} requests without an answer")
+        await system.whole()
         await self._settle(first)
         wrong += await self._stuck()
         await self._judge.look()
         posted = load.posted[first:]
-        before = [each for each in posted if each.message_id is not None and each.answered_at <= healed]
-        last = max((self._judge.told_at(each.message_id) or time.monotonic() for each in before), default=healed)
+        before = [each for each in posted if each.message_id is not None and each.answered_at <= over]
+        last = max((self._judge.told_at(each.message_id) or time.monotonic() for each in before), default=over)
         wrong += [f"{count} times {what}" for what, count in (load.broken - broken).items()]
         wrong += [f"{name} ended by itself" for name in system.ended_alone]
         allowed = (fault.crashes * BINDS + await system.dropped() - dropped) * UNRESOLVED
         self._allowed += allowed
-        return row_of(fault.name, self._judge.verdict(posted), allowed, max(0.0, last - healed), wrong)
+        return row_of(fault.name, self._judge.verdict(posted), allowed, max(0.0, last - over), wrong)
 
     async def _settle(self, first: int) -> None:
         """Wait until the customer knows the end of everything from this message on, or learns no more."""
