@@ -16,6 +16,7 @@ from tests.chaos.system import RESPONSE_TIMEOUT, ChaosSystem
 
 SLEEP: Final = 12.5
 """Seconds asleep: longer than a session of a consumer group (6) and the lease of a sender (10)."""
+FULL_DISK: Final = "the broker's disk fills, and has room again"
 _LEAVE: Final = 30.0
 
 _REUSED: Final[Mapping[str, Any]] = {"ids": 60, "receipt_id_format": "hex", "receipt_delay_ms": 1_500}
@@ -30,6 +31,8 @@ class Fault(msgspec.Struct, frozen=True):
     name: str
     act: Act
     crashes: int = 0
+    ends: str = ""
+    """A process that ends by itself, and must."""
 
 
 def faults(processes: Sequence[str]) -> list[Fault]:
@@ -46,6 +49,7 @@ def faults(processes: Sequence[str]) -> list[Fault]:
         Fault("kill -9 of broker, mongod and Valkey at once", _servers("kafka", "mongodb", "valkey")),
         Fault("kill -9 of everything at once", _everything, crashes=1),
         Fault("Valkey comes back empty", _empty_valkey),
+        Fault(FULL_DISK, _full_disk, ends="kafka"),
         Fault("links drop with submits in flight, half of them taken", _half_taken),
         Fault("every 150th submit breaks its link, before it is taken", _told(drop="before", drop_every=150)),
         Fault("every 150th submit breaks its link, after it was taken", _told(drop="after", drop_every=150)),
@@ -107,6 +111,12 @@ async def _joined(system: ChaosSystem, random: Random) -> None:
             await asyncio.to_thread(second.stop, _LEAVE)
         else:
             second.kill()
+
+
+async def _full_disk(system: ChaosSystem, random: Random) -> None:
+    system.disk.fill()
+    await asyncio.sleep(random.uniform(4.0, 6.0))
+    system.disk.make_room()
 
 
 async def _empty_valkey(system: ChaosSystem, _: Random) -> None:

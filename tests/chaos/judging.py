@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import asynccontextmanager
 from typing import Any, Final
 
 import httpx
 import msgspec
 
 from shared.contracts.states import FINAL
+from shared.tasks import end
 from tests.chaos.load import Posted
 
 _PAGE: Final = 10_000
+_LOOK: Final = 0.5
 _UDH_OF_PART: Final = "050003"
 """How the header of a part of a long message begins, in hex (3GPP TS 23.040, 9.2.3.24.1)."""
 
@@ -44,7 +48,7 @@ class Told(msgspec.Struct):
 
 
 class Judge:
-    """Reads the records of both simulators as they grow."""
+    """Reads the records of both simulators as they grow: all the time while `watching`, so that it knows when."""
 
     def __init__(self, operator: httpx.AsyncClient, customer: httpx.AsyncClient) -> None:
         self._operator = operator
@@ -52,9 +56,28 @@ class Judge:
         self._copies: dict[str, Counter[int]] = defaultdict(Counter)
         self._told: dict[str, Told] = {}
         self._taken_after = self._told_after = 0
+        self._looking = asyncio.Lock()
+
+    @asynccontextmanager
+    async def watching(self) -> AsyncIterator[None]:
+        """Read what is new twice a second."""
+        task = asyncio.create_task(self._watch())
+        try:
+            yield
+        finally:
+            await end(task)
 
     async def look(self) -> None:
         """Read what is new."""
+        async with self._looking:
+            await self._read()
+
+    async def _watch(self) -> None:
+        while True:
+            await self.look()
+            await asyncio.sleep(_LOOK)
+
+    async def _read(self) -> None:
         while taken := await _page(self._operator, "/messages", self._taken_after):
             self._taken_after = taken[-1]["number"]
             for each in taken:

@@ -11,7 +11,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Sequence
-from contextlib import ExitStack, asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
@@ -30,6 +30,7 @@ from deploy.local.valkey import Valkey
 from shared.errors import Fatal
 from shared.tasks import end
 from simulators.smsc.behaviour import Behaviour
+from tests.chaos.small_disk import SmallDisk
 from tests.support import wait_until
 
 WINDOW: Final = 25
@@ -40,6 +41,7 @@ RESPONSE_TIMEOUT: Final = 3.0
 CALM: Final = {"response_delay_ms": 60, "receipt_delay_ms": 150, "receipt_scatter_ms": 100}
 """An operator that does as it should; its answers take long enough that something is always under way."""
 
+_DISK_MB = 1_500
 _START = 150.0
 _GLANCE = 0.2  # seconds between two looks at processes that may have ended
 _OPERATORS = f"""
@@ -72,11 +74,14 @@ class ChaosSystem:
         self.services: dict[str, Service] = {}
         self.key = ""
         self.ended_alone: list[str] = []
-        """Services that ended without having been killed."""
+        """Processes that ended without having been killed, with their exit codes."""
         self.operator = httpx.AsyncClient(base_url=self._url(Port.FJORD_CONTROL), trust_env=False, timeout=30.0)
         self.customer = httpx.AsyncClient(base_url=f"http://127.0.0.1:{base + 98}", trust_env=False, timeout=30.0)
         self.callback = f"http://127.0.0.1:{base + 97}/told"
+        self.disk = SmallDisk(self.settings.data / "small", _DISK_MB)
+        """Where the broker's log is."""
         self._jars = jars
+        self._away: set[str] = set()
         self._servers: dict[str, Part] = {}
         self._told: dict[str, str] = {}
         self._at_the_end = ExitStack()
@@ -99,8 +104,10 @@ class ChaosSystem:
     def start(self) -> None:
         """Start everything, and wait until it is ready."""
         settings, port = self.settings, self.settings.port
+        self.disk.mount()
+        self._at_the_end.callback(self.disk.unmount)
         kafka = Kafka(
-            data=settings.data / "kafka",
+            data=self.disk.folder / "kafka",
             log=settings.logs / "kafka.log",
             port=port(Port.KAFKA),
             controller_port=port(Port.KAFKA_CONTROLLER),
@@ -138,6 +145,7 @@ class ChaosSystem:
 
     def kill(self, *names: str) -> None:
         """kill -9 of services or servers; a service is started again at once, a server by `bring_back`."""
+        self._away |= set(names) & set(self._servers)
         for name in names:
             self._part(name).process.kill()
             if name in self.services:
@@ -147,6 +155,7 @@ class ChaosSystem:
         """Start servers again."""
         for name in names:
             self._servers[name].start()
+        self._away -= set(names)
 
     async def whole(self) -> None:
         """Wait until every part does its work."""
@@ -205,13 +214,11 @@ class ChaosSystem:
     async def _revive(self) -> None:
         while True:
             await asyncio.sleep(_GLANCE)
-            for name, service in self.services.items():
-                if not service.process.running:
-                    self.ended_alone.append(f"{name} ({service.process.exit_code})")
-                    try:
-                        service.start()
-                    except Fatal:
-                        continue  # its port is still taken: the next look
+            for name, part in (self._servers | self.services).items():
+                if not part.process.running and name not in self._away:
+                    self.ended_alone.append(f"{name} ({part.process.exit_code})")
+                    with suppress(Fatal):  # its port is still taken: the next look
+                        part.start()
 
     def _part(self, name: str) -> Part:
         return self._servers.get(name) or self.services[name]

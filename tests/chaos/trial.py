@@ -9,7 +9,7 @@ from random import Random
 from typing import Final
 
 from docs.sections.faults import Row
-from tests.chaos.faults import Fault, faults
+from tests.chaos.faults import FULL_DISK, Fault, faults
 from tests.chaos.judging import Judge, Verdict
 from tests.chaos.load import Load
 from tests.chaos.rest import free_leases, lag
@@ -43,13 +43,17 @@ class Chaos:
         """
         every = faults(list(self._system.services))
         chosen = [fault for fault in every if not only or any(words in fault.name for words in only)]
+        if why_not := self._system.disk.why_not:
+            chosen = [fault for fault in chosen if fault.name != FULL_DISK]
+            self._say(f"not run: {FULL_DISK} ({why_not})")
         rows: list[Row] = []
         try:
-            await self._warm()
-            for _ in range(rounds):
-                for fault in self._random.sample(chosen, len(chosen)):
-                    rows.append(await self._suffer(fault))
-                    self._say(line(rows[-1]))
+            async with self._judge.watching():
+                await self._warm()
+                for _ in range(rounds):
+                    for fault in self._random.sample(chosen, len(chosen)):
+                        rows.append(await self._suffer(fault))
+                        self._say(line(rows[-1]))
             rows.append(await self._at_the_end())
             self._say(line(rows[-1]))
         finally:
@@ -86,7 +90,7 @@ class Chaos:
         before = [each for each in posted if each.message_id is not None and each.answered_at <= over]
         last = max((self._judge.told_at(each.message_id) or time.monotonic() for each in before), default=over)
         wrong += [f"{count} times {what}" for what, count in (load.broken - broken).items()]
-        wrong += [f"{name} ended by itself" for name in system.ended_alone]
+        wrong += [f"{name} ended by itself" for name in system.ended_alone if name.partition(" ")[0] != fault.ends]
         allowed = (fault.crashes * BINDS + await system.dropped() - dropped) * UNRESOLVED
         self._allowed += allowed
         return row_of(fault.name, self._judge.verdict(posted), allowed, max(0.0, last - over), wrong)
@@ -95,7 +99,6 @@ class Chaos:
         """Wait until the customer knows the end of everything from this message on, or learns no more."""
         left, since = -1, time.monotonic()
         while time.monotonic() - since < _QUIET:
-            await self._judge.look()
             untold = len(self._judge.untold(self._load.posted[first:]))
             if not untold:
                 return
