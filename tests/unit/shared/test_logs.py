@@ -84,6 +84,25 @@ lib.error("failed", exc_info=ValueError(NUMBER))
         assert (line["service"], line["role"]) == ("ingest", "api")
 
 
+def test_a_library_says_the_same_once_a_second_and_how_often_it_did_not() -> None:
+    script = """
+import time
+began = time.time()
+for seconds in (0.0, 0.2, 0.9, 1.1, 1.2, -5.0):
+    time.time = lambda: began + seconds
+    logging.getLogger("lib").warning("away %s", NUMBER)
+"""
+    assert [line.get("held_back") for line in lines(script)] == [None, 2, 1]
+
+
+def test_errors_of_a_library_with_a_trace_are_all_told() -> None:
+    script = """
+for number in range(3):
+    logging.getLogger("lib").error("failed", exc_info=ValueError(NUMBER))
+"""
+    assert [line["error_type"] for line in lines(script)] == ["ValueError"] * 3
+
+
 def test_a_library_speaks_from_warning_on() -> None:
     assert lines("logging.getLogger('lib').info('hello %s', 1)") == []
 
