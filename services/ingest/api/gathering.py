@@ -69,8 +69,9 @@ class Gathering:
     """The flushes of one lane, one in flight at a time; partitions take turns, for an equal part of `ROUND` or one full
     flush.
 
-    A flush goes when its window is over and the flush before it is settled; one of 500 records is closed at once. At
-    most `most_waiting` records wait or are in flight.
+    A flush goes when its window is over and the flush before it is settled; one of 500 records is closed at once, and
+    one of a partition to which a write still lasts at the end of its turn: what comes then does not wait for it. When
+    that write fails so do the closed ones of its partition. At most `most_waiting` records wait or are in flight.
     """
 
     def __init__(
@@ -101,6 +102,7 @@ class Gathering:
         self._waiting = 0
         self._open = Flush(first_partition % partitions)
         self._closed: deque[Flush] = deque()
+        self._sending: int | None = None
         self._wanted = asyncio.Event()
         self._idle = asyncio.Event()
         self._idle.set()
@@ -127,8 +129,9 @@ class Gathering:
 
     def flush(self) -> Flush:
         """The flush that is open now. What is added to it in this step of the loop goes out with it."""
-        if len(self._open.outputs) >= _MOST_RECORDS:
-            self._closed.append(self._open)
+        if len(self._open.outputs) >= _MOST_RECORDS or self._outstayed():
+            if self._open.outputs:
+                self._closed.append(self._open)
             self._turn()
         if not self._open.outputs:
             self._open.opened_at = self._clock.monotonic()
@@ -179,6 +182,7 @@ class Gathering:
         """Send a flush and settle it, whatever happens. An error that is not `TryLater` ends the lane."""
         began = self._clock.monotonic()
         error: BudstikkeError | None = TryLater("broker_unavailable", "the outcome of the write is not known")
+        self._sending = flush.partition
         try:
             await self._send(flush.outputs, deadline=_SEND_SECONDS)
             error = None
@@ -186,7 +190,22 @@ class Gathering:
             error = TryLater("broker_unavailable", reason.detail)
         finally:
             self._metrics.sent(len(flush.outputs), self._clock.monotonic() - began)
+            self._sending = None
             self._settle(flush, error)
+            if error is not None:
+                self._fail_closed(flush.partition, error)
+
+    def _fail_closed(self, partition: int, error: BudstikkeError) -> None:
+        """Nothing of these was written; each would wait as long for the same partition."""
+        failed = [flush for flush in self._closed if flush.partition == partition]
+        self._closed = deque(flush for flush in self._closed if flush.partition != partition)
+        for flush in failed:
+            self._settle(flush, error)
+
+    def _outstayed(self) -> bool:
+        """Whether a write to the open flush's partition lasts beyond its turn, and there is another partition."""
+        partition = self._open.partition
+        return partition == self._sending and self.partitions > 1 and self._clock.monotonic() >= self._turn_ends
 
     def _take(self) -> Flush:
         """The oldest flush; nothing more is added to it."""

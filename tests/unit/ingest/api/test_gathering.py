@@ -118,6 +118,65 @@ async def test_a_failure_is_told_to_all_of_its_flush_and_to_nobody_else() -> Non
     assert {error.code for error in failed if isinstance(error, TryLater)} == {"broker_unavailable"}
 
 
+class OneDead(Broker):
+    """A broker one of whose partitions has no leader: a write to it fails when the broker is opened."""
+
+    dead = 1
+
+    async def send(self, outputs: Sequence[Output], *, deadline: float) -> None:
+        if outputs[0].partition != self.dead:
+            self.batches.append(list(outputs))
+            return
+        self.failing = True
+        await super().send(outputs, deadline=deadline)
+
+
+async def test_a_partition_without_a_leader_keeps_its_turn_and_no_more() -> None:
+    """What comes after the turn goes to the next partition; what came during it is not written at its turn again."""
+    broker, clock = OneDead(), ManualClock(START)
+    broker.close()
+    async with gathering(broker, clock, round_seconds=4.0) as lane:
+        await put(lane)
+        during = [put(lane)]
+        await wait_until(lambda: len(broker.batches) == 2)
+        during += [put(lane), put(lane)]
+        clock.advance(1.0)
+        after = [put(lane), put(lane)]
+        broker.open()
+        answers = await asyncio.gather(*during, *after, return_exceptions=True)
+        lane.reserve(20_000)
+        lane.release(20_000)
+    assert [isinstance(answer, TryLater) for answer in answers] == [True, True, True, False, False]
+    assert [(batch[0].partition, len(batch)) for batch in broker.batches] == [(0, 1), (1, 1), (2, 2)]
+
+
+async def test_a_partition_without_a_leader_and_without_company_is_left_all_the_same() -> None:
+    broker, clock = OneDead(), ManualClock(START)
+    broker.close()
+    async with gathering(broker, clock, round_seconds=4.0) as lane:
+        await put(lane)
+        stuck = put(lane)
+        await wait_until(lambda: len(broker.batches) == 2)
+        clock.advance(1.0)
+        after = put(lane)
+        broker.open()
+        await asyncio.gather(stuck, return_exceptions=True)
+        await after
+    assert [batch[0].partition for batch in broker.batches] == [0, 1, 2]
+
+
+async def test_an_only_partition_is_waited_for_by_all_together() -> None:
+    broker, clock = Broker(), ManualClock(START)
+    broker.close()
+    async with gathering(broker, clock, partitions=1) as lane:
+        first = put(lane)
+        await wait_until(lambda: len(broker.batches) == 1)
+        others = [put(lane) for _ in range(3)]
+        broker.open()
+        await asyncio.gather(first, *others)
+    assert [len(batch) for batch in broker.batches] == [1, 3]
+
+
 async def test_too_many_waiting_records_are_refused_until_some_are_settled() -> None:
     broker = Broker()
     broker.close()
