@@ -66,7 +66,7 @@ def faults() -> str:
         "doubled, of at most",
         "told twice",
         "not delivered",
-        "over",
+        "recovered",
         "promises",
     )
     return f"Last run: {last.on}, seed {last.seed}, {last.rate:g} messages a second.\n\n" + table(columns, rows)

@@ -35,6 +35,11 @@ class Fault(msgspec.Struct, frozen=True):
     """A process that ends by itself, and must."""
 
 
+def meant(name: str, only: Sequence[str]) -> bool:
+    """Whether a fault is one of those with these words in their names; without any words all are."""
+    return not only or any(words in name for words in only)
+
+
 def faults(processes: Sequence[str]) -> list[Fault]:
     """All of them, for a system of these processes: one of each role, or of each service."""
     sender = _process_of(processes, "dispatch.sender")

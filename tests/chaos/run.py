@@ -21,6 +21,7 @@ from deploy.local.jars import JarCache, read_list
 from deploy.local.settings import ROOT
 from docs import generate
 from docs.sections.faults import RESULTS, Results, Row
+from tests.chaos.faults import FULL_DISK, meant
 from tests.chaos.system import ChaosSystem
 from tests.chaos.trial import Chaos
 from tests.running import free_base
@@ -66,7 +67,7 @@ def run(
             return await Chaos(system, seed, rate, say)(rounds, only)
 
     try:
-        system.start()
+        system.start(small_disk=meant(FULL_DISK, only))
         return asyncio.run(live())
     finally:
         system.stop()

@@ -11,11 +11,11 @@ _CHUNK: Final = bytes(1 << 20)
 
 
 class SmallDisk:
-    """`folder` is an ordinary folder where nothing can be mounted; `why_not` then says why."""
+    """`folder` is an ordinary folder until `mount`, and after it where nothing can be mounted; `why_not` says why."""
 
     def __init__(self, folder: Path, megabytes: int) -> None:
         self.folder = folder
-        self.why_not = ""
+        self.why_not = "not mounted"
         self._megabytes = megabytes
 
     def mount(self) -> None:

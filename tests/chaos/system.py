@@ -101,10 +101,11 @@ class ChaosSystem:
         """URI."""
         return f"mongodb://127.0.0.1:{self.settings.port(Port.MONGODB)}/?replicaSet=rs0"
 
-    def start(self) -> None:
-        """Start everything, and wait until it is ready."""
+    def start(self, *, small_disk: bool) -> None:
+        """Start everything, and wait until it is ready; the broker on a disk of its own, if that can be."""
         settings, port = self.settings, self.settings.port
-        self.disk.mount()
+        if small_disk:
+            self.disk.mount()
         self._at_the_end.callback(self.disk.unmount)
         kafka = Kafka(
             data=self.disk.folder / "kafka",

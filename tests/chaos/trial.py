@@ -9,7 +9,7 @@ from random import Random
 from typing import Final
 
 from docs.sections.faults import Row
-from tests.chaos.faults import FULL_DISK, Fault, faults
+from tests.chaos.faults import FULL_DISK, Fault, faults, meant
 from tests.chaos.judging import Judge, Verdict
 from tests.chaos.load import Load
 from tests.chaos.rest import free_leases, lag
@@ -42,8 +42,8 @@ class Chaos:
         at the end.
         """
         every = faults(list(self._system.services))
-        chosen = [fault for fault in every if not only or any(words in fault.name for words in only)]
-        if why_not := self._system.disk.why_not:
+        chosen = [fault for fault in every if meant(fault.name, only)]
+        if meant(FULL_DISK, only) and (why_not := self._system.disk.why_not):
             chosen = [fault for fault in chosen if fault.name != FULL_DISK]
             self._say(f"not run: {FULL_DISK} ({why_not})")
         rows: list[Row] = []

@@ -22,6 +22,7 @@ from shared.ids import GATEWAY, partition_of
 from shared.kafka.record import Output
 from shared.privacy.sealing import Erased, Sealed, Sealer
 from shared.smpp.receipts import id_candidates
+from shared.text.numbers import whole
 
 KEPT: Final = timedelta(days=7)
 """How long a message and its receipt may wait for each other: as long as the topics keep them."""
@@ -104,9 +105,10 @@ class Adopter:
         A receipt that comes from the message's own sender has its addresses the other way round.
         """
         number = self._sealer.open(message.account_id, message.id, "to", request.to)
-        if source is None or isinstance(number, Erased) or source == _handset(request.sender):
+        handset = None if isinstance(number, Erased) else _handset(whole(number))
+        if source is None or handset is None or source == _handset(request.sender):
             return None
-        return source == _handset(number)
+        return source == handset
 
     def _output(
         self, receipt: OperatorReceipt, message: Message, attempt: int, part: int, parts: Sequence[int]

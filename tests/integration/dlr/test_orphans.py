@@ -70,6 +70,14 @@ async def test_what_went_to_another_handset_is_never_meant(
     assert adopted(outbox) == []
 
 
+@pytest.mark.parametrize("spelling", ["+47 900 00 001", "004790000001", "90000001", "+47-90-00-00-01"])
+async def test_the_handset_is_the_same_however_the_request_spells_its_number(
+    role: Role, door: Door, outbox: Outbox, spelling: str
+) -> None:
+    await role.handle([door.request(FIRST, number=spelling), submitted(FIRST, "AB12CD"), orphan(door, "11211469")])
+    assert [event.message_id for event in adopted(outbox)] == [FIRST]
+
+
 @pytest.mark.parametrize(
     ("number", "sender"),
     [(OTHER, OTHER), ("2077", "Acme"), ("Fjord", "Acme")],
