@@ -19,7 +19,8 @@ from shared.contracts.states import State
 from shared.errors import TryLater
 from shared.ids import AccountId, MessageId
 
-_WAITING: Final = frozenset({State.HELD, State.SCHEDULED})
+_MAY_WAIT: Final = frozenset({State.ACCEPTED, State.HELD, State.SCHEDULED})
+"""In these it waits already, or may come to: it is not screened yet, or the desk has not taken it."""
 _request: Final = msgspec.json.Decoder(SendRequested).decode
 
 
@@ -57,7 +58,7 @@ class Cancelling:
 
         Raises `Rejected`: `not_found`, also for another account's; `not_cancellable`, with the state in its detail,
         when it does not wait any more, or never did; `scope_missing` for a real message and a key for tests.
-        `TryLater` when that is being decided right now (`message_moving`), or something does not answer.
+        `TryLater` when that is not decided yet (`message_moving`), or something does not answer.
         """
         if not is_id(message_id):
             raise Rejected(Code.NOT_FOUND)
@@ -70,8 +71,8 @@ class Cancelling:
                 held = None
         if held is None:
             state = _known(await self._reader.read(account_id, message_id)).state
-            if state in _WAITING:
-                raise TryLater("message_moving", "it is just coming to wait, or being let go")
+            if state in _MAY_WAIT:
+                raise TryLater("message_moving", "it is being screened, just coming to wait, or being let go")
             if state is not State.CANCELLED:
                 raise Rejected(Code.NOT_CANCELLABLE, f"the message is {state}")
         return Cancelled(wanted)

@@ -156,7 +156,8 @@ def _cancel(parameters: list[Json]) -> Json:
         "operationId": "cancelMessage",
         "summary": "Cancel a message that is held or scheduled",
         "description": "200 means that it will not be sent; the message log, and webhooks for `cancelled`, say so a "
-        "moment later. A repeat changes nothing.",
+        "moment later. A repeat changes nothing. 503 with `message_moving` means that it is not decided yet whether "
+        "the message waits, as long as it is `accepted`: ask again.",
         "tags": ["messages"],
         "security": _needs(Scope.SEND),
         "parameters": parameters,

@@ -76,7 +76,8 @@ AWAY: Final[Mapping[str, Explanation]] = {
         "Repeat it: it is done once.",
     ),
     "message_moving": Explanation(
-        "The message is just coming to wait, or being let go: whether it can be cancelled is not known yet.",
+        "The message is being screened, just coming to wait, or being let go: whether it can be cancelled is not known "
+        "yet.",
         "Repeat after `Retry-After`.",
     ),
     "inbound_unavailable": Explanation(
