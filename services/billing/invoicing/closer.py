@@ -89,10 +89,13 @@ class Closer:
     async def _claim(self, closing: Closing) -> None:
         now = self._clock.now()
         terms = Terms(at=now, issued_on=date.fromisoformat(day_of(now)), prices=self._prices, seller=self._seller)
-        found = list(faults_of(terms.prices, closing.period))
+        found, months = list[str](), {closing.period}
         async for customers in self._records.customers.as_of(closing.turn):
+            accounts = [account for one in customers for account in one.accounts]
+            months |= await self._records.sums.open_months(accounts, before=terms.prices.taxed_since)
             found += [fault for one in customers for fault in faults_with(terms.prices, one, closing.period)]
             del found[_MOST_FAULTS:]
+        found = [*faults_of(terms.prices, sorted(months)), *found]
         if found:
             _log.error("close_refused", period=closing.period, faults=found)
             await self._records.closings.advance(closing, ClosingState.REFUSED, faults=tuple(found))
@@ -101,12 +104,16 @@ class Closer:
 
     async def _book(self, closing: Closing) -> None:
         terms, until = closing.agreed(), Day(last_day(closing.period).isoformat())
+        # What became known after the claim of a month without a rate of VAT stays open: the next close is refused.
+        since = Day(terms.prices.taxed_since.isoformat())
         sums, books = self._records.sums, self._records.books
         await self._tell_usage()
         async for customers in self._records.customers.as_of(closing.turn, after=closing.reached):
             for one in customers:
                 plan = terms.prices.plan(one.plan)
-                while ids := await sums.open_of(one.accounts, until, limit=_AT_ONCE, beside=closing.period):
+                while ids := await sums.open_of(
+                    one.accounts, until, limit=_AT_ONCE, since=since, beside=closing.period
+                ):
                     if not await books.book(closing, one, plan, ids):
                         return
             await self._records.closings.reach(closing, customers[-1].customer_id)

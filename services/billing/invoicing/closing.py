@@ -6,7 +6,7 @@ requested ─► claimed ─► booked ─► issued ─► closed
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import date, datetime
 from enum import StrEnum
 from typing import Final
@@ -119,12 +119,13 @@ def require_next(period: Month, *, last: Month | None, under_way: Month | None) 
         raise Refused("earlier_period_open", f"after {last} comes {moved(last, 1)}")
 
 
-def faults_of(prices: PriceBook, period: Month) -> Iterator[str]:
-    """What a close lacks of prices whoever its customers are: nothing, when it may go on."""
-    try:
-        prices.vat_at(first_day(period))
-    except LookupError as missing:
-        yield str(missing)
+def faults_of(prices: PriceBook, months: Iterable[Month]) -> Iterator[str]:
+    """What a close lacks of prices for what was used in these months: nothing, when it may go on."""
+    for month in months:
+        try:
+            prices.vat_in(month)
+        except LookupError as missing:
+            yield str(missing)
 
 
 def faults_with(prices: PriceBook, customer: Customer, period: Month) -> Iterator[str]:

@@ -73,7 +73,7 @@ def lines_of(
 ) -> list[Line]:
     """All lines of a customer's invoice for a month; `before` is what earlier months have at each place.
 
-    Raises `LookupError` for a plan, or a row or product of it, that the book does not have.
+    Raises `LookupError` for a plan, a row or product of it, or a month's rate of VAT, that the book does not have.
     """
     plan = prices.plan(customer.plan)
     usage = list(_usage_lines(period, plan, prices.vat_in, now, before))

@@ -44,16 +44,17 @@ class PriceBook(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
                 return plan
         raise LookupError(f"there is no plan {plan_id}")
 
-    def vat_at(self, day: date) -> Decimal:
-        """The rate on a day. Raises `LookupError` before the first."""
-        rates = [rate for rate in self.vat if rate.valid_from <= day]
+    def vat_in(self, month: Month) -> Decimal:
+        """The rate of what was delivered in a month. Raises `LookupError` before the first."""
+        rates = [rate for rate in self.vat if rate.valid_from <= first_day(month)]
         if not rates:
-            raise LookupError(f"no rate of VAT is known for {day}")
+            raise LookupError(f"no rate of VAT is known for {month}")
         return max(rates, key=lambda rate: rate.valid_from).rate
 
-    def vat_in(self, month: Month) -> Decimal:
-        """The rate of what was delivered in a month; before the first, the first, as with prices."""
-        return self.vat_at(max(first_day(month), min(one.valid_from for one in self.vat)))
+    @property
+    def taxed_since(self) -> date:
+        """The first day with a rate of VAT."""
+        return min((rate.valid_from for rate in self.vat), default=date.max)
 
 
 def read_prices(path: Path) -> PriceBook:

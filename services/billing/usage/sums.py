@@ -9,7 +9,7 @@ however old it is: whoever closes a month finds what is open by an index, and no
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, Final
 
 import msgspec
@@ -22,7 +22,7 @@ from services.billing.database import DUPLICATE_KEY, translated
 from services.billing.usage.store import Total, UsageStore
 from shared.clock import Clock
 from shared.ids import AccountId
-from shared.money.periods import Day, Month
+from shared.money.periods import Day, Month, month_of_day
 from shared.stores.mongodb import Document, MongoStore
 
 AT_ONCE: Final = 200
@@ -123,6 +123,13 @@ class DailySums:
         async with translated():
             rows = await self._daily.find(query, {"_id": 1}, session=session).limit(limit).to_list(None)
         return [row["_id"] for row in rows]
+
+    async def open_months(self, accounts: Collection[AccountId], *, before: date) -> set[Month]:
+        """The months of open sums of accounts, of days before one."""
+        query = {**_OPEN, "total.account_id": {"$in": list(accounts)}, "total.day": {"$lt": before.isoformat()}}
+        async with translated():
+            days = await self._daily.distinct("total.day", query)
+        return {month_of_day(Day(day)) for day in days}
 
     async def open_accounts(self, until: Day) -> list[AccountId]:
         """Accounts with open sums of days until then, by id."""

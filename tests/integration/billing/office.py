@@ -49,6 +49,7 @@ class Office:
         self.mongo = mongo
         self.outbox = outbox
         self.clock = ManualClock(FIRST_OF_NOVEMBER)
+        self.prices = PRICES
 
     @property
     def records(self) -> Records:
@@ -60,7 +61,7 @@ class Office:
 
     @property
     def commands(self) -> Commands:
-        return Commands(self.records, PRICES, self.clock)
+        return Commands(self.records, self.prices, self.clock)
 
     async def open(self, *customers: Customer) -> None:
         await self.records.prepare()
@@ -81,7 +82,7 @@ class Office:
         """A process that knows nothing of what others did."""
         records, send = self.records, self.outbox.send
         tell_usage = DailyUsages(records.sums, send).look
-        return Closer(records, send, self.clock, PRICES, SELLER, tell_usage=tell_usage)
+        return Closer(records, send, self.clock, self.prices, SELLER, tell_usage=tell_usage)
 
     async def ask(self, period: Month) -> Closing:
         asked = Closing(

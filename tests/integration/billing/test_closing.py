@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
+from decimal import Decimal
 from random import Random
 from typing import Any
 from uuid import uuid4
@@ -20,6 +21,7 @@ from services.billing.invoicing.closing import ClosingState
 from services.billing.invoicing.closings import Closings
 from services.billing.invoicing.ehf import ehf
 from services.billing.invoicing.store import Books
+from services.billing.pricing.book import VatRate
 from shared.clock import ManualClock
 from shared.errors import Refused, TryLater
 from shared.money.periods import Month
@@ -29,6 +31,7 @@ from tests.integration.billing.office import (
     FIRST_OF_NOVEMBER,
     NOVEMBER,
     OCTOBER,
+    PRICES,
     Office,
     customer,
     used,
@@ -188,6 +191,37 @@ async def test_a_close_without_a_price_is_refused_and_may_be_asked_for_again(off
     assert await office.books.invoices() == []
     await office.put(customer("vestvik", "fyr"))
     assert (await office.close(OCTOBER)).state is ClosingState.CLOSED
+
+
+TAXED_SINCE_NOVEMBER = msgspec.structs.replace(PRICES, vat=(VatRate(date(2026, 11, 1), Decimal(26), "example"),))
+
+
+async def test_a_close_without_the_rate_of_vat_of_what_became_known_late_is_refused_and_names_the_month(
+    office: Office,
+) -> None:
+    office.clock, office.prices = ManualClock(FIRST_OF_DECEMBER), TAXED_SINCE_NOVEMBER
+    await office.use(used("skole", range(10)), used("havn", range(20, 21), at=FIRST_OF_NOVEMBER))
+    await office.commands.close("0123456789abcdef", NOVEMBER, early=False)
+    await office.closer().step()
+    refused = await office.closing(NOVEMBER)
+    assert (refused.state, refused.faults) == (ClosingState.REFUSED, ("no rate of VAT is known for 2026-10",))
+    assert await office.books.invoices() == []
+    office.prices = PRICES
+    assert (await office.close(NOVEMBER)).state is ClosingState.CLOSED
+    assert [(one.number, one.invoice.lines[0].vat_rate) for one in await office.books.invoices()] == [
+        (100001, Decimal(25)),
+        (100002, Decimal(25)),
+    ]
+
+
+async def test_what_of_a_month_without_a_rate_becomes_known_during_a_close_waits_for_the_next(office: Office) -> None:
+    office.clock, office.prices = ManualClock(FIRST_OF_DECEMBER), TAXED_SINCE_NOVEMBER
+    await office.ask(NOVEMBER)
+    await office.closer().step()
+    await office.use(used("skole", range(10)), used("havn", range(20, 21), at=FIRST_OF_NOVEMBER))
+    assert (await office.close(NOVEMBER)).state is ClosingState.CLOSED
+    assert [one.customer_id for one in await office.books.invoices()] == ["sandvik"]
+    assert (await office.close_at(Month("2026-12"))).faults == ("no rate of VAT is known for 2026-10",)
 
 
 async def test_a_month_is_closed_after_the_last_that_was_however_many_later_ones_were_refused(office: Office) -> None:

@@ -101,9 +101,9 @@ def test_what_became_known_late_has_the_rate_of_vat_of_its_own_day() -> None:
     assert (amounts.net, amounts.total) == (sum(line.net for line in lines), amounts.net + amounts.vat)
 
 
-def test_usage_from_before_the_first_rate_that_is_known_has_the_first() -> None:
-    (line,) = drafted([booking(1, day="2026-10-31")], vat=(VatRate(date(2026, 11, 1), Decimal(25), "x"),))
-    assert line.vat_rate == 25
+def test_usage_from_before_the_first_rate_that_is_known_has_none() -> None:
+    with pytest.raises(LookupError, match="no rate of VAT is known for 2026-10"):
+        drafted([booking(1, day="2026-10-31")], vat=(VatRate(date(2026, 11, 1), Decimal(25), "x"),))
 
 
 def _daily(account: str, day: str, parts: int, settled: int) -> Daily:

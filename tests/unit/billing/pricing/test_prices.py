@@ -13,6 +13,7 @@ from services.billing.pricing.book import EXAMPLE, PriceBook, VatRate, read_pric
 from services.billing.pricing.plans import Plan, PriceRow
 from services.billing.pricing.tiers import Band, Mode, Tier, bands
 from shared.errors import BadSettings
+from shared.money.periods import Month
 
 TIERS = (Tier(Decimal("0.51"), 2000), Tier(Decimal("0.45"), 10000), Tier(Decimal("0.35")))
 COUNTS = st.integers(0, 30_000)
@@ -87,13 +88,13 @@ def test_a_row_holds_from_its_day_until_the_next() -> None:
     assert plan.row_at("SE", days[0]).row_id == "other"
 
 
-def test_the_rate_of_vat_is_that_of_the_day() -> None:
+def test_the_rate_of_vat_is_that_of_the_month() -> None:
     book = PriceBook(
         plans=(), vat=(VatRate(date(2005, 1, 1), Decimal(25), "x"), VatRate(date(2028, 1, 1), Decimal(26), "x"))
     )
-    assert [book.vat_at(day) for day in (date(2027, 12, 31), date(2028, 1, 1))] == [Decimal(25), Decimal(26)]
-    with pytest.raises(LookupError):
-        book.vat_at(date(2004, 12, 31))
+    assert [book.vat_in(Month(month)) for month in ("2005-01", "2027-12", "2028-01")] == [25, 25, 26]
+    with pytest.raises(LookupError, match="2004-12"):
+        book.vat_in(Month("2004-12"))
 
 
 ROW = """
