@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from prometheus_client import CollectorRegistry
 
-from services.ingest.api.gathering import WINDOW, Gathering
+from services.ingest.api.gathering import ENOUGH, WINDOW, Gathering
 from services.ingest.api.metrics import ApiMetrics
 from shared.clock import Clock, ManualClock, SystemClock
 from shared.contracts.words import Lane
@@ -43,8 +43,8 @@ def put(into: Gathering, records: int = 1) -> asyncio.Future[None]:
     return flush.acknowledged()
 
 
-def test_express_waits_for_nobody_and_the_others_two_milliseconds() -> None:
-    assert WINDOW == {Lane.EXPRESS: 0.0, Lane.STANDARD: 0.002, Lane.BULK: 0.002}
+def test_express_waits_for_nobody_and_the_others_five_milliseconds() -> None:
+    assert WINDOW == {Lane.EXPRESS: 0.0, Lane.STANDARD: 0.005, Lane.BULK: 0.005}
 
 
 async def test_what_is_put_in_one_step_goes_out_together() -> None:
@@ -72,6 +72,15 @@ async def test_a_window_gathers_what_comes_during_it() -> None:
     await asyncio.gather(first, second)
     await lane.stop(1.0)
     assert [len(batch) for batch in broker.batches] == [2]
+
+
+async def test_who_has_company_enough_waits_no_longer() -> None:
+    broker = Broker()
+    async with gathering(broker, window=3600.0) as lane:
+        for _ in range(2):
+            async with asyncio.timeout(5.0):
+                await asyncio.gather(*[put(lane) for _ in range(ENOUGH)])
+    assert [len(batch) for batch in broker.batches] == [ENOUGH, ENOUGH]
 
 
 async def test_one_send_at_a_time_and_partitions_in_turn() -> None:
