@@ -67,6 +67,7 @@ def build_router(context: Context) -> Sequence[Component]:
             decode=read_returned,
             handle=returns,
             dead_letter_topic=topics.dead_letters,
+            linger=topics.LINGER[Lane.EXPRESS],
             requires={topic: count for lane in Lane for topic, count in (facts | written[lane]).items()},
             clock=clock,
             metrics=context.kafka_metrics,
