@@ -31,7 +31,7 @@ class Links:
     def __init__(self, clock: Clock, operators: Collection[str] = ()) -> None:
         """`operators` are those there are."""
         self._clock = clock
-        self._operators = frozenset(operators)
+        self.operators = frozenset(operators)
         self._listening_since = clock.now()
         self._up: dict[str, datetime] = {}
         self._down: dict[str, datetime] = {}
@@ -56,4 +56,4 @@ class Links:
         since = self._clock.now() - _BELIEVED
         if self._listening_since < since:
             return self.up()
-        return self._operators - {operator for operator, at in self._down.items() if at >= since}
+        return self.operators - {operator for operator, at in self._down.items() if at >= since}

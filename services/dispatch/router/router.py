@@ -84,7 +84,9 @@ class Router:
 class ReturnRouter:
     """Routes what came back from a sender or from the sweeper, of all lanes, as the attempt that it names.
 
-    An operator within reach that was not tried goes first. What has to stay goes back to where it was.
+    An operator within reach that was not tried goes first. What has to stay goes back to where it was, and so does what
+    is overdue, erased or without a route: a return may be told twice, and the attempt of its first copy be taken by
+    now. A sender ends it, for he asks the ledger. Only without an operator to go back to it ends here.
     """
 
     def __init__(
@@ -111,11 +113,10 @@ class ReturnRouter:
     def _route(self, received: Received[DispatchReturned], up: Collection[str], now: datetime) -> Sequence[Output]:
         returned, message = received.event, received.event.message
         found = way_of(message, self._sealer, now)
-        if not isinstance(found, str):
-            return self._ended(received, *found, now)
-        route = self._best(returned, found, up)
+        route = (self._best(returned, found, up) if isinstance(found, str) else None) or self._back(returned)
         if route is None:
-            return self._ended(received, FactKind.FAILED, Reason.NO_ROUTE, now)
+            end = (FactKind.FAILED, Reason.NO_ROUTE) if isinstance(found, str) else found
+            return self._ended(received, *end, now)
         self._metrics.rerouted.labels(route.route_id, returned.why).inc()
         order = DispatchOrdered(
             message=message,
@@ -136,6 +137,12 @@ class ReturnRouter:
         if returned.stay:
             return self._routes.route_to(number, returned.operator)
         return self._routes.choose(number, up, returned.tried)
+
+    def _back(self, returned: DispatchReturned) -> Route | None:
+        """To where it came from, if that is still in the operators file: nobody reads the topic of another."""
+        if returned.operator not in {*self._links.operators, TEST.operator}:
+            return None
+        return Route(prefix="+", operator=returned.operator, id=returned.route_id)
 
     def _ended(
         self, received: Received[DispatchReturned], kind: FactKind, code: Reason, now: datetime

@@ -70,11 +70,13 @@ def returns_of(broker: Broker) -> list[DispatchReturned]:
     return [event for event in broker.events if isinstance(event, DispatchReturned)]
 
 
-async def route(sealer: Sealer, outputs: Sequence[Output], *up: str) -> list[Received[DispatchOrdered]]:
+async def route(
+    sealer: Sealer, outputs: Sequence[Output], *up: str, later: float = 0.0
+) -> list[Received[DispatchOrdered]]:
     """What the router makes of returns, with `fjord` before `tinde`, and these operators within reach."""
     clock = PushedClock()
     links = Links(clock, ("fjord", "tinde"))
-    clock.pushed = 60.0
+    clock.pushed = 60.0 + later
     for operator in up:
         news: Any = None
         links.apply(news, LinkChanged(operator=operator, up=True, at=clock.now()))

@@ -309,6 +309,29 @@ async def test_a_return_that_was_routed_twice_is_sent_by_one_operator_and_the_ot
     assert smsc.texts == ["hei", "hei"]
 
 
+async def test_a_return_told_again_after_the_validity_ends_nothing_that_its_first_copy_got_taken(
+    live: Live, smsc: Smsc, letters: Letters, database: Database
+) -> None:
+    """A sweeper that dies behind its telling is followed by one that tells the same, when it is too late to send."""
+    first, there, here, broom = live(), live(operator="tinde"), live(), Broom(database)
+    await unanswered(first, smsc, received(letters.order("y" * 400)))
+    await first.die()
+    await broom.sweep(DUE)
+    (to_tinde,) = await route(letters.sealer, broom.broker.outputs, "tinde")
+    await there.start([to_tinde])
+    await there.handle([to_tinde])
+    await there.until_finished(1)
+
+    again = await route(letters.sealer, broom.broker.outputs, "tinde", later=7200.0)
+    here.clock.pushed += 7200.0
+    await here.start(again)
+    await here.handle(again)
+    await here.until_finished(1)
+
+    assert there.broker.kinds() == ["1:2:submitted", "2:2:submitted", "3:2:submitted"]
+    assert here.broker.outputs == []
+
+
 async def test_a_predecessor_that_lives_may_still_bring_its_answer_until_the_response_timeout_is_over(
     live: Live, smsc: Smsc, letters: Letters
 ) -> None:

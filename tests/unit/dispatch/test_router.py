@@ -132,10 +132,10 @@ async def test_outputs_hold_no_number_in_the_clear(router: Router, letters: Lett
 
 def returned(letters: Letters, **changes: object) -> Received[DispatchReturned]:
     """What a sender or the sweeper gives back; `changes` are of the event, or of the message in it."""
-    own = {name: changes.pop(name) for name in ("stay", "again", "tried", "parts") if name in changes}
+    own = {name: changes.pop(name) for name in ("stay", "again", "tried", "parts", "operator") if name in changes}
     message = accepted(letters, **changes).event
-    fields = {"attempt": 2, "parts": (1,), "why": ReturnReason.OUTCOME_UNKNOWN, **own}
-    event = DispatchReturned(message=message, operator="fjord", route_id="+47>fjord", returned_at=START, **fields)  # type: ignore[arg-type]
+    fields = {"operator": "fjord", "attempt": 2, "parts": (1,), "why": ReturnReason.OUTCOME_UNKNOWN, **own}
+    event = DispatchReturned(message=message, route_id="+47>fjord", returned_at=START, **fields)  # type: ignore[arg-type]
     return Received(as_record("dispatch.returns", event, message.message_id, "returned"), event)
 
 
@@ -196,14 +196,40 @@ async def test_it_goes_to_who_can_be_reached_and_was_not_tried_unless_it_has_to_
     assert order.operator == operator
 
 
-async def test_what_came_back_too_late_ends_part_by_part(letters: Letters) -> None:
-    came = returned(letters, valid_until=START)
-    (output,) = await return_router(letters, "fjord")([came])
+@pytest.mark.parametrize("changes", [{"valid_until": START}, {"number": "+4915112345678"}])
+async def test_what_came_back_and_cannot_go_on_is_ended_by_a_sender_who_asks_the_ledger(
+    letters: Letters, changes: dict[str, object]
+) -> None:
+    """The first copy of the same return may have been sent by now."""
+    order, queued = map(event, await return_router(letters, "tinde")([returned(letters, **changes)]))
 
-    fact = event(output)
-    assert isinstance(fact, PartFact)
-    assert (fact.kind, fact.code, fact.part, fact.attempt) == (FactKind.EXPIRED, "validity_over", 1, 2)
-    assert ids([output]) == [f"{came.event.message.message_id}:1:2:router:expired"]
+    assert isinstance(order, DispatchOrdered)
+    assert isinstance(queued, PartFact)
+    assert (order.operator, order.route_id, order.attempt, order.parts) == ("fjord", "+47>fjord", 2, (1,))
+    assert queued.kind == FactKind.QUEUED
+
+
+async def test_what_came_back_and_was_erased_is_ended_by_a_sender_too(letters: Letters) -> None:
+    came = returned(letters)
+    letters.keys.destroy(ACCOUNT, Quarter(104))
+
+    order = event((await return_router(letters, "tinde")([came]))[0])
+
+    assert isinstance(order, DispatchOrdered)
+    assert order.operator == "fjord"
+
+
+async def test_what_came_back_too_late_from_an_operator_that_is_gone_ends_part_by_part(letters: Letters) -> None:
+    came = returned(letters, valid_until=START, operator="vidde", parts=(1, 2))
+    outputs = list(await return_router(letters, "fjord")([came]))
+
+    facts = [fact for fact in map(event, outputs) if isinstance(fact, PartFact)]
+    assert [(fact.kind, fact.code, fact.part, fact.attempt) for fact in facts] == [
+        (FactKind.EXPIRED, "validity_over", 1, 2),
+        (FactKind.EXPIRED, "validity_over", 2, 2),
+    ]
+    message_id = came.event.message.message_id
+    assert ids(outputs) == [f"{message_id}:1:2:router:expired", f"{message_id}:2:2:router:expired"]
 
 
 async def test_a_new_message_goes_to_an_operator_that_can_be_reached(letters: Letters) -> None:
