@@ -19,19 +19,20 @@ import shutil
 import sys
 import tempfile
 import time
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
-import msgspec
 
 from deploy.local.processes import processes
 from tests.acceptance.system import read_env
 from tests.bench import samples
-from tests.bench.far import FarEnds, Log
+from tests.bench.bill import SERVERS, Bill
+from tests.bench.far import FarEnds
+from tests.bench.outcome import outcome
 from tests.bench.processes import Usage, peak_mb, thread_seconds
+from tests.bench.recording import record
 from tests.running import Run
 
 _OPERATORS = """
@@ -53,35 +54,12 @@ NO_LIMITS = {
     "BUDSTIKKE_SIGNALS_VOLUME": "1000000000",
     "BENCH_PASSWORD": "bench",
 }
-_SERVERS = ("kafka", "mongodb", "valkey")
 _FIRST, _FIRST_WARM, _PROBE = 40_000_000, 41_000_000, 46_000_000
 """Numbers of messages are those of Norwegian mobiles, too."""
 _IDLE = 40.0
 """Seconds without any progress after which a run is given up."""
 _AFTER = 3.0
-"""Seconds after the last callback in which late work still counts, in a column of its own."""
-
-
-class Outcome(msgspec.Struct, frozen=True):
-    """One round. Times in seconds, rates per second, `lost` and doubles in messages."""
-
-    accepted: int
-    refused: int
-    lost: int
-    submitted_twice: int
-    not_called_back: int
-    called_back_twice: int
-    accept_rate: float
-    submit_rate: float
-    callback_rate: float
-    end_to_end_rate: float
-    accept: Sequence[float]
-    accept_to_submit: Sequence[float]
-
-    @property
-    def good(self) -> bool:
-        """Whether nothing was lost or doubled."""
-        return not (self.refused or self.lost or self.submitted_twice or self.not_called_back or self.called_back_twice)
+"""Seconds after the last callback in which the system has nothing to do, or work that it put off."""
 
 
 def operators(smsc_port: int, window: int) -> str:
@@ -141,65 +119,11 @@ class Bench:
         return figures
 
 
-def outcome(load: Log, smsc: Log, sink: Log) -> Outcome:
-    """Join the logs of one load."""
-    accepted = {row["no"]: row for row in load if 200 <= row["status"] < 300}
-    numbers = {row["no"] for row in load}
-    submits = [(row["no"], row["t_submit_ns"]) for row in smsc if row["no"] in numbers]
-    callbacks = [(row["no"], row["t_ns"]) for row in sink if row["no"] in numbers]
-    submitted, called = Counter(number for number, _ in submits), Counter(number for number, _ in callbacks)
-    began = min(row["t0_ns"] for row in load)
-    last = max((at for _, at in callbacks), default=began + 1)
-    return Outcome(
-        accepted=len(accepted),
-        refused=len(load) - len(accepted),
-        lost=len(accepted.keys() - submitted.keys()),
-        submitted_twice=sum(submitted.values()) - len(submitted),
-        not_called_back=len(accepted.keys() - called.keys()),
-        called_back_twice=sum(called.values()) - len(called),
-        accept_rate=_rate([began, *(row["t1_ns"] for row in accepted.values())]),
-        submit_rate=_rate([at for _, at in submits]),
-        callback_rate=_rate([at for _, at in callbacks]),
-        end_to_end_rate=len(called) / (last - began) * 1e9,
-        accept=sorted((row["t1_ns"] - row["t0_ns"]) / 1e9 for row in accepted.values()),
-        accept_to_submit=sorted((at - accepted[no]["t1_ns"]) / 1e9 for no, at in submits if no in accepted),
-    )
-
-
-def _rate(times: Sequence[int]) -> float:
-    seconds = (max(times, default=0) - min(times, default=0)) / 1e9
-    return (len(times) - 1) / seconds if seconds else 0.0
-
-
-def _quantiles(seconds: Sequence[float]) -> str:
-    return ", ".join(f"p{part * 100:g} {seconds[int(len(seconds) * part)] * 1000:,.1f} ms" for part in (0.5, 0.99))
-
-
-def _report(result: Outcome, count: int, usage: Sequence[Usage], peaks: Mapping[str, float], load_cpu: float) -> None:
-    """The figures, and the table of what each process cost."""
-    before, end, after = usage
-    spent, later = end.since(before), after.since(end)
-    _say(
-        f"per second: accepted {result.accept_rate:,.0f}, submitted {result.submit_rate:,.0f}, "
-        f"called back {result.callback_rate:,.0f}, end to end {result.end_to_end_rate:,.0f}"
-    )
-    _say(f"answer of the door: {_quantiles(result.accept)}")
-    _say(f"from there to the operator: {_quantiles(result.accept_to_submit)}")
-    _say(f"\n{'CPU s per 1,000 messages':28}{'in the run':>12}{f'{_AFTER:g} s after':>12}{'peak MB':>10}")
-    ours = [name for name in peaks if name not in _SERVERS]
-    for name in [*sorted(ours), *_SERVERS]:
-        _say(f"{name:28}{spent[name] / count * 1000:12.3f}{later[name] / count * 1000:12.3f}{peaks[name]:10.0f}")
-    for name, which in (("ours", ours), ("all", list(peaks))):
-        sums = [sum(found[one] for one in which) / count * 1000 for found in (spent, later)]
-        _say(f"{name:28}{sums[0]:12.3f}{sums[1]:12.3f}{sum(peaks[one] for one in which):10.0f}")
-    far = {**{name: spent[name] for name in spent if name not in peaks}, "load": load_cpu}
-    shown = ", ".join(f"{name} {seconds / count * 1000:.3f}" for name, seconds in far.items())
-    others = end.others(before) - load_cpu / (end.at - before.at)
-    _say(f"far ends: {shown}; cores that others had meanwhile: {others:.2f}")
-    _say(
-        f"\nlost {result.lost}, submitted twice {result.submitted_twice}, refused {result.refused}, "
-        f"not called back {result.not_called_back}, called back twice {result.called_back_twice}"
-    )
+def _threads(messages: int, before: Mapping[str, float], after: Mapping[str, float]) -> str:
+    """The threads that cost most, in µs a message."""
+    spent = {name: seconds - before.get(name, 0) for name, seconds in after.items()}
+    most = sorted(spent.items(), key=lambda item: -item[1])[:10]
+    return ", ".join(f"{name} {seconds * 1e6 / messages:.0f}" for name, seconds in most)
 
 
 def _keep_metrics(folder: Path, run: Run) -> None:
@@ -216,6 +140,7 @@ def _say(line: str) -> None:
 
 def _measure(folder: Path, options: argparse.Namespace) -> bool:
     """One run; whether nothing was lost or doubled."""
+    load = os.getloadavg()[0]
     peers = Path(os.environ["BENCH_PEERS"]) if os.environ.get("BENCH_PEERS") else None
     ends = FarEnds(folder, peers, response_delay_ms=options.response_delay)
     os.environ.update(samples.environment(folder / "samples") if options.profile else {})
@@ -225,8 +150,8 @@ def _measure(folder: Path, options: argparse.Namespace) -> bool:
             bench = Bench(run, ends, options)
             bench.round("probe", _PROBE, 1)
             bench.round("warm-up", _FIRST_WARM, options.warm_up)
-            python = {name: pid for name, pid in bench.pids.items() if options.profile and name not in _SERVERS}
-            servers = {name: bench.pids[name] for name in _SERVERS if options.profile}
+            python = {name: pid for name, pid in bench.pids.items() if options.profile and name not in SERVERS}
+            servers = {name: bench.pids[name] for name in SERVERS if options.profile}
             threads = {name: thread_seconds(pid) for name, pid in servers.items()}
             with samples.sampled(python):
                 before = Usage.of(bench.pids | ends.pids)
@@ -237,16 +162,18 @@ def _measure(folder: Path, options: argparse.Namespace) -> bool:
             _keep_metrics(folder, run)
             peaks = {name: peak_mb(pid) for name, pid in bench.pids.items()}
             for name, pid in servers.items():
-                spent = {one: cpu - threads[name].get(one, 0) for one, cpu in thread_seconds(pid).items()}
-                most = sorted(spent.items(), key=lambda item: -item[1])[:10]
-                shown = ", ".join(f"{one} {cpu * 1e6 / options.messages:.0f}" for one, cpu in most)
+                shown = _threads(options.messages, threads[name], thread_seconds(pid))
                 _say(f"\n{name}, µs a message by thread: {shown}")
             for name, pid in python.items():
                 _say(f"\n{name}\n" + "\n".join(samples.table(samples.functions(folder / "samples", pid))))
     finally:
         ends.stop()
     result = outcome(ends.log("load"), ends.log("smsc"), ends.log("sink"))
-    _report(result, options.messages, usage, peaks, figures["cpu_s"])
+    found = [*result.figures(), *Bill(options.messages, *usage, peaks, figures["cpu_s"]).figures()]
+    for figure in found:
+        _say(f"{figure.name:32}{figure.reached}")
+    if options.record and result.good:
+        record("system", found, load=load)
     return result.good
 
 
@@ -261,6 +188,7 @@ def main() -> int:
     parser.add_argument("--response-delay", type=int, default=0, help="ms that the SMSC takes for an answer")
     parser.add_argument("--deadline", type=float, default=600.0, help="seconds for one load")
     parser.add_argument("--profile", action="store_true", help="sample our processes, and print what costs most")
+    parser.add_argument("--record", action="store_true", help="write the figures into docs/performance.md")
     parser.add_argument("--keep", type=Path, help="keep logs and data in this new folder")
     options = parser.parse_args()
     folder = options.keep or Path(tempfile.mkdtemp(prefix="bench-"))

@@ -10,9 +10,11 @@ from shared.smpp.receipts import ReceiptState, parse
 from shared.smpp.reply import Reply
 from shared.smpp.results import Accepted
 from shared.smpp.settings import BindSettings
-from tests.bench.bench_system import outcome
+from tests.bench.bill import Bill
 from tests.bench.ends.sink import Connection, Sink
 from tests.bench.ends.smsc import Session, Smsc
+from tests.bench.outcome import outcome
+from tests.bench.processes import Usage
 from tests.support import wait_until
 
 
@@ -81,3 +83,17 @@ async def test_the_sink_counts_callbacks_by_their_url() -> None:
     server.close()
 
     assert [number for number, _ in sink.callbacks] == [7, 8]
+
+
+def test_the_bill_is_a_message_s_share_of_what_each_process_took_and_leaves_out_the_far_ends() -> None:
+    before = Usage({"kafka": 1.0, "mongodb": 0.0, "valkey": 0.0, "dlr": 2.0, "sink": 0.0}, machine=10.0, at=0.0)
+    end = Usage({"kafka": 1.5, "mongodb": 0.0, "valkey": 0.0, "dlr": 3.0, "sink": 0.1}, machine=13.0, at=2.0)
+    after = Usage({"kafka": 1.6, "mongodb": 0.0, "valkey": 0.0, "dlr": 3.0, "sink": 0.1}, machine=13.0, at=3.0)
+    peaks = {"kafka": 300.0, "mongodb": 1.0, "valkey": 1.0, "dlr": 100.0}
+    rows = {row.name: row.reached for row in Bill(1000, before, end, after, peaks, load_cpu=0.4).figures()}
+    assert rows["dlr: CPU"] == "1,000 µs, peak 100 MB"
+    assert rows["all of ours: CPU"] == "1,000 µs"
+    assert rows["**all: CPU**"] == "1,500 µs"
+    assert rows["all, in the seconds after"] == "0.10 cores"
+    assert rows["far ends: CPU"] == "sink 100 µs, load 400 µs"
+    assert rows["others on the machine"] == "0.50 cores"
