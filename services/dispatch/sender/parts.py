@@ -46,8 +46,9 @@ class Part(msgspec.Struct, frozen=True):
 def plan(order: DispatchOrdered, number: str, text: str, long_messages: LongMessages = "udh") -> Sequence[Part]:
     """The parts that the order asks for. A replay makes the same: the reference comes from the message id.
 
-    An order for some of the parts alone is carried out in parts, also where long messages go whole. Raises `Refused`
-    for a sender, a number or a text that cannot be sent, or a part that the message has not.
+    An order that names parts, be it all of them, is carried out in parts, also where long messages go whole: it may
+    have a copy at another operator, and the ledger tells the two apart part by part. Raises `Refused` for a sender, a
+    number or a text that cannot be sent, or a part that the message has not.
     """
     message = order.message
     reference = reference_of(message.message_id)
@@ -88,7 +89,7 @@ def erased(order: DispatchOrdered, long_messages: LongMessages = "udh") -> Seque
 
 
 def _goes_whole(order: DispatchOrdered, total: int, long_messages: LongMessages) -> bool:
-    return long_messages == "message_payload" and total > 1 and len(set(order.parts)) in (0, total)
+    return long_messages == "message_payload" and total > 1 and not order.parts
 
 
 def _further(total: int) -> tuple[int, ...]:

@@ -5,9 +5,12 @@ from __future__ import annotations
 from shared.contracts.words import ReceiptState
 from shared.privacy.keys import quarter_of
 from shared.smpp.constants import MESSAGE_PAYLOAD
+from shared.stores.mongodb import Database
 from tests.integration.dispatch.conftest import Live
 from tests.integration.dispatch.rig import Life, Smsc
+from tests.integration.dispatch.sweeping import Broom, route
 from tests.integration.dispatch.test_receipts import deliver, receipt
+from tests.integration.dispatch.test_unknowns import DUE, unanswered
 from tests.unit.dispatch.building import Letters, received
 
 LONG = "x" * 400
@@ -74,3 +77,23 @@ async def test_what_was_erased_ends_in_every_part(live: Live, smsc: Smsc, letter
 
     assert life.broker.kinds() == ["1:1:rejected", "2:1:rejected", "3:1:rejected"]
     assert smsc.submits == []
+
+
+async def test_a_return_that_was_routed_to_a_whole_and_to_a_parting_operator_is_sent_by_one(
+    live: Live, smsc: Smsc, letters: Letters, database: Database
+) -> None:
+    first, whole, parting, broom = live(), live(operator="tinde", long_messages=WHOLE), live(), Broom(database)
+    await unanswered(first, smsc, received(letters.order(LONG)))
+    await first.die()
+    await broom.sweep(DUE)
+    before = len(smsc.submits)
+
+    for life, up in ((whole, "tinde"), (parting, "fjord")):
+        (copy,) = await route(letters.sealer, broom.broker.outputs, up)
+        await life.start([copy])
+        await life.handle([copy])
+        await life.until_finished(1)
+
+    assert whole.broker.kinds() == ["1:2:submitted", "2:2:submitted", "3:2:submitted"]
+    assert parting.broker.outputs == []
+    assert len(smsc.submits) == before + 3

@@ -138,11 +138,12 @@ def test_a_short_message_is_the_same_for_every_operator(letters: Letters, way: L
     assert plan(order, NUMBER, "hei", way) == plan(order, NUMBER, "hei")
 
 
-def test_some_parts_of_a_message_that_went_elsewhere_in_parts_go_in_parts(letters: Letters) -> None:
+@pytest.mark.parametrize("parts", [(1, 3), (1, 2, 3)])
+def test_parts_that_an_order_names_go_in_parts(letters: Letters, parts: tuple[int, ...]) -> None:
     text = "y" * 400
-    order = letters.order(text, parts=(3, 1))
+    order = letters.order(text, parts=parts)
     assert plan(order, NUMBER, text, "message_payload") == plan(order, NUMBER, text)
-    assert [part.numbers for part in erased(order, "message_payload")] == [(1,), (3,)]
+    assert [part.numbers for part in erased(order, "message_payload")] == [(part,) for part in parts]
 
 
 @pytest.mark.parametrize("parts", [(0,), (2,), (1, 2), (-1,)])
