@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 
 import aiokafka
 from aiokafka import errors
+from aiokafka.consumer.group_coordinator import GroupCoordinator
 from aiokafka.coordinator.assignors.range import RangePartitionAssignor
 from aiokafka.coordinator.assignors.roundrobin import RoundRobinPartitionAssignor
 
@@ -181,10 +182,12 @@ class AioConsumer:
         if consumer is None or await ended(consumer.stop(), timeout):
             return
         # Cut off in the middle of leaving: end the parts that are still running.
-        if consumer._coordinator is not None:
-            await ended(consumer._coordinator._stop_heartbeat_task(), _END_PART)
-            await ended(consumer._coordinator._stop_commit_offsets_refresh_task(), _END_PART)
-        for part in (consumer._fetcher, consumer._client):
+        coordinator = consumer._coordinator
+        if isinstance(coordinator, GroupCoordinator):
+            await ended(coordinator._stop_heartbeat_task(), _END_PART)
+            await ended(coordinator._stop_commit_offsets_refresh_task(), _END_PART)
+            coordinator = None  # to close it is to leave the group, which would take its time again
+        for part in (coordinator, consumer._fetcher, consumer._client):
             if part is not None:
                 await ended(part.close(), _END_PART)
 
