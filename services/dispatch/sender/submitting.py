@@ -372,7 +372,12 @@ class Submitter:
         ]
 
     def late(self, attempt: Attempt, result: SubmitResult) -> None:
-        """An answer after the attempt was called unknown: it closes what stands as unknown."""
+        """An answer after the attempt was called unknown: it closes what stands as unknown.
+
+        One that asks for patience says that nothing was taken: the sweeper sends it again, as it will anyway.
+        """
+        if isinstance(result, Refused) and self._patience.refused(attempt, result.status):
+            return
         if isinstance(result, Accepted | Refused):
             self._settler.note(Settled(attempt, self._outcome_of(attempt, result, late=True), late=True))
 

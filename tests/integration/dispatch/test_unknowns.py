@@ -13,6 +13,7 @@ from shared.contracts.events import DispatchOrdered, OperatorReceipt
 from shared.contracts.words import ReceiptState, ReturnReason
 from shared.errors import TryLater
 from shared.kafka.record import Received
+from shared.smpp.constants import ESME_RMSGQFUL, ESME_RSYSERR, ESME_RTHROTTLED
 from shared.stores.mongodb import Database
 from tests.integration.dispatch.conftest import Live
 from tests.integration.dispatch.rig import Life, Smsc, partitions
@@ -181,6 +182,26 @@ async def test_a_late_answer_that_comes_first_closes_it_and_nothing_is_sent_agai
 
     assert broom.broker.ids() == life.broker.ids()[1:]
     assert broom.broker.facts == life.broker.facts[1:]
+
+
+@pytest.mark.parametrize("status", [ESME_RTHROTTLED, ESME_RMSGQFUL, ESME_RSYSERR])
+async def test_a_late_answer_that_asks_for_patience_ends_nothing_and_it_is_sent_again(
+    live: Live, smsc: Smsc, letters: Letters, database: Database, status: int
+) -> None:
+    life, broom = live(response_timeout=0.2), Broom(database)
+    smsc.silent = True
+    order = received(letters.order())
+    await life.start([order])
+    await life.handle([order])
+    await life.until_finished(1)
+    ((reply, _),) = smsc.kept
+    reply(status, b"")
+    await wait_until(lambda: life.submitter._patience.left() > 0)
+
+    await broom.sweep(DUE)
+
+    assert [returned.attempt for returned in broom.returned()] == [2]
+    assert life.broker.kinds() == ["1:1:unknown"]
 
 
 async def test_an_answer_after_it_was_closed_is_told_and_changes_nothing_else(
