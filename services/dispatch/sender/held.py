@@ -27,8 +27,9 @@ class HeldLeases:
     """
 
     def __init__(self, store: LeaseStore, clock: Clock) -> None:
-        """`settled_before` is set by whoever writes intents under these leases."""
+        """`settled_before` and `on_taken` are set by whoever writes intents under these leases."""
         self.settled_before: Callable[[], datetime] = clock.now
+        self.on_taken: Callable[[Lease], None] = lambda _: None
         self._store = store
         self._clock = clock
         self._wanted: set[str] = set()
@@ -136,6 +137,7 @@ class HeldLeases:
                 continue
             if key in self._wanted:
                 self._held[key] = lease
+                self.on_taken(lease)
             else:
                 await self._store.release([lease])
 

@@ -24,14 +24,15 @@ RENEWAL = 2.0
 
 
 class Lease(msgspec.Struct, frozen=True):
-    """A lease as taken. Times are monotonic seconds of the holder's clock: nobody else can have written a PDU under it
-    since `taken_at`.
+    """A lease as taken. Seconds are of the holder's monotonic clock: nobody else can have written a PDU under it since
+    `taken_at`. `settled_before` is what the last holder said.
     """
 
     id: str
     epoch: int
     valid_until: float
     taken_at: float
+    settled_before: datetime
 
 
 class LeaseStore:
@@ -70,6 +71,7 @@ class LeaseStore:
             epoch=row["epoch"],
             valid_until=before + LIFETIME,
             taken_at=self._clock.monotonic(),
+            settled_before=row["settled_before"],
         )
 
     async def _create(self, lease_id: str) -> bool:

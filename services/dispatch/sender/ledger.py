@@ -157,6 +157,20 @@ class Ledger:
             raise TryLater("mongodb_unreachable", f"intents could not be read ({type(error).__name__})") from error
         return {key: Standing(intent, outcomes.get(key)) for key, intent in theirs.items()}
 
+    async def left_open(self, lease: str, epoch: int, since: datetime) -> Mapping[AttemptKey, datetime]:
+        """Intents under a lease in the epochs before this one, written since then, that have no outcome: their times.
+
+        Found by the index that lets rows expire: since then is seconds, and an index for this alone would cost each
+        insert something.
+        """
+        query = {"at": {"$gte": since}, "lease": lease, "epoch": {"$lt": epoch}}
+        try:
+            begun = {AttemptKey(row["_id"]): row["at"] async for row in self._intents.find(query, {"at": 1})}
+            settled = await self._read(list(begun)) if begun else {}
+        except PyMongoError as error:
+            raise TryLater("mongodb_unreachable", f"intents could not be read ({type(error).__name__})") from error
+        return {key: at for key, at in begun.items() if key not in settled}
+
     async def outcomes(self, keys: Sequence[AttemptKey]) -> Mapping[AttemptKey, Outcome]:
         """The outcome that counts of each of these attempts that has one."""
         try:

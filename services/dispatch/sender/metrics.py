@@ -19,6 +19,12 @@ class SenderMetrics:
         self.unresolved = Gauge(
             "budstikke_sender_unresolved", "Attempts with an intent and no outcome yet", ["operator"], registry=registry
         )
+        self.owed = Gauge(
+            "budstikke_sender_owed",
+            "Attempts of a predecessor that have no outcome yet",
+            ["operator"],
+            registry=registry,
+        )
         self.leases_missing = Gauge(
             "budstikke_sender_leases_missing",
             "Assigned partitions without a valid lease",

@@ -187,8 +187,8 @@ class _Build:
             self._metrics,
             known_after=timedelta(seconds=link_config.response_timeout) + RECEIPT_TIME,
         )
-        inherited = Inherited(leases, settler.outcomes, context.clock, link_config.response_timeout)
-        leases.settled_before = lambda: min(settler.settled_before(), inherited.begun_since() or context.clock.now())
+        inherited = Inherited(leases, settler, context.clock, link_config.response_timeout)
+        leases.settled_before = lambda: min(settler.settled_before(), inherited.settled_before())
         submitter = Submitter(
             link_config.name,
             link,
@@ -202,6 +202,7 @@ class _Build:
             most_unresolved=int(link_config.window * link_config.binds * settings.sender_unresolved),
             opt_outs=lambda: self._opt_outs.changes,
         )
+        self._metrics.owed.labels(operator).set_function(lambda: inherited.owed)
         self._metrics.leases_missing.labels(operator).set_function(lambda: leases.missing)
         yield OperatorLink(operator, link, submitter, settler, relay, leases, news)
         handler = LaneSender(submitter, self._sealer, self._opt_outs, self._elsewhere, link_config.long_messages)

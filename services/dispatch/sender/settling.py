@@ -15,6 +15,7 @@ from typing import TypeVar
 import msgspec
 
 from services.dispatch.sender.facts import FactWriter
+from services.dispatch.sender.lease import Lease
 from services.dispatch.sender.ledger import ANSWERS, CLOSED, NOT_TAKEN, AttemptKey, Ledger, Outcome, OutcomeKind
 from services.dispatch.sender.metrics import SenderMetrics
 from services.dispatch.sender.returns import ReturnWriter
@@ -148,6 +149,11 @@ class Settler:
     async def outcomes(self, keys: Sequence[AttemptKey]) -> Mapping[AttemptKey, Outcome]:
         """What is on record of attempts, however long the store needs."""
         return await self._patiently("outcomes_not_read", len(keys), partial(self._ledger.outcomes, keys))
+
+    async def left_open(self, lease: Lease) -> Mapping[AttemptKey, datetime]:
+        """What predecessors under a lease left without outcome, however long the store needs."""
+        read = partial(self._ledger.left_open, lease.id, lease.epoch, lease.settled_before)
+        return await self._patiently("intents_not_read", 1, read)
 
     async def _patiently(self, event: str, count: int, act: Callable[[], Awaitable[A]]) -> A:
         """Act until it is done, however long the store or the broker is away."""

@@ -284,10 +284,8 @@ class Life:
             metrics,
             known_after=timedelta(seconds=response_timeout + 30),
         )
-        self.inherited = Inherited(self.leases, self.settler.outcomes, self.clock, response_timeout)
-        self.leases.settled_before = lambda: min(
-            self.settler.settled_before(), self.inherited.begun_since() or self.clock.now()
-        )
+        self.inherited = Inherited(self.leases, self.settler, self.clock, response_timeout)
+        self.leases.settled_before = lambda: min(self.settler.settled_before(), self.inherited.settled_before())
         self.submitter = Submitter(
             "fjord-1",
             self.link,

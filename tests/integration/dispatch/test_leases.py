@@ -39,7 +39,8 @@ async def test_a_lease_has_one_holder(database: Database, clock: ManualClock) ->
 
     taken = await a.acquire(KEY)
 
-    assert taken == Lease(KEY, 1, LIFETIME, 0.0)
+    assert taken is not None
+    assert taken == Lease(KEY, 1, LIFETIME, 0.0, taken.settled_before)
     assert await b.acquire(KEY) is None
     assert await a.acquire(KEY) is None
 

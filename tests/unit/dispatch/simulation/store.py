@@ -7,6 +7,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from copy import deepcopy
+from datetime import datetime
 from typing import Any, cast
 
 import msgspec
@@ -108,20 +109,20 @@ class MemoryLeases(LeaseStore):
     async def acquire(self, lease_id: str) -> Lease | None:
         before = self._clock.monotonic()
         await asyncio.sleep(HOP)
-        row = self._rows.setdefault(lease_id, {"epoch": 0, "expires_at": 0.0})
+        row = self._rows.setdefault(lease_id, {"epoch": 0, "expires_at": 0.0, "settled_before": self._clock.now()})
         if row["expires_at"] > self._clock.monotonic():
             return None
         row.update(owner=self._owner, epoch=row["epoch"] + 1, expires_at=self._clock.monotonic() + LIFETIME)
-        epoch = row["epoch"]
+        epoch, settled_before = row["epoch"], row["settled_before"]
         await asyncio.sleep(HOP)
-        return Lease(lease_id, epoch, before + LIFETIME, self._clock.monotonic())
+        return Lease(lease_id, epoch, before + LIFETIME, self._clock.monotonic(), settled_before)
 
-    async def renew(self, leases: Sequence[Lease], settled_before: object) -> Sequence[Lease]:
+    async def renew(self, leases: Sequence[Lease], settled_before: datetime) -> Sequence[Lease]:
         before = self._clock.monotonic()
         await asyncio.sleep(HOP)
         kept = [lease for lease in leases if self._is_ours(lease)]
         for lease in kept:
-            self._rows[lease.id]["expires_at"] = self._clock.monotonic() + LIFETIME
+            self._rows[lease.id].update(expires_at=self._clock.monotonic() + LIFETIME, settled_before=settled_before)
         await asyncio.sleep(HOP)
         return [msgspec.structs.replace(lease, valid_until=before + LIFETIME) for lease in kept]
 
@@ -144,6 +145,7 @@ def _meets(value: Any, wanted: Any) -> bool:
         "$in": lambda: value in wanted["$in"],
         "$gt": lambda: value > wanted["$gt"],
         "$lt": lambda: value < wanted["$lt"],
+        "$gte": lambda: value >= wanted["$gte"],
         "$lte": lambda: value <= wanted["$lte"],
     }
     return all(tests[name]() for name in wanted)

@@ -141,7 +141,8 @@ class SimulatedLife:
             metrics,
             known_after=timedelta(seconds=RESPONSE_TIMEOUT + 30),
         )
-        self.inherited = Inherited(self.leases, self.settler.outcomes, clock, RESPONSE_TIMEOUT)
+        self.leases.settled_before = lambda: min(self.settler.settled_before(), self.inherited.settled_before())
+        self.inherited = Inherited(self.leases, self.settler, clock, RESPONSE_TIMEOUT)
         self.submitter = Submitter(
             f"{operator}-1",
             cast("Link", self.wire),
