@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Final
 
@@ -25,7 +25,8 @@ class Links:
 
     Several processes may serve one operator, each with a link of its own, and the last word counts: one whose link
     stands repeats it, one whose link fell says so once. So an operator that can be reached by any is shown as such
-    again within `REPEATED` seconds. Nobody is believed for longer than three times that.
+    again within `REPEATED` seconds. Nobody is believed for longer than three times that, by the broker's time of the
+    record, and by ours of the hearing where that is earlier: a sender's clock does not matter.
     """
 
     def __init__(self, clock: Clock, operators: Collection[str] = ()) -> None:
@@ -36,12 +37,12 @@ class Links:
         self._up: dict[str, datetime] = {}
         self._down: dict[str, datetime] = {}
 
-    def apply(self, record: Record, event: LinkChanged | None) -> None:  # noqa: ARG002 - what a reader of whole topics calls
+    def apply(self, record: Record, event: LinkChanged | None) -> None:
         """One record of the topic."""
         if event is None:
             return
         now_known, before = (self._up, self._down) if event.up else (self._down, self._up)
-        now_known[event.operator] = event.at
+        now_known[event.operator] = min(datetime.fromtimestamp(record.timestamp / 1000, UTC), self._clock.now())
         before.pop(event.operator, None)
 
     def up(self) -> frozenset[str]:

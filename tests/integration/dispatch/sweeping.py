@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from prometheus_client import CollectorRegistry
 
@@ -15,13 +14,13 @@ from services.dispatch.sender.ledger import AttemptKey
 from services.dispatch.sweeper.sweeper import Sweeper
 from services.dispatch.unknowns.store import Unknown, UnknownStore
 from shared.contracts import codec
-from shared.contracts.events import DispatchOrdered, DispatchReturned, LinkChanged, OperatorReceipt
+from shared.contracts.events import DispatchOrdered, DispatchReturned, OperatorReceipt
 from shared.errors import TryLater
 from shared.kafka.record import Output, Received
 from shared.privacy.sealing import Sealer
 from shared.stores.mongodb import Database
 from tests.integration.dispatch.rig import Broker, PushedClock, WatchedLedger
-from tests.unit.dispatch.building import PARTITIONS, record_of
+from tests.unit.dispatch.building import PARTITIONS, link_news, record_of
 
 
 class Broom:
@@ -78,8 +77,7 @@ async def route(
     links = Links(clock, ("fjord", "tinde"))
     clock.pushed = 60.0 + later
     for operator in up:
-        news: Any = None
-        links.apply(news, LinkChanged(operator=operator, up=True, at=clock.now()))
+        links.apply(*link_news(operator, clock.now()))
     table = RouteTable([Route("+47", "fjord"), Route("+47", "tinde")])
     router = ReturnRouter(table, links, sealer, clock, PARTITIONS, RouterMetrics(CollectorRegistry()))
     records = [record_of(output) for output in outputs if output.topic == "dispatch.returns"]

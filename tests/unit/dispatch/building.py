@@ -7,12 +7,13 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import uuid_utils
 
 from shared.clock import SystemClock
 from shared.contracts import topics
 from shared.contracts.codec import Writer
-from shared.contracts.events import Actor, DispatchOrdered, Event, MessageAccepted, SendRequested
+from shared.contracts.events import Actor, DispatchOrdered, Event, LinkChanged, MessageAccepted, SendRequested
 from shared.contracts.words import Category, Door, Lane
 from shared.ids import AccountId, MessageId, partition_of
 from shared.kafka.record import Output, Received, Record
@@ -104,6 +105,15 @@ def as_record(topic: str, event: Event, subject: str, event_id: str) -> Record:
     partition = partition_of(subject, PARTITIONS)
     output = _write(topic, partition, event, event_id=event_id, time=START, subject=subject, traceparent=b"00-ab-cd-01")
     return record_of(output)
+
+
+def link_news(
+    operator: str, at: datetime, *, up: bool = True, says: datetime | None = None
+) -> tuple[Record, LinkChanged]:
+    """What a sender tells of its link, on the topic since `at`. Its own clock `says` the same, unless told."""
+    event = LinkChanged(operator=operator, up=up, at=at if says is None else says)
+    record = as_record(topics.LINKS, event, "0" * 36, "news")
+    return msgspec.structs.replace(record, timestamp=round(at.timestamp() * 1000)), event
 
 
 def record_of(output: Output) -> Record:

@@ -13,13 +13,13 @@ from services.dispatch.operators.routes import RouteTable
 from services.dispatch.router.router import ReturnRouter, Router, RouterMetrics, read_accepted
 from shared.clock import ManualClock
 from shared.contracts import codec
-from shared.contracts.events import DispatchOrdered, DispatchReturned, LinkChanged, MessageAccepted, PartFact
+from shared.contracts.events import DispatchOrdered, DispatchReturned, MessageAccepted, PartFact
 from shared.contracts.words import FactKind, Lane, ReturnReason
 from shared.errors import BadRecord
 from shared.kafka.record import Output, Received, header
 from shared.privacy.keys import Quarter
 from shared.privacy.sealing import Sealed, Sealer
-from tests.unit.dispatch.building import ACCOUNT, PARTITIONS, START, Letters, as_record, record_of
+from tests.unit.dispatch.building import ACCOUNT, PARTITIONS, START, Letters, as_record, link_news, record_of
 
 
 @pytest.fixture
@@ -144,14 +144,10 @@ def return_router(letters: Letters, *up: str, now: datetime = START) -> ReturnRo
     links = Links(ManualClock(START - timedelta(minutes=1)), ("fjord", "tinde"))
     links._clock = clock
     for operator in up:
-        links.apply(as_record("dispatch.links", news(operator), "0" * 36, "news"), news(operator))
+        links.apply(*link_news(operator, START))
     table = RouteTable([Route("+47", "fjord"), Route("+47", "tinde")])
     sealer = Sealer(letters.keys, clock)
     return ReturnRouter(table, links, sealer, clock, PARTITIONS, RouterMetrics(CollectorRegistry()))
-
-
-def news(operator: str, *, up: bool = True) -> LinkChanged:
-    return LinkChanged(operator=operator, up=up, at=START)
 
 
 async def test_what_came_back_becomes_an_order_for_its_parts_as_the_attempt_it_names(letters: Letters) -> None:
@@ -238,12 +234,11 @@ async def test_a_new_message_goes_to_an_operator_that_can_be_reached(letters: Le
     clock.advance(60)
     table = RouteTable([Route("+47", "fjord"), Route("+", "tinde")])
     router = Router(table, links, Sealer(letters.keys, clock), clock, PARTITIONS, RouterMetrics(CollectorRegistry()))
-    record = as_record("dispatch.links", news("tinde"), "0" * 36, "news")
     chosen = []
 
-    for heard in (None, news("tinde"), news("fjord"), news("fjord", up=False), news("tinde", up=False)):
-        if heard is not None:
-            links.apply(record, heard)
+    for heard in ((), ("tinde", True), ("fjord", True), ("fjord", False), ("tinde", False)):
+        if heard:
+            links.apply(*link_news(heard[0], START, up=heard[1]))
         order = event((await router([accepted(letters)]))[0])
         assert isinstance(order, DispatchOrdered)
         chosen.append(order.operator)
@@ -251,26 +246,35 @@ async def test_a_new_message_goes_to_an_operator_that_can_be_reached(letters: Le
     assert chosen == ["fjord", "tinde", "fjord", "tinde", "fjord"]
 
 
-def test_nobody_is_believed_within_reach_for_longer_than_fifteen_seconds() -> None:
+@pytest.mark.parametrize("ahead", [-3600, 0, 3600])
+def test_nobody_is_believed_within_reach_for_longer_than_fifteen_seconds_whatever_his_clock_says(ahead: int) -> None:
     clock = ManualClock(START)
     links = Links(clock)
-    links.apply(as_record("dispatch.links", news("fjord"), "0" * 36, "news"), news("fjord"))
+    links.apply(*link_news("fjord", START, says=START + timedelta(seconds=ahead)))
 
-    clock.advance(15)
+    clock.advance(14.9)
     assert links.up() == {"fjord"}
-    clock.advance(0.1)
+    clock.advance(0.2)
+    assert links.up() == frozenset()
+
+
+def test_a_broker_whose_clock_is_ahead_makes_nobody_believed_for_longer() -> None:
+    clock = ManualClock(START)
+    links = Links(clock)
+    links.apply(*link_news("fjord", START + timedelta(hours=1)))
+
+    clock.advance(15.1)
     assert links.up() == frozenset()
 
 
 def test_who_has_just_begun_to_listen_hopes_for_all_that_were_not_said_to_be_down() -> None:
     clock = ManualClock(START)
     links = Links(clock, ("fjord", "tinde", "vidde"))
-    record = as_record("dispatch.links", news("fjord"), "0" * 36, "news")
-    for heard in (news("fjord"), news("tinde", up=False)):
-        links.apply(record, heard)
+    links.apply(*link_news("fjord", START))
+    links.apply(*link_news("tinde", START, up=False))
 
     assert links.hoped() == {"fjord", "vidde"}
     clock.advance(10)
-    links.apply(record, LinkChanged(operator="vidde", up=True, at=clock.now()))
+    links.apply(*link_news("vidde", clock.now()))
     clock.advance(5.1)
     assert links.hoped() == {"vidde"}

@@ -29,9 +29,9 @@ from services.dispatch.sender.work import Attempt
 from services.dispatch.sweeper.sweeper import Sweeper
 from services.dispatch.unknowns.store import Unknown, UnknownStore
 from shared.contracts import codec
-from shared.contracts.events import DispatchOrdered, LinkChanged, OperatorReceipt, PartFact
+from shared.contracts.events import DispatchOrdered, OperatorReceipt, PartFact
 from shared.kafka.at_least_once import Finishing
-from shared.kafka.record import Output, Received, Record, TopicPartition
+from shared.kafka.record import Output, Received, TopicPartition
 from shared.kafka.sending import Sender
 from shared.privacy.opt_outs import OptOuts
 from shared.privacy.pseudonyms import Pseudonyms
@@ -42,7 +42,7 @@ from shared.smpp.results import Accepted, Ending, Refused, SubmitResult
 from shared.smpp.results import Unknown as NoAnswer
 from shared.smpp.window import OnResult
 from shared.tasks import end
-from tests.unit.dispatch.building import PARTITIONS, Letters, received, record_of
+from tests.unit.dispatch.building import PARTITIONS, Letters, link_news, received, record_of
 from tests.unit.dispatch.simulation.store import HOP, Memory, MemoryLeases
 from tests.unit.dispatch.simulation.time import VirtualClock, VirtualLoop
 
@@ -299,7 +299,7 @@ class World:
         returned = [record_of(output) for output in new if output.topic == "dispatch.returns"]
         links = Links(self.clock, OPERATORS)
         for operator in OPERATORS:
-            links.apply(_nothing, LinkChanged(operator=operator, up=operator in up, at=self.clock.now()))
+            links.apply(*link_news(operator, self.clock.now(), up=operator in up))
         table = RouteTable([Route("+47", operator) for operator in OPERATORS])
         metrics = RouterMetrics(CollectorRegistry())
         router = ReturnRouter(table, links, self.letters.sealer, self.clock, PARTITIONS, metrics)
@@ -352,9 +352,6 @@ class World:
         self.run(end_all())
         self.loop.close()
         self.folder.cleanup()
-
-
-_nothing = cast("Record", None)
 
 
 async def _no_receipts(_: Sequence[Unknown]) -> Mapping[AttemptKey, OperatorReceipt]:
