@@ -138,8 +138,7 @@ class PartitionWorker(Generic[E]):
         while not share.closed:
             if len(share):
                 await linger(share.__len__, job.max_batch, job.linger)
-                records = share.take(job.max_batch)
-                return Batch(records, share.next_offset)
+                return self._take()
             share.arrived.clear()
             behind = share.next_offset > share.committed
             try:
@@ -148,6 +147,13 @@ class PartitionWorker(Generic[E]):
             except TimeoutError:
                 return Batch((), share.next_offset)
         return None
+
+    def _take(self) -> Batch | None:
+        """What is there now; None when the share was closed meanwhile."""
+        if self._share.closed:
+            return None
+        records = self._share.take(self._job.max_batch)
+        return Batch(records, self._share.next_offset)
 
     async def _handled(self, attempt: Attempt[E, Packed], producer: TransactionalProducer) -> bool:
         """Run the handler until it has an answer. False when the share was closed while it asked for patience."""

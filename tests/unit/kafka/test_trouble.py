@@ -138,6 +138,29 @@ async def test_commits_that_fail_are_made_up_for_by_later_ones(kit: Kit, memory:
     assert runner.health().live
 
 
+async def test_what_waits_for_company_when_its_partition_is_given_back_is_left_to_the_next_owner(
+    kit: Kit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lingers, given_back = asyncio.Event(), asyncio.Event()
+
+    async def linger(*_: object) -> None:
+        lingers.set()
+        await given_back.wait()
+
+    monkeypatch.setattr(partition_worker, "linger", linger)
+    source, target, group = await kit.topic(), await kit.topic(), kit.group()
+    await kit.write(source, "a", "b")
+    runner = await kit.transactional([source], copies_to(target), group=group)
+    await asyncio.wait_for(lingers.wait(), 20.0)
+    stopping = asyncio.create_task(runner.stop(10.0))
+    await wait_until(lambda: not runner.health().assigned)
+    given_back.set()
+    await stopping
+    assert await kit.values(target) == []
+    await kit.transactional([source], copies_to(target), group=group)
+    await kit.until_values(target, ["a", "b"])
+
+
 class Sleepy:
     """Time that leaps, as for a process that was stopped for long."""
 
