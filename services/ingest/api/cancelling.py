@@ -56,8 +56,9 @@ class Cancelling:
     async def cancel(self, grant: Grant, message_id: str) -> Cancelled:
         """A repeat is nothing.
 
-        Raises `Rejected`: `not_found`, also for another account's; `not_cancellable`, with the state in its detail,
-        when it does not wait any more, or never did; `scope_missing` for a real message and a key for tests.
+        Raises `Rejected`: `not_found`, also for another account's; `not_cancellable` when it does not wait any more, or
+        never did, with the state in its detail for a key that may read; `scope_missing` for a real message and a key
+        for tests.
         `TryLater` when that is not decided yet (`message_moving`), or something does not answer.
         """
         if not is_id(message_id):
@@ -74,5 +75,6 @@ class Cancelling:
             if state in _MAY_WAIT:
                 raise TryLater("message_moving", "it is being screened, just coming to wait, or being let go")
             if state is not State.CANCELLED:
-                raise Rejected(Code.NOT_CANCELLABLE, f"the message is {state}")
+                may_read = Scope.READ in grant.key.scopes
+                raise Rejected(Code.NOT_CANCELLABLE, f"the message is {state}" if may_read else "")
         return Cancelled(wanted)

@@ -85,7 +85,7 @@ KINDS: Final[Mapping[Code, Kind]] = {
     Code.NOT_CANCELLABLE: Kind(
         409,
         "Not cancellable",
-        "The message does not wait any more, or never did: `detail` names its state.",
+        "The message does not wait any more, or never did: `detail` names its state to a key that may read.",
         "Only `held` and `scheduled` messages can be cancelled; what is on its way cannot be called back.",
     ),
     Code.BODY_TOO_LARGE: Kind(

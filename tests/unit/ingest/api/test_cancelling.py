@@ -101,6 +101,15 @@ async def test_it_needs_a_key_that_may_send_what_it_cancels(door: Door, held: He
     assert door.desk.held[ID] == held
 
 
+@pytest.mark.parametrize("scopes", [{Scope.SEND}, {Scope.SEND, Scope.TEST}])
+async def test_a_key_that_may_not_read_is_not_told_the_state(door: Door, scopes: set[Scope]) -> None:
+    door.owner.status, door.owner.body = 200, b'{"state": "delivered"}'
+    sender = door.client_with(door.add(Account(AccountId("acme"), "Acme"), scopes=frozenset(scopes)))
+    answer = await cancel(door, sender)
+    assert (answer.status_code, answer.json()["code"]) == (409, "not_cancellable")
+    assert "delivered" not in answer.text
+
+
 async def test_other_methods_are_refused_with_both_named(door: Door) -> None:
     answer = await door.client.put(f"/v1/messages/{ID}")
     assert answer.status_code == 405
