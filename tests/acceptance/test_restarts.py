@@ -8,8 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from deploy.local.plan import SERVICES
-from shared.contracts.states import State
+from deploy.local.processes import GROUPS
 from tests.acceptance.customer import Customer, customer_of
 from tests.acceptance.numbers import Numbers
 from tests.acceptance.restartable import RestartableSystem
@@ -17,13 +16,15 @@ from tests.acceptance.smsc import Smsc
 from tests.acceptance.traffic import Traffic
 from tests.support import wait_until
 
-SERVICE_NAMES = [entry.name for entry in SERVICES]
+SERVICE_NAMES = [group.name for group in GROUPS]
 SENDER = "dispatch"
 SETTLE = 90.0
 DRAIN = 25.0
 """Seconds: the services' own 20, and time to end."""
 UNRESOLVED = 2 * 50
-"""Parts that may be unknown after one crash: two windows of the one bind (promise P3)."""
+"""Parts that may go twice after one crash: two windows of the one bind (promise P3)."""
+UNKNOWN = 30.0 + 60.0
+"""Seconds until what nobody knows is sent once more: 30 from the take-over, or 60 from the intent, and a little."""
 
 
 @pytest.fixture(scope="module")
@@ -62,19 +63,17 @@ async def test_a_killed_service_that_starts_again_has_lost_nothing(
     assert max(taken.values()) == 1
 
 
-async def test_a_killed_sender_sends_nothing_twice_and_knows_what_it_does_not_know(
+@pytest.mark.timeout(300)
+async def test_a_killed_sender_loses_nothing_and_doubles_no_more_than_it_had_no_answer_to(
     parts: RestartableSystem, customer: Customer, operator: Smsc, numbers: Numbers
 ) -> None:
     traffic = Traffic(customer, numbers)
     await _kill_under(traffic, parts, operator, SENDER)
-    taken_or_unknown = frozenset({State.SUBMITTED, State.UNKNOWN})
-    states = await customer.settled(list(traffic.promised.values()), SETTLE, resting=taken_or_unknown)
-    unknown = {number for number, message_id in traffic.promised.items() if states[message_id] == State.UNKNOWN}
-    assert set(states.values()) <= {"delivered", "submitted", "unknown"}
-    assert len(unknown) <= UNRESOLVED
+    states = await customer.settled(list(traffic.promised.values()), UNKNOWN + SETTLE)
+    assert Counter(states.values()) == {"delivered": len(traffic.promised)}
     taken = await traffic.times_taken(operator)
-    assert {taken[number] for number in traffic.promised if number not in unknown} == {1}
-    assert max(taken.values()) == 1
+    assert {taken[number] for number in traffic.promised} <= {1, 2}
+    assert sum(count - 1 for count in taken.values()) <= UNRESOLVED
 
 
 async def test_services_asked_to_stop_finish_their_work_in_time_and_nothing_is_lost(
