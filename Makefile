@@ -76,6 +76,7 @@ bench: ## the whole system under 20,000 messages: rates, and what a message cost
 bench-kafka: ## what the consumer kit reaches on this machine, against its targets (some minutes)
 bench-accept: ## what the front door takes
 bench-clients: ## what client systems on Kafka may publish
+bench-hops: ## what a message costs our own code, from the door to the router, without any server
 bench-latency: ## how long one message takes, from the door to the handset
 bench-screening: ## what the rules cost
 bench-text: ## what a text and a number cost
