@@ -11,7 +11,7 @@ from typing import Final, TypeVar
 import msgspec
 
 from shared.contracts import abuse, accounts, billing, events, holds, inbound, premium, privacy, settlements
-from shared.contracts.envelope import TYPE, fixed_headers, headers_of
+from shared.contracts.envelope import TYPE, fixed_headers, headers_of, stamp
 from shared.contracts.events import Event
 from shared.errors import BadRecord
 from shared.kafka.record import Headers, Output, Record, header
@@ -67,6 +67,8 @@ class Writer:
         """`source` is `/budstikke/<service>/<role>`."""
         self._fixed = {struct: fixed_headers(source, name) for struct, name in _NAME_OF.items()}
         self._encode = msgspec.json.Encoder().encode
+        self._time: datetime | None = None
+        self._stamp = b""
 
     def output(
         self,
@@ -93,7 +95,9 @@ class Writer:
         self, event: Event, event_id: str, time: datetime, subject: str, traceparent: bytes | None = None
     ) -> Headers:
         """The headers of one event."""
-        return headers_of(self._fixed[type(event)], event_id, time, subject, traceparent)
+        if time is not self._time:  # a batch has one, and writing it takes as long as all the rest of this
+            self._time, self._stamp = time, stamp(time)
+        return headers_of(self._fixed[type(event)], event_id, self._stamp, subject, traceparent)
 
 
 def read(record: Record) -> Event:

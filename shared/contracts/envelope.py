@@ -31,13 +31,16 @@ def fixed_headers(source: str, type_name: str) -> Headers:
     )
 
 
-def headers_of(
-    fixed: Headers, event_id: str, time: datetime, subject: str, traceparent: bytes | None = None
-) -> Headers:
+def stamp(time: datetime) -> bytes:
+    """A time as headers have it."""
+    return time.isoformat().encode()
+
+
+def headers_of(fixed: Headers, event_id: str, stamp: bytes, subject: str, traceparent: bytes | None = None) -> Headers:
     """All headers of one event. `event_id` is deterministic: the same cause gives the same id."""
     own: Headers = (
         (ID, event_id.encode()),
-        (TIME, time.isoformat().encode()),
+        (TIME, stamp),
         (SUBJECT, subject.encode()),
     )
     if traceparent is None:

@@ -110,7 +110,8 @@ async def door(folder: Path, count: int) -> float:
     front = Door(folder, Account(AccountId("acme"), "Acme", default_sender="Acme", limits=plenty))
     for gathering in front.gatherings.values():
         gathering._send = Wire().send
-    config = uvicorn.Config(front.app, http="httptools", loop="none", lifespan="off", ws="none", log_config=None)
+    options = {"loop": "none", "lifespan": "off", "ws": "none", "log_config": None, "proxy_headers": False}
+    config = uvicorn.Config(front.app, http="httptools", **options)
     config.load()
     state = ServerState()
     request = (
