@@ -47,7 +47,11 @@ PAGES: Final[Mapping[str, Mapping[str, Callable[[], str]]]] = {
         "exits": codes.exits,
     },
     "concepts.md": {"states": states.states},
-    "performance.md": {"smpp": figures.figures("smpp"), "hops": figures.figures("hops"), "system": figures.figures("system")},
+    "performance.md": {
+        "smpp": figures.figures("smpp"),
+        "hops": figures.figures("hops"),
+        "system": figures.figures("system"),
+    },
     "reliability.md": {"faults": faults.faults, "attacks": attacks.attacks},
     "privacy.md": {"stores": people.stores, "topics": people.topics},
 }
