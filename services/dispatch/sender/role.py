@@ -185,7 +185,8 @@ class _Build:
             settings.message_partitions,
             context.clock,
             self._metrics,
-            known_after=timedelta(seconds=link_config.response_timeout) + RECEIPT_TIME,
+            response_timeout=timedelta(seconds=link_config.response_timeout),
+            receipt_time=RECEIPT_TIME,
         )
         inherited = Inherited(leases, settler, context.clock, link_config.response_timeout)
         leases.settled_before = lambda: min(settler.settled_before(), inherited.settled_before())

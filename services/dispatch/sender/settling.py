@@ -54,9 +54,11 @@ class Settler:
         clock: Clock,
         metrics: SenderMetrics,
         *,
-        known_after: timedelta,
+        response_timeout: timedelta,
+        receipt_time: timedelta,
     ) -> None:
-        """So long after its intent an attempt that is unknown may be closed without an answer: `known_after`.
+        """What is unknown may be closed without an answer when the response timeout of its intent is over, and then
+        the time that a receipt may take.
 
         `try_again` is set by whoever makes the next attempt after one that was not taken.
         """
@@ -68,7 +70,8 @@ class Settler:
         self._facts = FactWriter(partitions)
         self._returns = ReturnWriter(partitions)
         self._unknowns = unknowns
-        self._known_after = known_after
+        self._response_timeout = response_timeout
+        self._receipt_time = receipt_time
         self._clock = clock
         self._outcomes = {kind: metrics.outcomes.labels(operator, kind) for kind in OutcomeKind}
         self._seconds = {lane: metrics.seconds_to_submit.labels(operator, lane) for lane in Lane}
@@ -220,11 +223,18 @@ class Settler:
                     one.outcome = other
 
     async def _keep(self, unknown: Sequence[Settled]) -> None:
-        """Leave what is unknown to the sweeper, before the record is finished."""
+        """Leave what is unknown to the sweeper, before the record is finished.
+
+        The times that he goes by are the database's. The intent may be of another machine, whose clock is believed for
+        no more than the response timeout; receipts are looked for from well before it on.
+        """
+        now = await self._patiently("store_not_asked", len(unknown), self._unknowns.now)
+        known_after = self._response_timeout + self._receipt_time
         rows = []
         for one in unknown:
             attempt, parcel = one.attempt, one.attempt.parcel
-            since = one.outcome.at if attempt.intent is None else attempt.intent.at
+            intended = one.outcome.at if attempt.intent is None else attempt.intent.at
+            passed = min(max(one.outcome.at - intended, timedelta()), self._response_timeout)
             rows.append(
                 Unknown(
                     key=attempt.key,
@@ -232,9 +242,9 @@ class Settler:
                     parts=attempt.part.numbers,
                     attempt=attempt.number,
                     link=one.outcome.link,
-                    since=since,
+                    since=min(intended, now - known_after),
                     at=one.outcome.at,
-                    due_at=since + self._known_after,
+                    due_at=now + known_after - passed,
                     cause=parcel.cause,
                     traceparent=parcel.traceparent,
                 )

@@ -35,7 +35,6 @@ def build_sweeper(context: Context) -> Sequence[Component]:
         send=sender.send,
         partitions=settings.message_partitions,
         owner=f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}",
-        clock=context.clock,
         registry=context.registry,
     )
     return [mongo, Prepare("indexes of unknown outcomes", unknowns.prepare), sender, sweeper]

@@ -12,7 +12,6 @@ from prometheus_client import CollectorRegistry, Counter, Gauge
 from services.dispatch.sender.ledger import AttemptKey, Ledger, Outcome
 from services.dispatch.sweeper.deciding import Telling, closing
 from services.dispatch.unknowns.store import Unknown, UnknownStore
-from shared.clock import Clock
 from shared.contracts.events import OperatorReceipt
 from shared.errors import TryLater
 from shared.kafka.record import Output
@@ -48,7 +47,6 @@ class Sweeper:
         send: Send,
         partitions: int,
         owner: str,
-        clock: Clock,
         registry: CollectorRegistry,
         every: float = 5.0,
     ) -> None:
@@ -60,7 +58,6 @@ class Sweeper:
         self._send = send
         self._telling = Telling(partitions)
         self._owner = owner
-        self._clock = clock
         self._every = every
         self._claims = 0
         self._closed = Counter(
@@ -90,7 +87,7 @@ class Sweeper:
 
     async def sweep(self) -> int:
         """Close what is due, at most `MOST` rows; how many there were. Raises `TryLater`."""
-        now = self._clock.now()
+        now = await self._unknowns.now()
         self._claims += 1
         rows = await self._unknowns.claim(f"{self._owner}:{self._claims}", now, now + CLAIMED, MOST)
         if not rows:

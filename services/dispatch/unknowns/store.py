@@ -1,7 +1,10 @@
 """Queries of the collection `unknowns` (database `dispatch`), and its indexes.
 
-unknowns   _id `message:part:attempt`, order (sealed as it came), parts, attempt, link, since (when it was intended),
-           at (when it was called unknown), due_at (when it may be closed), cause, traceparent; claim (who closes it)
+unknowns   _id `message:part:attempt`, order (sealed as it came), parts, attempt, link, since (nothing of it can be
+           older), at (when it was called unknown), due_at (when it may be closed), cause, traceparent; claim (who
+           closes it)
+
+`due_at` and claims are by the database's clock alone, whatever those of senders and sweepers say.
 
 A row stands from when the outcome is on record until the attempt is closed and what follows is told. It holds a sealed
 number and a sealed text, which the role `privacy` takes out.
@@ -11,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Final
 
 import msgspec
@@ -54,6 +57,7 @@ class UnknownStore:
     """Writes are acknowledged by a majority and journaled, and every error of the driver is `TryLater`."""
 
     def __init__(self, database: Database) -> None:
+        self._database = database
         self._rows = database.get_collection("unknowns")
 
     async def prepare(self) -> None:
@@ -61,13 +65,20 @@ class UnknownStore:
         with _translated(), pymongo.timeout(_SECONDS * 3):
             await self._rows.create_indexes(list(INDEXES))
 
+    async def now(self) -> datetime:
+        """The database's time."""
+        with _translated(), pymongo.timeout(_SECONDS):
+            told: datetime = (await self._database.command("hello"))["localTime"]
+            return told.replace(tzinfo=UTC)
+
     async def note(self, rows: Sequence[Unknown]) -> None:
         """Put rows on record; one that stands stays as it is."""
         with _translated(), pymongo.timeout(_SECONDS):
             await insert_new(self._rows, [_document(row) for row in rows])
 
     async def claim(self, claim: str, now: datetime, until: datetime, limit: int) -> Sequence[Unknown]:
-        """Take rows that are due, the oldest first: nobody else gets them before `until`. `claim` is used once.
+        """Take rows that are due, the oldest first: nobody else gets them before `until`. `claim` is used once. Times
+        are of `now()`.
 
         A row that cannot be read is passed over until then, with an alarm.
         """

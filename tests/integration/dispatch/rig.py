@@ -282,7 +282,8 @@ class Life:
             PARTITIONS,
             self.clock,
             metrics,
-            known_after=timedelta(seconds=response_timeout + 30),
+            response_timeout=timedelta(seconds=response_timeout),
+            receipt_time=timedelta(seconds=30),
         )
         self.inherited = Inherited(self.leases, self.settler, self.clock, response_timeout)
         self.leases.settled_before = lambda: min(self.settler.settled_before(), self.inherited.settled_before())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
 
 from prometheus_client import CollectorRegistry
 
@@ -23,14 +24,22 @@ from tests.integration.dispatch.rig import Broker, PushedClock, WatchedLedger
 from tests.unit.dispatch.building import PARTITIONS, link_news, record_of
 
 
+class PushedUnknowns(UnknownStore):
+    """The real store; the time of its database is pushed."""
+
+    pushed = 0.0
+
+    async def now(self) -> datetime:
+        return await super().now() + timedelta(seconds=self.pushed)
+
+
 class Broom:
     """One process's sweeper. `dies_after` cuts it off behind a step: claim, close or tell."""
 
     def __init__(self, database: Database, *, owner: str = "a", dies_after: str = "") -> None:
-        self.clock = PushedClock()
         self.broker = Broker()
         self.ledger = WatchedLedger(database, [])
-        self.unknowns = UnknownStore(database)
+        self.unknowns = PushedUnknowns(database)
         self.receipts: dict[AttemptKey, OperatorReceipt] = {}
         self._dies_after = dies_after
         if dies_after == "close":
@@ -42,13 +51,12 @@ class Broom:
             send=self._send,
             partitions=PARTITIONS,
             owner=owner,
-            clock=self.clock,
             registry=CollectorRegistry(),
         )
 
     async def sweep(self, later: float = 0.0) -> int:
         """Sweep, so many seconds later than the last time."""
-        self.clock.pushed += later
+        self.unknowns.pushed += later
         return await self.sweeper.sweep()
 
     def returned(self) -> list[DispatchReturned]:

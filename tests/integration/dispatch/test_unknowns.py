@@ -16,7 +16,7 @@ from shared.kafka.record import Received
 from shared.smpp.constants import ESME_RMSGQFUL, ESME_RSYSERR, ESME_RTHROTTLED
 from shared.stores.mongodb import Database
 from tests.integration.dispatch.conftest import Live
-from tests.integration.dispatch.rig import Life, Smsc, partitions
+from tests.integration.dispatch.rig import Life, Smsc, no_answer_can_come, partitions
 from tests.integration.dispatch.sweeping import Broom, route
 from tests.support import wait_until
 from tests.unit.dispatch.building import Letters, received
@@ -52,7 +52,7 @@ async def test_an_unknown_outcome_is_left_to_the_sweeper_before_its_record_is_fi
     ((finished, (row,)),) = kept
     assert finished == []
     assert row.order == order.event
-    assert (row.parts, row.attempt, row.due_at - row.since) == ((1,), 1, timedelta(seconds=60))
+    assert (row.parts, row.attempt) == ((1,), 1)
     assert await database.unknowns.count_documents({}) == 1
 
 
@@ -95,6 +95,43 @@ async def test_an_ordinary_message_is_sent_once_more_when_no_receipt_came(
     assert smsc.texts == ["hei", "hei"]
     assert await broom.sweep(600.0) == 0
     assert await database.unknowns.count_documents({}) == 0
+
+
+@pytest.mark.parametrize("ahead", [-3600.0, 3600.0])
+async def test_when_it_is_closed_does_not_depend_on_the_clock_of_its_sender(
+    live: Live, smsc: Smsc, letters: Letters, database: Database, ahead: float
+) -> None:
+    life, broom = live(), Broom(database)
+    life.clock.pushed = ahead
+    before = datetime.now(UTC)
+    await unanswered(life, smsc, received(letters.order(valid_until=before + timedelta(hours=3))))
+
+    row = await database.unknowns.find_one({})
+    assert row is not None
+    assert row["since"] < before
+    assert await broom.sweep(55.0) == 0
+    assert await broom.sweep(6.0) == 1
+
+
+@pytest.mark.parametrize("ahead", [-3600.0, 3600.0])
+async def test_what_a_predecessor_with_another_clock_began_is_closed_half_a_minute_to_a_minute_later(
+    live: Live, smsc: Smsc, letters: Letters, database: Database, ahead: float
+) -> None:
+    old, new, broom = live(), live(), Broom(database)
+    order = received(letters.order(valid_until=datetime.now(UTC) + timedelta(hours=3)))
+    old.clock.pushed = ahead
+    smsc.silent = True
+    await old.start([order])
+    await old.handle([order])
+    await wait_until(lambda: len(smsc.kept) == 1)
+    await old.die()
+    await new.start([order])
+    await new.handle([order])
+    await no_answer_can_come(new)
+    await new.until_finished(1)
+
+    assert await broom.sweep(25.0) == 0
+    assert await broom.sweep(36.0) == 1
 
 
 async def test_a_second_attempt_that_ends_unknown_is_not_made_a_third_time(

@@ -87,8 +87,13 @@ class Cursor:
 class Memory:
     """A database of such collections."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
         self.collections: dict[str, Collection] = {}
+
+    async def command(self, _hello: str) -> Document:
+        await asyncio.sleep(HOP)
+        return {"localTime": self._clock.now()}
 
     def get_collection(self, name: str) -> Collection:
         return self.collections.setdefault(name, Collection())

@@ -139,7 +139,8 @@ class SimulatedLife:
             PARTITIONS,
             clock,
             metrics,
-            known_after=timedelta(seconds=RESPONSE_TIMEOUT + 30),
+            response_timeout=timedelta(seconds=RESPONSE_TIMEOUT),
+            receipt_time=timedelta(seconds=30),
         )
         self.leases.settled_before = lambda: min(self.settler.settled_before(), self.inherited.settled_before())
         self.inherited = Inherited(self.leases, self.settler, clock, RESPONSE_TIMEOUT)
@@ -197,7 +198,7 @@ class World:
         self.clock = VirtualClock(self.loop)
         self.folder = tempfile.TemporaryDirectory()
         self.letters = Letters(Path(self.folder.name))
-        self.store = Memory()
+        self.store = Memory(self.clock)
         self.leases: dict[str, dict[str, Any]] = {}
         self.orders: dict[str, list[Received[DispatchOrdered]]] = {name: [] for name in OPERATORS}
         self.finished: set[int] = set()
@@ -284,7 +285,6 @@ class World:
             send=self.send,
             partitions=PARTITIONS,
             owner=f"sweeper {self.count('sweepers')}",
-            clock=self.clock,
             registry=CollectorRegistry(),
         )
         task = asyncio.ensure_future(sweeper.sweep())
