@@ -53,7 +53,7 @@ def fold(message: Message, incoming: Asked | Report) -> Folded:
     """Fold one thing into a message (`stub` for an unknown one), idempotent by `incoming.fact`."""
     fact = incoming.fact
     again = tuple([step for step in message.history if fact in (step.fact, step.by)])
-    if again or any(note.fact == fact for note in message.notes) or any(kept.fact == fact for kept in message.waiting):
+    if again or fact in [note.fact for note in message.notes] or fact in [kept.fact for kept in message.waiting]:
         return Folded(message, again, Move.REPLAYED)
     if isinstance(incoming, Asked):
         return _ask(message, incoming)
@@ -168,7 +168,7 @@ def _placed(message: Message, report: Report, count: int) -> tuple[tuple[Part, .
     for index, part in enumerate(parts):
         if part.part == number or (number == 0 and not part.taken and part.state not in FINAL):
             attempt = report.attempt or part.attempt
-            known = any(one.part == part.part and one.attempt == attempt for one in message.submissions)
+            known = (part.part, attempt) in [(one.part, one.attempt) for one in message.submissions]
             parts[index], move = place(part, report, submission_known=known)
             moves.add(move)
     for move in (Move.APPLIED, Move.LATE, Move.REPEATED):

@@ -195,4 +195,5 @@ def pack_parts(parts: tuple[Part, ...]) -> str:
 
 def milliseconds(at: datetime) -> datetime:
     """A time as the database gives it back: UTC in whole milliseconds."""
-    return at.astimezone(UTC).replace(microsecond=at.microsecond // 1000 * 1000)
+    utc = at if at.tzinfo is UTC else at.astimezone(UTC)
+    return utc.replace(microsecond=at.microsecond // 1000 * 1000)

@@ -134,12 +134,10 @@ class Status:
 
     def _count(self, results: Sequence[Result]) -> None:
         """Count by batch: a metric's label look-up costs as much as a fold."""
-        states: Counter[str] = Counter()
-        moves: Counter[Move] = Counter()
+        moves = Counter([move for result in results for move, _ in result.moves])
+        states = Counter(["corrected" if step.receipt else step.state for result in results for step in result.told])
         ages: dict[tuple[str, str], list[float]] = {}
         for result in results:
-            moves.update(move for move, _ in result.moves)
-            states.update("corrected" if step.receipt else step.state for step in result.told)
             if (request := result.message.request) is not None:
                 for step in result.told:
                     age = (step.at - request.requested_at).total_seconds()

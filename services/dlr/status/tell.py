@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 
 from services.dlr.status.message import Message, Request, Step
 from shared.contracts import topics
@@ -107,9 +108,17 @@ def permanent(state: State, reason: str | None) -> bool | None:
 
 def part_states(step: Step) -> tuple[PartState, ...]:
     """Unpack `Step.parts`."""
+    return _unpacked(step.parts)
+
+
+@lru_cache(maxsize=1_000)
+def _unpacked(parts: str) -> tuple[PartState, ...]:
+    """Most messages have one part, and so one of a few of these."""
     return tuple(
-        PartState(part=number, state=State(state), attempt=int(attempt))
-        for number, (state, _, attempt) in enumerate((word.partition("/") for word in step.parts.split()), 1)
+        [
+            PartState(part=number, state=State(state), attempt=int(attempt))
+            for number, (state, _, attempt) in enumerate((word.partition("/") for word in parts.split()), 1)
+        ]
     )
 
 

@@ -42,13 +42,18 @@ class Door:
         self.sealer = sealer
 
     def request(
-        self, message_id: MessageId, requested_at: datetime = START, number: str = NUMBER, sender: str = "Acme"
+        self,
+        message_id: MessageId,
+        requested_at: datetime = START,
+        number: str = NUMBER,
+        sender: str = "Acme",
+        callback_url: str | None = None,
     ) -> Record:
         """A send request, sealed as the door does it."""
         to = self.sealer.seal(ACCOUNT, message_id, "to", number, START)
         content = self.sealer.seal(ACCOUNT, message_id, "content", TEXT, START)
         event = send_requested(message_id, to, content)
-        event = msgspec.structs.replace(event, requested_at=requested_at, sender=sender)
+        event = msgspec.structs.replace(event, requested_at=requested_at, sender=sender, callback_url=callback_url)
         return record(topics.requests(Lane.STANDARD), event, f"{message_id}:requested", message_id)
 
     def life(self, message_id: MessageId) -> list[Record]:

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable
 
 import msgspec
 
-from services.dlr.webhooks.client.targets import parse_target
+from services.dlr.webhooks.client.targets import Targets
 from services.dlr.webhooks.endpoints.endpoint import Endpoint
 from services.dlr.webhooks.endpoints.policy import Key, Known, Place, callback
 from services.dlr.webhooks.endpoints.secrets import Secrets
@@ -44,7 +44,7 @@ class EndpointView:
         self._store = store
         self._secrets = secrets
         self._clock = clock
-        self._private = private
+        self._targets = Targets(private=private)
         self._ttl = ttl
         self._size = size
         self._entries: OrderedDict[AccountId, _Entry] = OrderedDict()
@@ -71,7 +71,7 @@ class EndpointView:
     def callback(self, account: AccountId, url: str, known: Known) -> Place | None:
         """The place of a callback; None for an URL that cannot be one of ours to call."""
         try:
-            target = parse_target(url, private=self._private)
+            target = self._targets.parse(url)
         except Refused:
             return None
         return callback(account, url, target, known.callback_keys)
@@ -79,7 +79,7 @@ class EndpointView:
     def place(self, endpoint: Endpoint) -> Place | None:
         """An endpoint, ready to be delivered to; None when its URL is refused by now or its secret does not open."""
         try:
-            target = parse_target(endpoint.url, private=self._private)
+            target = self._targets.parse(endpoint.url)
             keys = self._keys(endpoint)
         except (Refused, BadRecord) as error:
             _log.error("webhook_endpoint_unusable", endpoint_id=endpoint.id, code=error.code)
