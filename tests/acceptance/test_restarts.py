@@ -63,7 +63,6 @@ async def test_a_killed_service_that_starts_again_has_lost_nothing(
     assert max(taken.values()) == 1
 
 
-@pytest.mark.timeout(300)
 async def test_a_killed_sender_loses_nothing_and_doubles_no_more_than_it_had_no_answer_to(
     parts: RestartableSystem, customer: Customer, operator: Smsc, numbers: Numbers
 ) -> None:

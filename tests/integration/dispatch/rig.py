@@ -114,6 +114,7 @@ class Smsc:
     def __init__(self) -> None:
         self.submits: list[SubmitSm] = []
         self.statuses: list[int] = []
+        self.status_of: Callable[[str], int] = lambda _: ESME_ROK
         self.silent = False
         self.answer_id: Callable[[int], bytes] = lambda number: b"%d" % number
         self.kept: list[tuple[Reply, int]] = []
@@ -160,7 +161,7 @@ class Smsc:
     def _on_submit(self, session: ServerSession, message: SubmitSm, reply: Reply) -> None:
         self.submits.append(message)
         self.steps.append(("pdu", message.short_message.decode("latin-1")))
-        status = self.statuses.pop(0) if self.statuses else ESME_ROK
+        status = self.statuses.pop(0) if self.statuses else self.status_of(self.texts[-1])
         if self.silent:
             self.kept.append((reply, len(self.submits)))
             self.most_open = max(self.most_open, len(self.kept))

@@ -7,7 +7,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from services.dispatch.sender import patience
 from shared.contracts.words import FactKind
+from shared.smpp.constants import ESME_ROK, ESME_RSYSERR
 from tests.integration.dispatch.conftest import Live
 from tests.integration.dispatch.rig import Life, Smsc, partitions
 from tests.support import wait_until
@@ -338,6 +340,30 @@ async def test_a_throttled_part_of_a_partition_that_was_given_up_is_left_to_its_
     assert successor.broker.kinds() == ["1:2:submitted"]
     assert life.finished == []
     assert len(smsc.submits) == 2
+
+
+async def test_a_system_error_defers_a_part_and_one_that_it_always_hits_is_refused_while_others_go(
+    live: Live, smsc: Smsc, letters: Letters, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The operator fails over one text, and over no other."""
+    monkeypatch.setattr(patience, "_FIRST", 0.005)
+    monkeypatch.setattr(patience, "_LONGEST", 0.01)
+    life = live()
+    smsc.status_of = lambda text: ESME_RSYSERR if text == "poison" else ESME_ROK
+    poison = received(letters.order("poison"))
+    await life.start([poison])
+
+    await life.handle([poison])
+    told: dict[str, tuple[str, int | None]] = {}
+    while poison.event.message.message_id not in told:
+        other = received(letters.order("fine"))
+        await life.handle([other])
+        await wait_until(lambda message_id=other.event.message.message_id: message_id in life.finished)
+        told = {fact.message_id: (fact.kind, fact.status) for fact in life.broker.facts}
+
+    assert told.pop(poison.event.message.message_id) == ("refused", ESME_RSYSERR)
+    assert set(told.values()) == {("submitted", None)}
+    assert smsc.texts.count("poison") >= patience.MOST_FAULTS + 1
 
 
 def _row_count(life: Life, kind: str) -> int:

@@ -56,6 +56,35 @@ async def test_an_unknown_outcome_is_left_to_the_sweeper_before_its_record_is_fi
     assert await database.unknowns.count_documents({}) == 1
 
 
+async def test_died_between_the_outcome_and_its_row_the_next_makes_the_row(
+    live: Live, smsc: Smsc, letters: Letters, database: Database
+) -> None:
+    first, second = live(), live()
+    order = received(letters.order())
+    refused = []
+
+    async def away(rows: object) -> None:
+        refused.append(rows)
+        raise TryLater("mongodb_unreachable", "away on purpose")
+
+    first.unknowns.note = away  # type: ignore[method-assign]
+    smsc.silent = True
+    await first.start([order])
+    await first.handle([order])
+    await wait_until(lambda: len(smsc.submits) == 1)
+    smsc.drop()
+    await wait_until(lambda: len(refused) == 1)
+    await first.die()
+    assert (first.finished, first.broker.outputs) == ([], [])
+
+    await second.start([order])
+    await second.handle([order])
+    await second.until_finished(1)
+
+    assert second.broker.kinds() == ["1:1:unknown"]
+    assert await database.unknowns.count_documents({}) == 1
+
+
 async def test_what_is_known_costs_no_row_and_no_call(
     live: Live, smsc: Smsc, letters: Letters, database: Database
 ) -> None:
