@@ -17,23 +17,22 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta
 
 from services.dispatch.sender.held import HeldLeases
 from services.dispatch.sender.inherited import Inherited
-from services.dispatch.sender.ledger import NOT_TAKEN, AttemptKey, Ledger, Outcome, OutcomeKind, Standing, milliseconds
-from services.dispatch.sender.news import DOWN_SECONDS
+from services.dispatch.sender.leaving import Leaving
+from services.dispatch.sender.ledger import Ledger, Outcome, OutcomeKind
+from services.dispatch.sender.on_record import OnRecord
 from services.dispatch.sender.patience import Patience
 from services.dispatch.sender.receipts import SentMemory
-from services.dispatch.sender.settling import PAUSE_SECONDS, Settler
-from services.dispatch.sender.waiting import Look, keep, leave, leaving
+from services.dispatch.sender.settling import Settler
+from services.dispatch.sender.waiting import Look, keep, leave
 from services.dispatch.sender.work import Attempt, Settled
 from shared.clock import Clock
 from shared.contracts.codes import Reason
 from shared.contracts.words import FactKind
-from shared.errors import TryLater
 from shared.lifecycle import first_end
 from shared.smpp.errors import NotBound, UnencodablePdu, WindowFull
 from shared.smpp.link import Link
@@ -47,7 +46,6 @@ FRESH_SECONDS = 2.0
 """An intent older than this is not acted on: it is withheld, and the part tried anew."""
 
 _LONGEST_WAIT = 1.0
-_MILLISECOND = timedelta(milliseconds=1)
 
 
 class Submitter:
@@ -75,23 +73,21 @@ class Submitter:
         """`opt_outs` counts what became known of recipients who want no more: a look at what waits follows."""
         self._link_name = link_name
         self._link = link
-        self._ledger = ledger
         self._leases = leases
         self._memory = memory
         self._settler = settler
         self._inherited = inherited
         self._patience = patience
         self._clock = clock
+        self._record = OnRecord(link_name, ledger, settler, inherited, clock)
+        self._leaving = Leaving(link, leases, settler, self._record, clock, most_unresolved)
         self._most_unresolved = most_unresolved
         self._opt_outs = opt_outs
-        self._latest = datetime.min.replace(tzinfo=UTC)
-        self._down_since: float | None = None
         self._chunks: set[asyncio.Task[Sequence[Attempt]]] = set()
         self._deferred: list[Attempt] = []
         self._came_back = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         settler.try_again = self._defer
-        inherited.go_on = self._inherit
 
     def start(self) -> None:
         """Begin to make the next attempts of what was deferred, and to go on with what was inherited."""
@@ -133,7 +129,7 @@ class Submitter:
         A message that came twice waits until the first copy is settled, and then finds what the ledger has of it.
         """
         room = await self._wait_for_room(waiting, look, stalled)
-        now = self._next_time()
+        now = self._record.next_time()
         chunk: list[Attempt] = []
         while waiting and len(chunk) < room and not self._settler.is_open(waiting[0]):
             lease_id = waiting[0].parcel.lease_id
@@ -166,8 +162,8 @@ class Submitter:
             leave(waiting)
             if look.is_due(self._clock.now()) and not await self._end_unsent(waiting):
                 look.repeat()
-            if self._is_down():
-                await self._let_go(waiting)
+            if self._leaving.is_time() and (going := self._leaving.take(waiting)):
+                waiting.extendleft(reversed(await self._to_its_end(self._leaving.give_back(going))))
             if not waiting:
                 return 0
             enough = min(len(waiting), max(self._most_unresolved // 4, 1))
@@ -185,7 +181,7 @@ class Submitter:
         """End what is overdue, erased or not wanted any more, unless the ledger knows that it was begun earlier: then
         go on from there. False when something that should end cannot do so yet.
         """
-        now, at = self._clock.now(), self._next_time()
+        now, at = self._clock.now(), self._record.next_time()
         ending: list[tuple[Attempt, tuple[FactKind, Reason]]] = []
         left: list[Attempt] = []
         whole = True
@@ -200,64 +196,14 @@ class Submitter:
                 ending.append((attempt, end))
         if not ending:
             return whole
-        begun = await self._known([attempt for attempt, _ in ending])
+        begun = await self._record.known([attempt for attempt, _ in ending])
         keep(waiting, left)
         for attempt, (kind, code) in ending:
             if attempt.key in begun:
-                waiting.extend(self._take_up(attempt, begun[attempt.key]))
+                waiting.extend(self._record.take_up(attempt, begun[attempt.key]))
             else:
                 self._settler.end(attempt, kind, code)
         return whole
-
-    def _is_down(self) -> bool:
-        """Whether the link has been down for long enough to say so."""
-        now = self._clock.monotonic()
-        if self._link.up:
-            self._down_since = None
-            return False
-        self._down_since = now if self._down_since is None else self._down_since
-        return now - self._down_since >= DOWN_SECONDS
-
-    async def _let_go(self, waiting: deque[Attempt]) -> None:
-        """Hand on what another operator within reach can have, as much as may be unresolved."""
-        going, at = [], self._next_time()
-        for attempt in leaving(waiting, self._most_unresolved - self._settler.unresolved):
-            epoch = self._leases.epoch_of(attempt.parcel.lease_id)
-            if epoch is None or self._settler.is_open(attempt):
-                return
-            attempt.intend(epoch, self._link_name, at)
-            going.append(attempt)
-        if not going:
-            return
-        for attempt in going:
-            self._settler.open(attempt, at)
-        gone = set(going)
-        keep(waiting, [attempt for attempt in waiting if attempt not in gone])
-        waiting.extendleft(reversed(await self._to_its_end(self._return(going))))
-
-    async def _return(self, going: Sequence[Attempt]) -> Sequence[Attempt]:
-        """Intents that nothing was written for, so that no replay writes anything either; then that on record, and
-        the return. Of a message that was begun in an earlier life nothing goes away.
-        """
-        known = await self._known(going, intend=True)
-        begun = {attempt.parcel for attempt in going if attempt.key in known}
-        again: list[Attempt] = []
-        staying: list[Attempt] = []
-        for attempt in going:
-            if attempt.key in known:
-                again.extend(self._take_up(attempt, known[attempt.key]))
-            elif attempt.parcel in begun:
-                staying.append(attempt)
-            else:
-                self._settler.note(Settled(attempt, self._outcome(attempt, OutcomeKind.RETURNED)))
-        if staying:
-            again.extend(await self._withhold(staying))
-        return again
-
-    def _next_time(self) -> datetime:
-        """Now, but later than any other answer: the time of an intent tells it from the others of its epoch."""
-        self._latest = max(milliseconds(self._clock.now()), self._latest + _MILLISECOND)
-        return self._latest
 
     async def _to_its_end(self, chunk: Coroutine[object, object, Sequence[Attempt]]) -> Sequence[Attempt]:
         """Run what must not stop half way, even when whoever waits for it is cancelled."""
@@ -268,66 +214,22 @@ class Submitter:
 
     async def _submit_chunk(self, chunk: Sequence[Attempt]) -> Sequence[Attempt]:
         """Intents, then PDUs. Returns the attempts that must be made anew, as the next attempt."""
-        known = await self._known(chunk, intend=True)
+        known = await self._record.known(chunk, intend=True)
         acknowledged = self._clock.monotonic()
         again: list[Attempt] = []
         withheld: list[Attempt] = []
         for attempt in chunk:
             if attempt.key in known:
-                again.extend(self._take_up(attempt, known[attempt.key]))
+                again.extend(self._record.take_up(attempt, known[attempt.key]))
                 continue
             attempt.intended_at = acknowledged
             if not await self._write(attempt):
                 withheld.append(attempt)
         if withheld:
-            again.extend(await self._withhold(withheld))
+            again.extend(await self._record.withhold(withheld))
         if again:
             await self._settler.notify()
         return again
-
-    async def _known(self, attempts: Sequence[Attempt], *, intend: bool = False) -> Mapping[AttemptKey, Standing]:
-        """What the ledger knows of attempts, and if so wished their intents, however long the store needs.
-
-        An intent that may or may not have been written is written again.
-        """
-        intents = [attempt.intent for attempt in attempts if attempt.intent is not None]
-        while True:
-            try:
-                return await (self._ledger.intend(intents) if intend else self._ledger.standing(intents))
-            except TryLater as error:
-                _log.warning("ledger_away", link=self._link_name, code=error.code, count=len(intents))
-                await asyncio.sleep(PAUSE_SECONDS)
-
-    def _take_up(self, attempt: Attempt, standing: Standing) -> Sequence[Attempt]:
-        """A replay: go on from what the ledger says.
-
-        An attempt of another topic's lease is that of a return that was told twice and went two ways: it is theirs.
-        """
-        attempt.intent = standing.intent
-        if standing.intent.lease.rpartition(":")[0] != attempt.parcel.received.record.topic:
-            self._settler.leave(attempt)
-            return ()
-        if standing.outcome is None:
-            self._settler.close(attempt)
-            self._inherited.add(attempt)
-            return ()
-        return self._go_on(attempt, standing.outcome)
-
-    def _go_on(self, attempt: Attempt, outcome: Outcome) -> Sequence[Attempt]:
-        """Go on from an outcome that is on record."""
-        if outcome.kind in NOT_TAKEN:
-            self._settler.close(attempt)
-            return (attempt.next(),)
-        self._settler.note(Settled(attempt, outcome, durable=True))
-        return ()
-
-    def _inherit(self, attempt: Attempt, outcome: Outcome | None) -> None:
-        """What a predecessor began is over, with an outcome or without."""
-        if outcome is None:
-            self._settler.note(Settled(attempt, self._outcome(attempt, OutcomeKind.UNKNOWN)))
-        else:
-            for again in self._go_on(attempt, outcome):
-                self._defer(again)
 
     async def _write(self, attempt: Attempt) -> bool:
         """Write the PDU if that is still allowed; whether it was."""
@@ -346,7 +248,7 @@ class Submitter:
             bind.send(attempt.part.pdu, attempt, self._on_result)
         except UnencodablePdu as error:
             _log.error("part_not_encodable", link=self._link_name, code=error.code, detail=error.detail)
-            self._settler.note(Settled(attempt, self._outcome(attempt, OutcomeKind.REFUSED)))
+            self._settler.note(Settled(attempt, self._record.outcome(attempt, OutcomeKind.REFUSED)))
         except (NotBound, WindowFull):
             return False
         return True
@@ -361,16 +263,6 @@ class Submitter:
             and self._leases.epoch_of(intent.lease) == intent.epoch
         )
 
-    async def _withhold(self, attempts: Sequence[Attempt]) -> Sequence[Attempt]:
-        """Put on record that these were never written: only then may the next attempt begin."""
-        withheld = [self._outcome(attempt, OutcomeKind.WITHHELD) for attempt in attempts]
-        stood = await self._settler.record(withheld)
-        return [
-            again
-            for attempt, outcome in zip(attempts, withheld, strict=True)
-            for again in self._go_on(attempt, stood.get(outcome.row_id, outcome))
-        ]
-
     def late(self, attempt: Attempt, result: SubmitResult) -> None:
         """An answer after the attempt was called unknown: it closes what stands as unknown.
 
@@ -384,7 +276,9 @@ class Submitter:
     def _on_result(self, attempt: Attempt, result: SubmitResult) -> None:
         """The operator's answer, inside the read that brought it."""
         if isinstance(result, Refused) and self._patience.refused(attempt, result.status):
-            self._settler.note(Settled(attempt, self._outcome(attempt, OutcomeKind.DEFERRED, status=result.status)))
+            self._settler.note(
+                Settled(attempt, self._record.outcome(attempt, OutcomeKind.DEFERRED, status=result.status))
+            )
             return
         if isinstance(result, Accepted):
             self._patience.taken()
@@ -395,22 +289,10 @@ class Submitter:
             operator_id = result.message_id.decode("latin-1") or None
             if operator_id is not None:
                 self._memory.remember(self._link_name, operator_id, attempt)
-            return self._outcome(attempt, OutcomeKind.SUBMITTED, operator_id=operator_id, late=late)
+            return self._record.outcome(attempt, OutcomeKind.SUBMITTED, operator_id=operator_id, late=late)
         if isinstance(result, Refused):
-            return self._outcome(attempt, OutcomeKind.REFUSED, status=result.status, late=late)
-        return self._outcome(attempt, OutcomeKind.UNKNOWN)
-
-    def _outcome(
-        self,
-        attempt: Attempt,
-        kind: OutcomeKind,
-        *,
-        operator_id: str | None = None,
-        status: int | None = None,
-        late: bool = False,
-    ) -> Outcome:
-        at = milliseconds(self._clock.now())
-        return Outcome(attempt.key, kind, at, self._link_name, operator_id, status, late)
+            return self._record.outcome(attempt, OutcomeKind.REFUSED, status=result.status, late=late)
+        return self._record.outcome(attempt, OutcomeKind.UNKNOWN)
 
     def _defer(self, attempt: Attempt) -> None:
         self._deferred.append(attempt)

@@ -24,7 +24,7 @@ async def cut_off(life: Life, smsc: Smsc, orders: Sequence[Received[DispatchOrde
     await smsc.stop()
     await life.start(orders, bound=False)
     handling = asyncio.create_task(life.handle(orders))
-    await wait_until(lambda: life.leases.missing == 0 and life.submitter._down_since is not None)
+    await wait_until(lambda: life.leases.missing == 0 and life.submitter._leaving._down_since is not None)
     life.clock.pushed += 6.0
     return handling
 
