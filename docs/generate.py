@@ -50,6 +50,7 @@ PAGES: Final[Mapping[str, Mapping[str, Callable[[], str]]]] = {
     "performance.md": {
         "smpp": figures.figures("smpp"),
         "hops": figures.figures("hops"),
+        "status": figures.figures("status"),
         "system": figures.figures("system"),
     },
     "reliability.md": {"faults": faults.faults, "attacks": attacks.attacks},
