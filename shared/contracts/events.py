@@ -104,7 +104,8 @@ class DispatchOrdered(Event, frozen=True, kw_only=True):
 class DispatchReturned(Event, frozen=True, kw_only=True):
     """These parts came back from an operator: route them anew, as this attempt (the one after the last).
 
-    `tried`, `stay` and `again` are those of the order that is to follow.
+    `tried`, `stay` and `again` are those of the order that is to follow. With `stay`, `operator` is the one that has
+    taken other parts.
     """
 
     message: MessageAccepted

@@ -176,7 +176,15 @@ def accepted(lane: Lane) -> str:
 
 def dispatch(operator: str, lane: Lane) -> str:
     """Messages ordered to an operator."""
-    return f"sms.dispatch.{operator}.{lane}"
+    return f"{_DISPATCH}{operator}.{lane}"
+
+
+def operator_of(topic: str) -> str:
+    """The operator of such a topic."""
+    return topic.removeprefix(_DISPATCH).rpartition(".")[0]
+
+
+_DISPATCH = "sms.dispatch."
 
 
 LINGER: dict[Lane, float] = {Lane.EXPRESS: 0.0, Lane.STANDARD: 0.008, Lane.BULK: 0.016}

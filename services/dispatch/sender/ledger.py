@@ -19,6 +19,7 @@ import msgspec
 from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.errors import BulkWriteError, PyMongoError
 
+from shared.contracts.topics import operator_of
 from shared.errors import TryLater
 from shared.ids import MessageId
 from shared.stores.mongodb import Database, Document
@@ -178,15 +179,21 @@ class Ledger:
         except PyMongoError as error:
             raise TryLater("mongodb_unreachable", f"outcomes could not be read ({type(error).__name__})") from error
 
-    async def taken(self, messages: Collection[MessageId]) -> Collection[MessageId]:
-        """Those of these messages of which an operator has taken a part. By the primary key: a range for each."""
-        found = set()
+    async def takers(self, messages: Collection[MessageId]) -> Mapping[MessageId, Collection[str]]:
+        """The operators that have taken a part of these messages, for those of which one has. By the primary key: a
+        range for each.
+        """
+        taken: dict[str, MessageId] = {}
+        found: dict[MessageId, set[str]] = {}
         try:
             for message_id in messages:
                 of_message = {"_id": {"$gt": f"{message_id}:", "$lt": f"{message_id};"}}
-                row = await self._outcomes.find_one({**of_message, "kind": OutcomeKind.SUBMITTED.value}, {"_id": 1})
-                if row is not None:
-                    found.add(message_id)
+                rows = self._outcomes.find({**of_message, "kind": OutcomeKind.SUBMITTED.value}, {"_id": 1})
+                taken |= {row["_id"].removesuffix(_SETTLED): message_id async for row in rows}
+            if taken:
+                async for row in self._intents.find({"_id": {"$in": list(taken)}}, {"lease": 1}):
+                    operator = operator_of(row["lease"].rpartition(":")[0])
+                    found.setdefault(taken[row["_id"]], set()).add(operator)
         except PyMongoError as error:
             raise TryLater("mongodb_unreachable", f"outcomes could not be read ({type(error).__name__})") from error
         return found

@@ -24,11 +24,13 @@ class ReturnWriter:
     def link_down(self, cause: Cause, parts: Sequence[int], attempt: int, at: datetime) -> Output:
         """Nothing of these parts was written, in this attempt: to another operator, as the next one."""
         tried = (*cause.order.tried, cause.order.operator)
-        return self._returned(cause, parts, attempt, at, ReturnReason.LINK_DOWN, tried, stay=False)
+        return self._returned(cause, parts, attempt, at, ReturnReason.LINK_DOWN, tried, None)
 
-    def unknown(self, cause: Cause, parts: Sequence[int], attempt: int, at: datetime, *, stay: bool) -> Output:
-        """This attempt at these parts is closed without anybody knowing: once more, as the next one."""
-        return self._returned(cause, parts, attempt, at, ReturnReason.OUTCOME_UNKNOWN, cause.order.tried, stay=stay)
+    def unknown(self, cause: Cause, parts: Sequence[int], attempt: int, at: datetime, *, stay_at: str | None) -> Output:
+        """This attempt at these parts is closed without anybody knowing: once more, as the next one, to the operator
+        that has taken others if there is one.
+        """
+        return self._returned(cause, parts, attempt, at, ReturnReason.OUTCOME_UNKNOWN, cause.order.tried, stay_at)
 
     def _returned(
         self,
@@ -38,20 +40,19 @@ class ReturnWriter:
         at: datetime,
         why: ReturnReason,
         tried: tuple[str, ...],
-        *,
-        stay: bool,
+        stay_at: str | None,
     ) -> Output:
         order, message_id = cause.order, cause.order.message.message_id
         event = DispatchReturned(
             message=order.message,
-            operator=order.operator,
+            operator=order.operator if stay_at is None else stay_at,
             route_id=order.route_id,
             returned_at=at,
             attempt=attempt + 1,
             parts=tuple(parts),
             why=why,
             tried=tried,
-            stay=stay,
+            stay=stay_at is not None,
             again=order.again or why is ReturnReason.OUTCOME_UNKNOWN,
         )
         return self._write(

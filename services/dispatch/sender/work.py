@@ -72,10 +72,12 @@ class Parcel:
         return self._opted_out()
 
     def may_leave(self, unsent: int) -> bool:
-        """Whether it may go to another operator, if so many of its parts are here and not begun: only all together,
-        and not after this operator took others.
+        """Whether it may go to another operator, if so many of its parts are here and not begun: only the whole
+        message. What became of parts that the order does not name nobody knows here.
         """
-        return unsent == self._parts and not self.order.stay and self._elsewhere()
+        order = self.order
+        whole = len(set(order.parts)) in (0, order.message.parts)
+        return whole and unsent == self._parts and not order.stay and self._elsewhere()
 
     @property
     def closing(self) -> bool:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 
 from services.dispatch.sender.facts import FactWriter
 from services.dispatch.sender.ledger import Outcome, OutcomeKind, milliseconds
 from services.dispatch.sender.returns import ReturnWriter
 from services.dispatch.unknowns.store import Unknown
-from shared.contracts.events import OperatorReceipt
+from shared.contracts.events import DispatchOrdered, OperatorReceipt
 from shared.ids import MessageId
 from shared.kafka.record import Output
 from shared.privacy.sealing import TAKEN_OUT
@@ -49,9 +49,11 @@ class Telling:
         self._facts = FactWriter(partitions, SOURCE)
         self._returns = ReturnWriter(partitions, SOURCE)
 
-    def outputs(self, closed: Sequence[tuple[Unknown, Outcome]], taken: Collection[MessageId]) -> Sequence[Output]:
+    def outputs(
+        self, closed: Sequence[tuple[Unknown, Outcome]], takers: Mapping[MessageId, Collection[str]]
+    ) -> Sequence[Output]:
         """Of each the fact, whoever closed it: his process may be gone. Parts of a message that are sent again in the
-        same attempt go together; to the same operator if it is among `taken`.
+        same attempt go together, to the operator that has taken others: one of the message's `takers`.
         """
         together: dict[tuple[MessageId, int, str], list[tuple[Unknown, Outcome]]] = {}
         outputs: list[Output] = []
@@ -64,6 +66,13 @@ class Telling:
         for (message_id, attempt, _), rows in together.items():
             first, outcome = rows[0]
             parts = sorted(part for row, _ in rows for part in row.parts)
-            stay = first.order.stay or message_id in taken
-            outputs.append(self._returns.unknown(first, parts, attempt, outcome.at, stay=stay))
+            stay_at = _staying(first.order, takers.get(message_id, ()))
+            outputs.append(self._returns.unknown(first, parts, attempt, outcome.at, stay_at=stay_at))
         return outputs
+
+
+def _staying(order: DispatchOrdered, takers: Collection[str]) -> str | None:
+    """The operator that the parts have to go to, or None when any will do."""
+    if order.stay or order.operator in takers:
+        return order.operator
+    return min(takers, default=None)

@@ -95,8 +95,8 @@ class Sweeper:
         receipts = await self._receipts(rows)
         closed = await self._close([closing(row, receipts.get(row.key), now) for row in rows])
         partly = {row.order.message.message_id for row in rows if row.order.message.parts > len(row.parts)}
-        taken = await self._ledger.taken(partly)
-        outputs = self._telling.outputs([(row, closed[row.key]) for row in rows], taken)
+        takers = await self._ledger.takers(partly)
+        outputs = self._telling.outputs([(row, closed[row.key]) for row in rows], takers)
         await self._send(outputs)
         await self._unknowns.done([row.key for row in rows])
         for outcome in closed.values():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
+import msgspec
 import pytest
 
 from services.dispatch.sender import news as sender_news
@@ -140,19 +141,22 @@ async def test_of_a_message_that_was_begun_in_an_earlier_life_nothing_goes_elsew
     assert sorted(life.broker.kinds()) == ["1:1:submitted", "2:2:submitted", "3:2:submitted"]
 
 
-async def test_what_has_to_stay_stays(live: Live, smsc: Smsc, letters: Letters) -> None:
+@pytest.mark.parametrize("stay", [True, False])
+async def test_what_has_to_stay_or_is_a_part_of_a_message_stays(
+    live: Live, smsc: Smsc, letters: Letters, stay: bool
+) -> None:
     life = live()
     life.elsewhere = True
-    event = letters.order("y" * 400, parts=(2,), attempt=2)
-    stays = received(
-        DispatchOrdered(**{name: getattr(event, name) for name in event.__struct_fields__} | {"stay": True})
-    )
+    stays = received(msgspec.structs.replace(letters.order("y" * 400, parts=(2,), attempt=2), stay=stay))
+    leaves = received(letters.order("y" * 400, parts=(1, 2, 3), attempt=2))
     port = smsc.port
-    handling = await cut_off(life, smsc, [stays])
+    handling = await cut_off(life, smsc, [stays, leaves])
+    await life.until_finished(1)
     await smsc.start(port)
     await handling
-    await life.until_finished(1)
+    await life.until_finished(2)
 
+    assert [returned.parts for returned in returns_of(life.broker)] == [(1, 2, 3)]
     assert life.broker.kinds() == ["2:2:submitted"]
 
 

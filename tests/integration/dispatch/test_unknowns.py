@@ -9,6 +9,7 @@ import msgspec
 import pytest
 
 from services.dispatch.sender.ledger import attempt_key
+from services.dispatch.sweeper import sweeper
 from shared.contracts.events import DispatchOrdered, OperatorReceipt
 from shared.contracts.words import ReceiptState, ReturnReason
 from shared.errors import TryLater
@@ -340,6 +341,26 @@ async def test_of_a_message_partly_taken_the_missing_parts_go_again_together_and
 
     assert (returned.parts, returned.attempt, returned.stay) == ((2, 3), 2, True)
     assert (again.event.operator, again.event.parts, again.event.stay) == ("fjord", (2, 3), True)
+
+
+async def test_a_part_that_is_closed_later_goes_where_the_first_one_was_taken(
+    live: Live, smsc: Smsc, letters: Letters, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sweeper, "MOST", 1)
+    first, there, broom = live(), live(operator="tinde"), Broom(database)
+    await unanswered(first, smsc, received(letters.order("y" * 200)))
+
+    await broom.sweep(DUE)
+    (to_tinde,) = await route(letters.sealer, broom.broker.outputs, "tinde")
+    await there.start([to_tinde])
+    await there.handle([to_tinde])
+    await there.until_finished(1)
+    await broom.sweep()
+    (once_more,) = broom.returned()[1:]
+    (follows,) = await route(letters.sealer, broom.broker.outputs[1:], "fjord")
+
+    assert (once_more.operator, once_more.stay) == ("tinde", True)
+    assert follows.event.operator == "tinde"
 
 
 async def test_a_message_of_which_nothing_was_taken_may_go_to_another_operator(
