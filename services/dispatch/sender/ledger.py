@@ -218,7 +218,7 @@ class Ledger:
             stood = await self._read([outcome.key for outcome in ours])
         except PyMongoError as error:
             raise TryLater("mongodb_unreachable", f"outcomes could not be written ({type(error).__name__})") from error
-        if any(outcome.key not in stood for outcome in ours):
+        if any(outcome.key not in stood or (outcome.late and not stood[outcome.key].late) for outcome in ours):
             raise TryLater("mongodb_unsettled", "outcomes that stand cannot be read yet")
         return {outcome.row_id: stood[outcome.key] for outcome in ours if stood[outcome.key] != outcome}
 
