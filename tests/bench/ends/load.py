@@ -17,7 +17,7 @@ from tests.bench.ends.smsc import MARK
 _LENGTH: Final = 60
 """Characters of a text, all of GSM 7 bit."""
 _FILLING: Final = b" the quick brown fox jumps over the lazy dog 0123456789 and then"
-_TICK: Final = 0.0005
+_TICK: Final = 0.002
 
 
 class Sent(msgspec.Struct):
