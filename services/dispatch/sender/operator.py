@@ -64,10 +64,12 @@ class OperatorLink:
         self._started = True
 
     async def stop(self, deadline: float) -> None:
-        """Unbind, which waits for answers and leaves no part without a result; put the results on record; release."""
+        """Let what was begun come to its end; unbind, which waits for answers and leaves no part without a result; put
+        the results on record; release.
+        """
         self._started = False
         await self._news.stop()
-        await self._submitter.stop()
+        await self._submitter.stop(deadline / 4)
         await self._link.stop(min(deadline / 2, LIFETIME))
         await self._settler.stop(deadline / 4)
         await self._relay.stop()

@@ -94,11 +94,16 @@ class Submitter:
         self._inherited.start()
         self._task = asyncio.create_task(self._try_again(), name=f"deferred {self._link_name}")
 
-    async def stop(self) -> None:
-        """End; what is deferred is on record as such, and its records are not finished."""
+    async def stop(self, deadline: float) -> None:
+        """End; what is deferred is on record as such, and its records are not finished. What was begun has `deadline`
+        seconds to come to its end: an intent that is left without an outcome is unknown.
+        """
         await self._inherited.stop()
-        await end(*self._chunks, *([self._task] if self._task is not None else []))
+        await end(*([self._task] if self._task is not None else []))
         self._task = None
+        if self._chunks:
+            await asyncio.wait(self._chunks, timeout=deadline)
+        await end(*self._chunks)
 
     async def wait(self) -> None:
         """Return or raise when that ended by itself."""

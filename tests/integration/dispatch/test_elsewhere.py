@@ -13,6 +13,7 @@ from services.dispatch.sender.ledger import Intent, Outcome, OutcomeKind, attemp
 from shared.contracts.events import DispatchOrdered, LinkChanged
 from shared.contracts.words import ReturnReason
 from shared.kafka.record import Received
+from shared.tasks import end
 from tests.integration.dispatch.conftest import Live
 from tests.integration.dispatch.rig import Broker, Life, Smsc
 from tests.integration.dispatch.sweeping import returns_of, route
@@ -118,6 +119,24 @@ async def test_died_between_intent_and_outcome_of_a_return_nothing_is_sent_and_i
     assert second.broker.kinds() == ["1:1:unknown"]
     assert returns_of(first.broker) == []
     assert smsc.submits == []
+
+
+async def test_stopped_between_intent_and_outcome_of_a_return_it_is_returned_all_the_same(
+    live: Live, smsc: Smsc, letters: Letters
+) -> None:
+    life = live()
+    order = received(letters.order(never_twice=True))
+    life.elsewhere = True
+    life.ledger.faults.lose["intend"] = 1
+    handling = await cut_off(life, smsc, [order])
+    await wait_until(lambda: life.ledger.faults.lose["intend"] == 0)
+    assert await life.ledger.unresolved() == 1
+
+    await end(handling)
+    await life.stop()
+
+    assert [returned.attempt for returned in returns_of(life.broker)] == [2]
+    assert await life.ledger.unresolved() == 0
 
 
 async def test_of_a_message_that_was_begun_in_an_earlier_life_nothing_goes_elsewhere(
