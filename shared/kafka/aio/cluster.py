@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from shared.kafka.aio.admin import AioAdmin
+from shared.kafka.aio.connection import mend
 from shared.kafka.aio.consumer import AioConsumer
 from shared.kafka.aio.producer import AioProducer, AioTransactionalProducer
 from shared.kafka.port import Assignor
@@ -13,6 +14,7 @@ class AioCluster:
     """One cluster, reached through aiokafka."""
 
     def __init__(self, settings: KafkaSettings) -> None:
+        mend()
         self._settings = settings
 
     def consumer(self, group: str, *, assignor: Assignor, instance_id: str | None = None) -> AioConsumer:

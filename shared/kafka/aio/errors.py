@@ -22,8 +22,6 @@ _NOT_AUTHORISED = (
 )
 _FENCED = (errors.ProducerFenced, errors.InvalidProducerEpoch)
 _TOO_LARGE = (errors.MessageSizeTooLargeError, errors.RecordListTooLargeError, errors.RecordTooLargeError)
-_CLOSED = "the handler is closed"
-"""How uvloop ends its RuntimeError for a write to a connection that the library does not know yet to be gone."""
 _FINAL = {errors.OffsetOutOfRangeError: "offset_out_of_range", errors.ConsumerStoppedError: "consumer_closed"}
 
 
@@ -54,7 +52,3 @@ def translated(doing: str, unavailable: type[TryLater] = TryLater) -> Iterator[N
         raise translate(error, doing, unavailable) from error
     except asyncio.InvalidStateError as error:
         raise ProducerLost("kafka_unavailable", f"{doing}: {error}") from error
-    except RuntimeError as error:
-        if not str(error).endswith(_CLOSED):
-            raise
-        raise translate(error, doing, unavailable) from error

@@ -3,35 +3,49 @@
 from __future__ import annotations
 
 import asyncio
+from typing import cast
 
 import aiokafka
 import pytest
 import uvloop
+from aiokafka.conn import AIOKafkaConnection
 from aiokafka.consumer.group_coordinator import NoGroupCoordinator
+from aiokafka.errors import KafkaConnectionError
+from aiokafka.protocol.admin import ApiVersionRequest
 
-from shared.errors import TryLater
+from shared.kafka.aio import AioCluster
 from shared.kafka.aio.consumer import AioConsumer
-from shared.kafka.aio.errors import translated
 from shared.kafka.settings import KafkaSettings
 
 
-def test_a_write_to_a_connection_that_is_gone_asks_for_patience() -> None:
+class Broker(asyncio.Protocol):
+    """Answers the one question that a connection begins with: it knows no requests."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast("asyncio.Transport", transport)
+
+    def data_received(self, data: bytes) -> None:
+        correlation_id = data[8:12]
+        self._transport.write((10).to_bytes(4) + correlation_id + bytes(6))
+
+
+def test_a_write_to_a_connection_that_is_gone_breaks_it() -> None:
     async def write() -> None:
-        loop = asyncio.get_running_loop()
-        server = await loop.create_server(asyncio.Protocol, "127.0.0.1", 0)
-        transport, _ = await loop.create_connection(asyncio.Protocol, *server.sockets[0].getsockname())
-        transport.abort()
-        await asyncio.sleep(0)
-        server.close()
-        with pytest.raises(TryLater, match="the handler is closed"), translated("find the end of partitions"):
-            transport.write(b"octets")
+        AioCluster(KafkaSettings(bootstrap="127.0.0.1:1"))
+        server = await asyncio.get_running_loop().create_server(Broker, "127.0.0.1", 0)
+        connection = AIOKafkaConnection(*server.sockets[0].getsockname(), request_timeout_ms=2_000)
+        await connection.connect()
+        try:
+            connection._writer.transport.abort()
+            await asyncio.sleep(0)  # the transport knows it now, and who reads from it does not yet
+            with pytest.raises(KafkaConnectionError, match="the handler is closed"):
+                await connection.send(ApiVersionRequest())
+            assert not connection.connected()
+        finally:
+            connection.close()
+            server.close()
 
     uvloop.run(write())
-
-
-async def test_another_runtime_error_is_none_of_the_connections() -> None:
-    with pytest.raises(RuntimeError, match="a fault of ours"), translated("poll"):
-        raise RuntimeError("a fault of ours")
 
 
 async def test_a_reader_without_group_is_closed_also_when_that_takes_too_long(monkeypatch: pytest.MonkeyPatch) -> None:
