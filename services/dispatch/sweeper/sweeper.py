@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final, TypeAlias
 
 from prometheus_client import CollectorRegistry, Counter, Gauge
@@ -24,6 +24,9 @@ _log = get_log()
 MOST: Final = 500
 CLAIMED: Final = timedelta(seconds=60)
 """For so long nobody else takes what a sweeper that died had taken."""
+
+ASIDE: Final = timedelta(hours=1)
+"""For so long a row that cannot be read is passed over: it is for a person."""
 
 Naming: TypeAlias = Callable[[Sequence[Unknown]], Awaitable[Mapping[AttemptKey, OperatorReceipt]]]
 Send: TypeAlias = Callable[[Sequence[Output]], Awaitable[None]]
@@ -63,6 +66,11 @@ class Sweeper:
         self._closed = Counter(
             "budstikke_sweeper_closed", "Unknown attempts by how they were closed", ["kind"], registry=registry
         )
+        self._unreadable = Counter(
+            "budstikke_sweeper_rows_unreadable",
+            "Rows that could not be read and were set aside for an hour: each is for a person",
+            registry=registry,
+        )
         self._waiting = Gauge("budstikke_sweeper_unknown", "Attempts whose outcome nobody knows", registry=registry)
         self._task: asyncio.Task[None] | None = None
 
@@ -89,9 +97,14 @@ class Sweeper:
         """Close what is due, at most `MOST` rows; how many there were. Raises `TryLater`."""
         now = await self._unknowns.now()
         self._claims += 1
-        rows = await self._unknowns.claim(f"{self._owner}:{self._claims}", now, now + CLAIMED, MOST)
-        if not rows:
-            return 0
+        rows, unreadable = await self._unknowns.claim(f"{self._owner}:{self._claims}", now, now + CLAIMED, MOST)
+        if unreadable:
+            await self._set_aside(unreadable, now + ASIDE)
+        if rows:
+            await self._close_all(rows, now)
+        return len(rows) + len(unreadable)
+
+    async def _close_all(self, rows: Sequence[Unknown], now: datetime) -> None:
         receipts = await self._receipts(rows)
         closed = await self._close([closing(row, receipts.get(row.key), now) for row in rows])
         partly = {row.order.message.message_id for row in rows if row.order.message.parts > len(row.parts)}
@@ -101,7 +114,13 @@ class Sweeper:
         await self._unknowns.done([row.key for row in rows])
         for outcome in closed.values():
             self._closed.labels(outcome.kind).inc()
-        return len(rows)
+
+    async def _set_aside(self, unreadable: Sequence[AttemptKey], until: datetime) -> None:
+        """What is wrong with them may quote the row, and is not told."""
+        await self._unknowns.set_aside(unreadable, until)
+        self._unreadable.inc(len(unreadable))
+        for key in unreadable:
+            _log.error("unknown_set_aside", attempt=key, code="unreadable_row")
 
     async def _close(self, wanted: Sequence[Outcome]) -> Mapping[AttemptKey, Outcome]:
         """What closes each attempt: ours, or what stood before."""

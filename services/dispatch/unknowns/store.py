@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import msgspec
 import pymongo
@@ -26,9 +26,6 @@ from services.dispatch.sender.ledger import AttemptKey, insert_new
 from shared.contracts.events import DispatchOrdered
 from shared.errors import TryLater
 from shared.stores.mongodb import Database, Document
-from shared.telemetry.logs import get_log
-
-_log = get_log()
 
 INDEXES: Final = (
     IndexModel([("due_at", ASCENDING)], name="due"),
@@ -51,6 +48,13 @@ class Unknown(msgspec.Struct, frozen=True, gc=False):
     due_at: datetime
     cause: str
     traceparent: bytes | None = None
+
+
+class Claimed(NamedTuple):
+    """Rows that are due, and the keys of those that cannot be read."""
+
+    rows: Sequence[Unknown]
+    unreadable: Sequence[AttemptKey]
 
 
 class UnknownStore:
@@ -76,20 +80,27 @@ class UnknownStore:
         with _translated(), pymongo.timeout(_SECONDS):
             await insert_new(self._rows, [_document(row) for row in rows])
 
-    async def claim(self, claim: str, now: datetime, until: datetime, limit: int) -> Sequence[Unknown]:
+    async def claim(self, claim: str, now: datetime, until: datetime, limit: int) -> Claimed:
         """Take rows that are due, the oldest first: nobody else gets them before `until`. `claim` is used once. Times
         are of `now()`.
-
-        A row that cannot be read is passed over until then, with an alarm.
         """
         due: Document = {"due_at": {"$lte": now}}
         with _translated(), pymongo.timeout(_SECONDS):
             found = self._rows.find(due, {"_id": 1}).sort("due_at", ASCENDING).limit(limit)
             ids = {"_id": {"$in": [row["_id"] async for row in found]}}
             if not ids["_id"]["$in"]:
-                return ()
+                return Claimed((), ())
             await self._rows.update_many({**ids, **due}, {"$set": {"due_at": until, "claim": claim}})
-            return [row async for document in self._rows.find({**ids, "claim": claim}) for row in _readable(document)]
+            documents = [document async for document in self._rows.find({**ids, "claim": claim})]
+        read = {document["_id"]: _read(document) for document in documents}
+        return Claimed(
+            [row for row in read.values() if row is not None], [key for key, row in read.items() if row is None]
+        )
+
+    async def set_aside(self, keys: Sequence[AttemptKey], until: datetime) -> None:
+        """Nobody gets these before then."""
+        with _translated(), pymongo.timeout(_SECONDS):
+            await self._rows.update_many({"_id": {"$in": list(keys)}}, {"$set": {"due_at": until}})
 
     async def done(self, keys: Sequence[AttemptKey]) -> None:
         """These are closed, and what follows is told."""
@@ -107,13 +118,12 @@ def _document(row: Unknown) -> Document:
     return {"_id": fields.pop("key"), **fields}
 
 
-def _readable(document: Document) -> Iterator[Unknown]:
+def _read(document: Document) -> Unknown | None:
     fields = {name: value for name, value in document.items() if name not in {"_id", "claim"}}
     try:
-        yield msgspec.convert({"key": document["_id"], **fields}, Unknown, builtin_types=_BUILTIN)
+        return msgspec.convert({"key": document["_id"], **fields}, Unknown, builtin_types=_BUILTIN)
     except msgspec.ValidationError:
-        # What is wrong may quote the row.
-        _log.error("unknown_not_readable", attempt=document["_id"], code="unreadable_row")
+        return None
 
 
 @contextmanager

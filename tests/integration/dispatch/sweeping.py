@@ -37,6 +37,7 @@ class Broom:
     """One process's sweeper. `dies_after` cuts it off behind a step: claim, close or tell."""
 
     def __init__(self, database: Database, *, owner: str = "a", dies_after: str = "") -> None:
+        self.registry = CollectorRegistry()
         self.broker = Broker()
         self.ledger = WatchedLedger(database, [])
         self.unknowns = PushedUnknowns(database)
@@ -51,7 +52,7 @@ class Broom:
             send=self._send,
             partitions=PARTITIONS,
             owner=owner,
-            registry=CollectorRegistry(),
+            registry=self.registry,
         )
 
     async def sweep(self, later: float = 0.0) -> int:

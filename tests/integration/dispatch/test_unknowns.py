@@ -377,6 +377,21 @@ async def test_a_message_of_which_nothing_was_taken_may_go_to_another_operator(
     assert again.event.operator == "tinde"
 
 
+async def test_a_row_that_cannot_be_read_is_set_aside_for_an_hour_and_keeps_nobody_from_the_others(
+    live: Live, smsc: Smsc, letters: Letters, database: Database
+) -> None:
+    broom = Broom(database)
+    await unanswered(live(), smsc, received(letters.order()))
+    await database.unknowns.insert_one({"_id": "m:1:1", "due_at": datetime.now(UTC), "parts": "none"})
+
+    assert await broom.sweep(DUE) == 2
+    assert await broom.sweep(3500.0) == 0
+    assert await broom.sweep(101.0) == 1
+
+    assert len(broom.returned()) == 1
+    assert broom.registry.get_sample_value("budstikke_sweeper_rows_unreadable_total") == 2
+
+
 async def test_a_replay_of_what_was_closed_sends_nothing_and_is_finished(
     live: Live, smsc: Smsc, letters: Letters, database: Database
 ) -> None:
