@@ -1,5 +1,5 @@
 """Which operator takes a number: the longest prefix wins, among equals the first in the file; but one that can be
-reached goes before one that cannot, and one that was not tried before one that was.
+reached goes before one that cannot, and one that was not tried before one that was, the last one tried after all.
 """
 
 from __future__ import annotations
@@ -23,12 +23,15 @@ class RouteTable:
             self._by_prefix.setdefault(route.prefix, []).append(route)
         self._lengths = sorted({len(prefix) for prefix in self._by_prefix}, reverse=True)
 
-    def choose(self, number: str, up: Collection[str] = (), tried: Collection[str] = ()) -> Route | None:
-        """The best route for an E.164 number, or None if none leads there. `up` are the operators within reach."""
-        best, least = None, 4
+    def choose(self, number: str, up: Collection[str] = (), tried: Sequence[str] = ()) -> Route | None:
+        """The best route for an E.164 number, or None if none leads there. `up` are the operators within reach, `tried`
+        those that it came back from, in this order.
+        """
+        best, least = None, (True, len(tried) + 1)
         for route in self._of(number):
-            cost = 2 * (route.operator not in up) + (route.operator in tried)
-            if cost == 0:
+            operator = route.operator
+            cost = (operator not in up, tried.index(operator) + 1 if operator in tried else 0)
+            if cost == (False, 0):
                 return route
             if cost < least:
                 best, least = route, cost

@@ -19,7 +19,7 @@ from shared.privacy.sealing import Erased, Sealer
 read_order = partial(only, DispatchOrdered)
 
 Elsewhere: TypeAlias = Callable[[DispatchOrdered, str], bool]
-"""Whether another operator within reach, which has not been tried, would take an order to this number."""
+"""Whether another operator within reach, which was not tried lately, would take an order to this number."""
 
 
 class LaneSender:

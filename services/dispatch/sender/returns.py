@@ -23,7 +23,8 @@ class ReturnWriter:
 
     def link_down(self, cause: Cause, parts: Sequence[int], attempt: int, at: datetime) -> Output:
         """Nothing of these parts was written, in this attempt: to another operator, as the next one."""
-        tried = (*cause.order.tried, cause.order.operator)
+        here = cause.order.operator
+        tried = (*(operator for operator in cause.order.tried if operator != here), here)
         return self._returned(cause, parts, attempt, at, ReturnReason.LINK_DOWN, tried, None)
 
     def unknown(self, cause: Cause, parts: Sequence[int], attempt: int, at: datetime, *, stay_at: str | None) -> Output:

@@ -24,6 +24,7 @@ from services.dispatch.sender.patience import Patience
 from services.dispatch.sender.receipts import ReceiptRelay, SentMemory
 from services.dispatch.sender.settling import Settler
 from services.dispatch.sender.submitting import Submitter
+from services.dispatch.sender.waiting import tried
 from services.dispatch.settings import SenderSettings
 from services.dispatch.testing.stand_in import TEST_LINK, StandIn
 from services.dispatch.unknowns.store import UnknownStore
@@ -142,7 +143,7 @@ class _Build:
         """Whether another operator within reach would take it. A test message has one operator alone."""
         if order.message.test:
             return False
-        return self._routes.leads_elsewhere(number, self._links.up(), (*order.tried, order.operator))
+        return self._routes.leads_elsewhere(number, self._links.up(), tried(order, self._context.clock.now()))
 
     def operator(self, operator: str) -> Iterator[Component]:
         """The components of one operator."""

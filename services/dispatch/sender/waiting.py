@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Final
 
 from services.dispatch.sender.work import Attempt
+from shared.contracts.events import DispatchOrdered
+
+_A_WHILE: Final = timedelta(seconds=60)
+"""Between two operators of which a link stands at one process and is down at another a message goes no faster."""
 
 
 class Look:
@@ -36,6 +41,13 @@ def leave(waiting: deque[Attempt]) -> None:
         keep(waiting, [attempt for attempt in waiting if not attempt.parcel.closing])
         for attempt in closing:
             attempt.parcel.part_left()
+
+
+def tried(order: DispatchOrdered, now: datetime) -> Sequence[str]:
+    """The operators that a message may not go to from here: this one, and for a while those that it came back from, of
+    which one may be within reach again after that.
+    """
+    return (order.operator,) if now - order.ordered_at >= _A_WHILE else (*order.tried, order.operator)
 
 
 def keep(waiting: deque[Attempt], those: Sequence[Attempt]) -> None:

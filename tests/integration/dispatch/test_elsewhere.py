@@ -60,6 +60,18 @@ async def test_what_has_no_intent_comes_back_whole_and_another_operator_sends_it
     assert here.broker.facts == []
 
 
+async def test_what_goes_back_to_where_it_was_remembers_each_operator_once_the_last_one_last(
+    live: Live, smsc: Smsc, letters: Letters
+) -> None:
+    life = live()
+    life.elsewhere = True
+    order = received(msgspec.structs.replace(letters.order(attempt=3), tried=("fjord", "tinde")))
+    await (await cut_off(life, smsc, [order]))
+    await life.until_finished(1)
+
+    assert [returned.tried for returned in returns_of(life.broker)] == [("tinde", "fjord")]
+
+
 async def test_without_another_operator_it_waits_and_goes_when_the_link_is_back(
     live: Live, smsc: Smsc, letters: Letters
 ) -> None:

@@ -165,6 +165,14 @@ def test_within_reach_goes_before_untried_and_that_before_the_longest_prefix(
     assert (route and route.route_id) == expected
 
 
+def test_of_operators_that_were_all_tried_the_last_one_is_the_last() -> None:
+    table = RouteTable([Route("+47", "fjord"), Route("+47", "tinde")])
+
+    chosen = [table.choose("+4798765432", up, ("tinde", "fjord")) for up in (("fjord", "tinde"), ("fjord",), ())]
+
+    assert [route and route.operator for route in chosen] == ["tinde", "fjord", "tinde"]
+
+
 def test_another_operator_is_one_that_takes_the_number_within_reach_and_was_not_tried() -> None:
     table = RouteTable([Route("+47", "fjord"), Route("+", "vidde")])
 
