@@ -11,7 +11,7 @@ _FIRST_PAUSE, _LONGEST_PAUSE = 0.002, 0.1  # seconds
 
 
 async def wait_until(
-    condition: Callable[[], bool | Awaitable[bool]], deadline: float = 10.0, *, waiting_for: str = ""
+    condition: Callable[[], bool | Awaitable[bool]], deadline: float = 30.0, *, waiting_for: str = ""
 ) -> None:
     """Poll a condition, plain or async, until it holds.
 

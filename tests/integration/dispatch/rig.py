@@ -322,7 +322,7 @@ class Life:
     async def handle(self, orders: Sequence[Received[DispatchOrdered]]) -> None:
         await self.lane(orders, Told(self))
 
-    async def until_finished(self, count: int, deadline: float = 10.0) -> None:
+    async def until_finished(self, count: int, deadline: float = 60.0) -> None:
         await wait_until(lambda: len(self.finished) >= count, deadline, waiting_for=f"{count} finished records")
 
     async def stop(self, deadline: float = 4.0) -> None:

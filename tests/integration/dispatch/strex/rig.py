@@ -255,7 +255,7 @@ class Life:
             if isinstance(event, OneTimePasswordChanged) and event.transaction_id == transaction_id
         ]
 
-    async def until(self, transaction_id: str, *statuses: str, deadline: float = 10.0) -> PremiumChanged:
+    async def until(self, transaction_id: str, *statuses: str, deadline: float = 60.0) -> PremiumChanged:
         """Wait until the last that was told has one of these statuses."""
 
         def reached() -> bool:
