@@ -50,7 +50,8 @@ class Holding:
     """A handler before another one, which gets what there is of a message together.
 
     That is when its first final report has come, when its partitions are about to go, and at the latest after
-    `seconds`. Its records are finished by the handler behind; what that cannot do now is tried again.
+    `seconds`. Its records are finished by the handler behind; what that cannot do now is tried again, and all that
+    waits is given back when the partitions are about to go meanwhile.
     """
 
     def __init__(
@@ -73,6 +74,7 @@ class Holding:
         self._finish: Finishing[Input] | None = None
         self._waiting: dict[MessageId, _Waiting] = {}
         self._orphans: list[Received[Input]] = []
+        self._trouble = ""
         self._turn = asyncio.Lock()
         self._came = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -82,7 +84,7 @@ class Holding:
         if finish is not self._finish:
             # What another assignment gave comes again, to us or to somebody else.
             self._finish, self._left = finish, self._careful
-            self._waiting, self._orphans = {}, []
+            self._forget()
         if self._left > 0:
             async with self._turn:
                 await self._handle(batch, finish)
@@ -107,9 +109,10 @@ class Holding:
             await asyncio.shield(self._task)
 
     def health(self) -> Health:
-        """Ready while it runs."""
+        """Ready while it runs and the handler behind does not ask for patience."""
         running = self._task is not None and not self._task.done()
-        return Health(ready=running, live=running or self._task is None, reason="" if running else "not running")
+        reason = self._trouble if running else "not running"
+        return Health(ready=not reason, live=running or self._task is None, reason=reason)
 
     def _keep(self, batch: Sequence[Received[Input]]) -> None:
         now = self._clock.monotonic()
@@ -130,33 +133,48 @@ class Holding:
             await self._came.wait()
             self._came.clear()
             while self._waiting or self._orphans:
-                await asyncio.sleep(_LOOK)
+                await asyncio.sleep(_PAUSE if self._trouble else _LOOK)
                 async with self._turn:
-                    handed_on = await self._hand_on()
-                if not handed_on:
-                    await asyncio.sleep(_PAUSE)
+                    if self._finish is not None:
+                        await self._look(self._finish)
 
-    async def _hand_on(self) -> bool:
-        """Hand on what is due; False when the handler behind asked for patience."""
-        finish = self._finish
+    async def _look(self, finish: Finishing[Input]) -> None:
+        """Hand on what is due; give everything back when that cannot be done before the partitions go."""
+        if not (self._trouble and finish.closing):
+            await self._hand_on(finish)
+        if self._trouble and finish.closing:
+            for received in self._orphans:
+                finish.give_back(received)
+            for waiting in self._waiting.values():
+                for received in waiting.heard:
+                    finish.give_back(received)
+            self._forget()
+
+    async def _hand_on(self, finish: Finishing[Input]) -> None:
         orphans, self._orphans = self._orphans, []
         batch, taken = list(orphans), self._take_due(self._most - len(orphans))
         for waiting in taken.values():
             batch += waiting.heard
-        if not batch or finish is None:
-            return True
+        if not batch:
+            return
         try:
             await self._handle(batch, finish)
         except TryLater as error:
-            _log.warning("status_waits", code=error.code)
-            if finish is self._finish:
-                self._orphans += orphans
-                for message_id, waiting in taken.items():
-                    later = self._waiting.get(message_id)
-                    self._waiting[message_id] = waiting
-                    waiting.heard += later.heard if later is not None else []
-            return False
-        return True
+            if finish is not self._finish:
+                return
+            if not self._trouble:
+                _log.warning("status_waits", code=error.code)
+            self._trouble = error.code
+            self._orphans += orphans
+            for message_id, waiting in taken.items():
+                later = self._waiting.get(message_id)
+                self._waiting[message_id] = waiting
+                waiting.heard += later.heard if later is not None else []
+        else:
+            self._trouble = ""
+
+    def _forget(self) -> None:
+        self._waiting, self._orphans, self._trouble = {}, [], ""
 
     def _take_due(self, most: int) -> dict[MessageId, _Waiting]:
         """Take messages until so many records are together."""

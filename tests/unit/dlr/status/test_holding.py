@@ -20,6 +20,7 @@ from shared.errors import TryLater
 from shared.ids import MessageId
 from shared.kafka.record import Received, Record
 from shared.kafka.tenure import Finishing
+from shared.lifecycle import Health
 from tests.support import wait_until
 from tests.unit.dlr.building import ACCOUNT, MESSAGE, START, asked, fact, operator_receipt, receipt
 
@@ -45,7 +46,12 @@ class Behind:
 class Assignment:
     """Stands in for the `Finishing` of one assignment."""
 
-    closing = False
+    def __init__(self) -> None:
+        self.closing = False
+        self.given_back: list[Received[Input]] = []
+
+    def give_back(self, received: Received[Input]) -> None:
+        self.given_back.append(received)
 
 
 def assignment() -> Finishing[Input]:
@@ -138,6 +144,38 @@ async def test_what_cannot_be_handled_now_is_handed_on_again_before_what_came_la
     behind.error = None
     await looks(clock, behind, 1)
     assert behind.batches == [[first, later]]
+
+
+@pytest.mark.parametrize("refused", [0, 1], ids=["meanwhile", "before"])
+async def test_what_cannot_be_handled_when_its_partitions_go_is_given_back_with_all_that_waits(
+    holding: Holding, behind: Behind, clock: ManualClock, refused: int
+) -> None:
+    finish, due, orphan = assignment(), heard(asked()), received(Orphan(operator_receipt(ReceiptState.DELIVERED)))
+    going, other = cast("Assignment", finish), heard(asked(), OTHER)
+    behind.error = TryLater("mongodb_unavailable", "on purpose")
+    await holding([due, orphan], finish)
+    clock.advance(1)
+    if refused:
+        await wait_until(lambda: behind.refused == 1)
+    await holding([other], finish)
+    going.closing = True
+    await wait_until(lambda: len(going.given_back) == 3)
+    assert set(map(id, going.given_back)) == {id(due), id(orphan), id(other)}
+    assert behind.refused == 1
+    assert holding.health().ready
+    assert not holding._waiting
+
+
+async def test_the_probes_hear_what_is_waited_for(holding: Holding, behind: Behind, clock: ManualClock) -> None:
+    finish, one = assignment(), heard(asked())
+    assert holding.health() == Health(ready=True)
+    behind.error = TryLater("mongodb_unavailable", "on purpose")
+    await holding([one], finish)
+    clock.advance(1)
+    await wait_until(lambda: holding.health() == Health(ready=False, reason="mongodb_unavailable"))
+    behind.error = None
+    await looks(clock, behind, 1)
+    assert holding.health() == Health(ready=True)
 
 
 async def test_another_error_ends_it(holding: Holding, behind: Behind, clock: ManualClock) -> None:
