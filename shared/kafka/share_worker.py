@@ -129,11 +129,18 @@ class ShareWorker(Generic[E]):
             if waiting:
                 if job.linger and waiting < job.max_batch:
                     await asyncio.sleep(job.linger)
-                records, parts = oldest(shares, min(job.max_batch, tenure.room))
-                return Taken(records, [(share, tenure.take(share, count)) for share, count in parts])
+                return self._take()
             shares[0].arrived.clear()
             await shares[0].arrived.wait()
         return None
+
+    def _take(self) -> Taken | None:
+        """What is there now; None when the shares were closed meanwhile."""
+        tenure, shares = self._tenure, self._shares
+        if shares[0].closed:
+            return None
+        records, parts = oldest(shares, min(self._job.max_batch, tenure.room))
+        return Taken(records, [(share, tenure.take(share, count)) for share, count in parts])
 
     async def _handled(self, attempt: Attempt[E, None]) -> bool:
         """Run the handler until it has taken the batch. False when it still asked for patience at the end.

@@ -6,17 +6,20 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime
+from types import SimpleNamespace
 from typing import Protocol
 
 import pytest
 
 from shared.errors import Fatal, TryLater
-from shared.kafka import partition_worker
+from shared.kafka import partition_worker, share_worker
 from shared.kafka.choice import Done, Lot
 from shared.kafka.chosen import ChosenRunner
 from shared.kafka.memory import MemoryCluster
 from shared.kafka.port import ProducerLost, TopicSpec
 from shared.kafka.record import Output, Received, Record, TopicPartition
+from shared.kafka.runner import Runner
+from shared.kafka.tenure import Finishing
 from shared.kafka.whole import WholeTopics
 from shared.lifecycle import Health
 from tests.support import wait_until
@@ -138,27 +141,54 @@ async def test_commits_that_fail_are_made_up_for_by_later_ones(kit: Kit, memory:
     assert runner.health().live
 
 
+class Lingering:
+    """In place of the wait for company: `begun` once somebody waits, and over when `end` is set."""
+
+    def __init__(self) -> None:
+        self.begun, self.end = asyncio.Event(), asyncio.Event()
+
+    async def __call__(self, *_: object) -> None:
+        self.begun.set()
+        await self.end.wait()
+
+    async def stopped_meanwhile(self, runner: Runner) -> None:
+        """Wait until somebody waits, and stop its stage before that is over."""
+        await asyncio.wait_for(self.begun.wait(), 20.0)
+        stopping = asyncio.create_task(runner.stop(10.0))
+        await wait_until(lambda: not runner.health().assigned)
+        self.end.set()
+        await stopping
+
+
 async def test_what_waits_for_company_when_its_partition_is_given_back_is_left_to_the_next_owner(
     kit: Kit, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    lingers, given_back = asyncio.Event(), asyncio.Event()
-
-    async def linger(*_: object) -> None:
-        lingers.set()
-        await given_back.wait()
-
+    linger = Lingering()
     monkeypatch.setattr(partition_worker, "linger", linger)
     source, target, group = await kit.topic(), await kit.topic(), kit.group()
     await kit.write(source, "a", "b")
-    runner = await kit.transactional([source], copies_to(target), group=group)
-    await asyncio.wait_for(lingers.wait(), 20.0)
-    stopping = asyncio.create_task(runner.stop(10.0))
-    await wait_until(lambda: not runner.health().assigned)
-    given_back.set()
-    await stopping
+    await linger.stopped_meanwhile(await kit.transactional([source], copies_to(target), group=group))
     assert await kit.values(target) == []
     await kit.transactional([source], copies_to(target), group=group)
     await kit.until_values(target, ["a", "b"])
+
+
+async def test_so_is_what_waits_at_a_stage_that_works_at_least_once(kit: Kit, monkeypatch: pytest.MonkeyPatch) -> None:
+    linger, handled = Lingering(), list[str]()
+
+    async def handle(batch: Sequence[Received[str]], finish: Finishing[str]) -> None:
+        for received in batch:
+            handled.append(received.event)
+            finish(received)
+
+    monkeypatch.setattr(share_worker, "asyncio", SimpleNamespace(sleep=linger))
+    source, group = await kit.topic(), kit.group()
+    await kit.write(source, "a", "b")
+    await linger.stopped_meanwhile(await kit.at_least_once([source], handle, group=group, linger=0.1))
+    assert handled == []
+    await kit.at_least_once([source], handle, group=group)
+    await kit.until_no_lag(group, source)
+    assert handled == ["a", "b"]
 
 
 class Sleepy:
