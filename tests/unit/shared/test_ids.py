@@ -92,6 +92,7 @@ def test_derived_ids_are_canonical_uuids_of_version_8_in_one_partition(key: str,
 
 
 def test_derived_ids_are_the_same_for_ever() -> None:
+    # Frozen: with other ids, a repeat over an upgrade would send its messages twice.
     assert derived(ACME, "order-1", CLAIMED, 2) == [
         "8ef7a609-f022-88a9-ad4f-6ae5caaa5d00",
         "6b8553ea-8b93-880f-9d38-a0c57e775d00",
