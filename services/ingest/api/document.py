@@ -209,7 +209,11 @@ def _passed_on(calls: Json) -> Json:
 
 
 def _young(call: Json) -> None:
-    """A message that the log does not have yet is told by the door, in fewer words."""
+    """A message that the log does not have yet is told by the door that took it, in fewer words."""
+    call["description"] = (
+        "For about 300 ms after its 202, longer while the log is behind, a message may be `not_found`: of several "
+        "processes behind this address only the one that took it knows it already. Ask again before you believe it."
+    )
     content = call["responses"]["200"]["content"][JSON]
     content["schema"] = {"anyOf": [content["schema"], schema(MessageNow)]}
     content["examples"] = {
