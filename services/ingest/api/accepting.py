@@ -11,7 +11,8 @@ import msgspec
 from services.ingest.accounts.account import Grant
 from services.ingest.accounts.keys import Scope
 from services.ingest.api.drafting import Draft
-from services.ingest.api.gathering import Flush, Gathering
+from services.ingest.api.flush import Flush
+from services.ingest.api.gathering import Gathering
 from services.ingest.api.requested import event_id_of, send_requested
 from services.ingest.idempotency.claims import Claim
 from shared.clock import Clock
@@ -65,15 +66,17 @@ class Acceptance:
         """
         gathering = self._gatherings[order.draft.lane]
         total = len(order.numbers)
-        gathering.reserve(total)
+        derived = _derived(order)
+        partition = None if derived is None else partition_of(derived.of(order.places[0]), gathering.partitions)
+        gathering.reserve(total, partition)
         ids: list[MessageId] = []
         flushes: dict[Flush, asyncio.Future[None]] = {}
         try:
             while len(ids) < total:
-                flush = gathering.flush()
+                flush = gathering.flush(partition)
                 if flush not in flushes:
                     flushes[flush] = flush.acknowledged()
-                self._add(order, flush, gathering.partitions, ids)
+                self._add(order, derived, flush, gathering.partitions, ids)
                 if len(ids) < total:
                     await asyncio.sleep(0)
             for waiter in flushes.values():
@@ -84,7 +87,9 @@ class Acceptance:
                 _abandon(waiter)
         return ids
 
-    def _add(self, order: Order, flush: Flush, partitions: int, ids: list[MessageId]) -> None:
+    def _add(
+        self, order: Order, derived: DerivedIds | None, flush: Flush, partitions: int, ids: list[MessageId]
+    ) -> None:
         """Add the next chunk of an order to a flush."""
         now = self._clock.now() if order.claim is None else order.claim.at
         account = order.grant.account.account_id
@@ -92,7 +97,10 @@ class Acceptance:
         actor = Actor(key_id=order.grant.key.key_id, ip=order.ip)
         test = order.draft.body.test or Scope.TEST in order.grant.key.scopes
         numbers = order.numbers[len(ids) : len(ids) + CHUNK]
-        names = self._names(order, flush, partitions, len(ids), len(numbers))
+        if derived is None:
+            names = [self._ids.mint(flush.partition, partitions) for _ in numbers]
+        else:
+            names = [derived.of(place) for place in order.places[len(ids) : len(ids) + CHUNK]]
         for number, message_id in zip(numbers, names, strict=True):
             event = send_requested(
                 order.draft,
@@ -109,7 +117,7 @@ class Acceptance:
             flush.outputs.append(
                 self._writer.output(
                     topic,
-                    partition_of(message_id, partitions),
+                    flush.partition,
                     event,
                     event_id=event_id_of(message_id),
                     time=now,
@@ -118,14 +126,14 @@ class Acceptance:
             )
             ids.append(message_id)
 
-    def _names(self, order: Order, flush: Flush, partitions: int, first: int, count: int) -> Sequence[MessageId]:
-        """Ids for the next numbers. A derived one belongs to a place in the request, not to one among the good
-        numbers: at a repeat the verdict on another recipient may have changed.
-        """
-        if order.claim is None:
-            return [self._ids.mint(flush.partition, partitions) for _ in range(count)]
-        derived = DerivedIds(order.claim.account_id, order.claim.key, order.claim.at)
-        return [derived.of(place) for place in order.places[first : first + count]]
+
+def _derived(order: Order) -> DerivedIds | None:
+    """Ids of an order that may be a repeat, all of one partition. One belongs to a place in the request, not to one
+    among the good numbers: at a repeat the verdict on another recipient may have changed.
+    """
+    if order.claim is None:
+        return None
+    return DerivedIds(order.claim.account_id, order.claim.key, order.claim.at)
 
 
 def _abandon(waiter: asyncio.Future[None]) -> None:

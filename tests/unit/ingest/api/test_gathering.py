@@ -56,21 +56,11 @@ async def test_what_is_put_in_one_step_goes_out_together() -> None:
 
 async def test_a_window_gathers_what_comes_during_it() -> None:
     broker = Broker()
-    clock = ManualClock(START)
-    lane = Gathering(
-        Lane.STANDARD,
-        broker.send,
-        clock,
-        ApiMetrics(CollectorRegistry()).lanes[Lane.STANDARD],
-        partitions=4,
-        window=0.05,
-    )
-    await lane.start()
-    first = put(lane)
-    await asyncio.sleep(0)
-    second = put(lane)
-    await asyncio.gather(first, second)
-    await lane.stop(1.0)
+    async with gathering(broker, SystemClock(), window=0.05) as lane:
+        first = put(lane)
+        await asyncio.sleep(0)
+        second = put(lane)
+        await asyncio.gather(first, second)
     assert [len(batch) for batch in broker.batches] == [2]
 
 
@@ -97,7 +87,7 @@ async def test_a_turn_lasts_its_part_of_the_round() -> None:
         for _ in range(7):
             await put(lane)
             clock.advance(0.3)
-    assert [batch[0].partition for batch in broker.batches] == [0, 1, 1, 1, 1, 2, 2]
+    assert [batch[0].partition for batch in broker.batches] == [0, 0, 0, 0, 1, 1, 1]
 
 
 async def test_a_full_flush_ends_its_turn() -> None:
@@ -105,7 +95,7 @@ async def test_a_full_flush_ends_its_turn() -> None:
     async with gathering(broker, round_seconds=4.0) as lane:
         for records in (1, 500, 1, 1):
             await put(lane, records)
-    assert [batch[0].partition for batch in broker.batches] == [0, 1, 2, 2]
+    assert [batch[0].partition for batch in broker.batches] == [0, 0, 1, 1]
 
 
 async def test_a_large_flush_is_closed_and_the_next_takes_what_follows() -> None:
@@ -130,7 +120,7 @@ async def test_a_failure_is_told_to_all_of_its_flush_and_to_nobody_else() -> Non
 class OneDead(Broker):
     """A broker one of whose partitions has no leader: a write to it fails when the broker is opened."""
 
-    dead = 1
+    dead = 0
 
     async def send(self, outputs: Sequence[Output], *, deadline: float) -> None:
         if outputs[0].partition != self.dead:
@@ -141,37 +131,55 @@ class OneDead(Broker):
 
 
 async def test_a_partition_without_a_leader_keeps_its_turn_and_no_more() -> None:
-    """What comes after the turn goes to the next partition; what came during it is not written at its turn again."""
+    """What comes after the turn goes to the next partition at once; what came during it is not tried again."""
     broker, clock = OneDead(), ManualClock(START)
     broker.close()
     async with gathering(broker, clock, round_seconds=4.0) as lane:
-        await put(lane)
         during = [put(lane)]
-        await wait_until(lambda: len(broker.batches) == 2)
+        await wait_until(lambda: len(broker.batches) == 1)
         during += [put(lane), put(lane)]
         clock.advance(1.0)
-        after = [put(lane), put(lane)]
+        await asyncio.gather(put(lane), put(lane))
         broker.open()
-        answers = await asyncio.gather(*during, *after, return_exceptions=True)
+        answers = await asyncio.gather(*during, return_exceptions=True)
         lane.reserve(20_000)
         lane.release(20_000)
-    assert [isinstance(answer, TryLater) for answer in answers] == [True, True, True, False, False]
-    assert [(batch[0].partition, len(batch)) for batch in broker.batches] == [(0, 1), (1, 1), (2, 2)]
+    assert [type(answer) for answer in answers] == [TryLater, TryLater, TryLater]
+    assert [(batch[0].partition, len(batch)) for batch in broker.batches] == [(0, 1), (1, 2)]
 
 
-async def test_a_partition_without_a_leader_and_without_company_is_left_all_the_same() -> None:
+async def test_what_waits_behind_a_write_that_failed_quickly_is_tried() -> None:
+    broker = OneDead()
+    broker.close()
+    async with gathering(broker, round_seconds=4.0) as lane:
+        first = put(lane)
+        await wait_until(lambda: len(broker.batches) == 1)
+        second = put(lane)
+        broker.open()
+        with pytest.raises(TryLater):
+            await first
+        broker.dead = -1
+        await second
+    assert [(batch[0].partition, len(batch)) for batch in broker.batches] == [(0, 1), (0, 1)]
+
+
+async def test_a_stuck_partition_refuses_ids_that_have_no_other() -> None:
     broker, clock = OneDead(), ManualClock(START)
     broker.close()
-    async with gathering(broker, clock, round_seconds=4.0) as lane:
-        await put(lane)
+    async with gathering(broker, clock) as lane:
         stuck = put(lane)
-        await wait_until(lambda: len(broker.batches) == 2)
+        await wait_until(lambda: len(broker.batches) == 1)
+        lane.reserve(1, 0)
+        lane.release(1)
         clock.advance(1.0)
-        after = put(lane)
+        with pytest.raises(TryLater, match="broker_unavailable"):
+            lane.reserve(1, 0)
+        lane.reserve(1, 1)
+        lane.release(1)
         broker.open()
         await asyncio.gather(stuck, return_exceptions=True)
-        await after
-    assert [batch[0].partition for batch in broker.batches] == [0, 1, 2]
+        lane.reserve(1, 0)
+        lane.release(1)
 
 
 async def test_an_only_partition_is_waited_for_by_all_together() -> None:
@@ -236,6 +244,19 @@ async def test_a_stop_out_of_time_fails_what_waits() -> None:
         await lane.stop(0.0)
         results = await asyncio.gather(first, second, return_exceptions=True)
     assert [type(result) for result in results] == [TryLater, TryLater]
+
+
+async def test_a_stop_before_a_send_has_begun_fails_its_flush() -> None:
+    broker = Broker()
+    async with gathering(broker) as lane:
+        answer = put(lane)
+        lane._send_due()
+        for send in lane._sends:
+            send.cancel()
+        await lane.stop(0.0)
+        with pytest.raises(TryLater, match="stopping"):
+            await answer
+    assert broker.batches == []
 
 
 async def test_an_unknown_error_ends_the_lane_and_promises_nothing() -> None:
