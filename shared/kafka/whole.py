@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from types import MappingProxyType
 from typing import Generic
 
 from shared.clock import Clock
@@ -55,6 +56,9 @@ class WholeTopics(Reader, Generic[E]):
     the order of each partition, must not block, and must bear a record it has had before (after a restart they all
     come again). A record that cannot be read is counted and skipped: there is no offset to hold back. Any other error
     ends the component (`wait` raises it).
+
+    `requires` are topics that the components behind it need, with their partitions: whoever starts first names all
+    that is missing.
     """
 
     def __init__(
@@ -67,6 +71,7 @@ class WholeTopics(Reader, Generic[E]):
         apply: Callable[[Record, E | None], None],
         clock: Clock,
         metrics: KafkaMetrics,
+        requires: Mapping[str, int] = MappingProxyType({}),
         stall_after: float = 60.0,
         cluster: Cluster | None = None,
     ) -> None:
@@ -79,6 +84,7 @@ class WholeTopics(Reader, Generic[E]):
             stall_after=stall_after,
         )
         self._topics = tuple(topics)
+        self._requires = requires
         self._decode = decode
         self._apply = apply
         self._cursors: dict[TopicPartition, Cursor] = {}
@@ -86,7 +92,7 @@ class WholeTopics(Reader, Generic[E]):
 
     async def start(self) -> None:
         """Read everything that is there. Raises TryLater when that is not done within `start_timeout`."""
-        counts = await check_topics(self._cluster, dict.fromkeys(self._topics, 1))
+        counts = await check_topics(self._cluster, {**self._requires, **dict.fromkeys(self._topics, 1)})
         partitions = [TopicPartition(topic, number) for topic in self._topics for number in range(counts[topic])]
         consumer = self._cluster.reader()
         self._begin(consumer)

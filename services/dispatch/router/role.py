@@ -34,6 +34,7 @@ def build_router(context: Context) -> Sequence[Component]:
     names = (*operators.operators, topics.TEST_OPERATOR)
     written = {lane: dict.fromkeys([topics.dispatch(name, lane) for name in names], partitions) for lane in Lane}
     facts = {topics.FACTS: partitions}
+    everything = facts | {topic: count for counts in written.values() for topic, count in counts.items()}
     return [
         WholeTopics(
             connection=settings.cluster(f"{GROUP}.links"),
@@ -43,6 +44,7 @@ def build_router(context: Context) -> Sequence[Component]:
             apply=links.apply,
             clock=clock,
             metrics=context.kafka_metrics,
+            requires=everything | dict.fromkeys([topics.RETURNS, *map(topics.accepted, Lane)], 1),
         ),
         *(
             TransactionalRunner(
@@ -68,7 +70,7 @@ def build_router(context: Context) -> Sequence[Component]:
             handle=returns,
             dead_letter_topic=topics.dead_letters,
             linger=topics.LINGER[Lane.EXPRESS],
-            requires={topic: count for lane in Lane for topic, count in (facts | written[lane]).items()},
+            requires=everything,
             clock=clock,
             metrics=context.kafka_metrics,
             random=context.random,
