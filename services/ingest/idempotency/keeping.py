@@ -37,6 +37,7 @@ class Keeping:
         self._keep = keep
         self._metrics = metrics
         self._waiting: dict[RowId, Answered] = {}
+        self._kept: dict[RowId, Answered] = {}
         self._task: asyncio.Task[None] | None = None
 
     def __call__(self, answered: Answered) -> None:
@@ -49,9 +50,11 @@ class Keeping:
             self._task = asyncio.create_task(self._run())
 
     def answer_of(self, row: Row) -> Sealed | None:
-        """What the row's caller was told, whether the row knows it yet or not."""
-        waiting = self._waiting.get(row.row_id)
-        return waiting.answer if row.answer is None and waiting is not None and waiting.at == row.at else row.answer
+        """What the row's caller was told, whether the row knew it when it was read or not: the last answers that were
+        kept are looked at too.
+        """
+        told = self._waiting.get(row.row_id) or self._kept.get(row.row_id)
+        return told.answer if row.answer is None and told is not None and told.at == row.at else row.answer
 
     async def start(self) -> None:
         """Nothing to do: it begins with the first answer."""
@@ -93,3 +96,4 @@ class Keeping:
         for one in batch:
             if self._waiting[one.row_id] is one:
                 del self._waiting[one.row_id]
+        self._kept = {one.row_id: one for one in batch}
