@@ -199,6 +199,7 @@ class Connection(asyncio.Protocol, ABC):
             if now - self._ended_at >= timers.close and self._transport is not None:
                 self._transport.abort()
         elif self._unanswered < self._settings.max_unanswered:
+            self._choose_reading()  # an answer that came right before this makes us read on only after it
             if now - max(self._heard_at, self._reading_since) >= timers.inactivity:
                 self._end(Ending.PEER_SILENT)
             else:

@@ -64,6 +64,21 @@ async def test_no_submit_expires_while_we_ourselves_do_not_read(lines: Lines) ->
     assert not bind.closed.done()
 
 
+async def test_a_peer_is_not_silent_in_the_moment_before_we_read_on(lines: Lines) -> None:
+    clock = manual_clock()
+    bind, peer = await lines.bound(received := Received(), max_unanswered=1, timers=QUICK_SWEEP, clock=clock)
+    peer.send(deliver_sm(1), deliver_sm(2))
+    await wait_until(lambda: len(received.delivered) == 1)
+
+    clock.advance(1_000)
+    received.replies[0]()
+    assert bind._timer is not None
+    bind._timer.cancel()
+    bind._sweep()
+    await wait_until(lambda: len(received.delivered) == 2)
+    assert not bind.closed.done()
+
+
 async def test_a_peer_that_does_not_read_gets_no_more_submits(lines: Lines) -> None:
     bind, peer = await lines.bound(window=10_000)
     peer.writer.transport.pause_reading()  # type: ignore[attr-defined]
