@@ -87,13 +87,14 @@ class Keeping:
 
     async def _keep_some(self) -> None:
         """One round trip. What is being kept still waits: a repeat may come meanwhile."""
-        batch = list(islice(self._waiting.values(), _MOST))
+        batch, kept = list(islice(self._waiting.values(), _MOST)), True
         try:
             await self._keep(batch)
         except TryLater as error:
+            kept = False
             self._metrics.answers_lost.inc(len(batch))
             _log.warning("idempotency_answers_lost", count=len(batch), code=error.code, detail=error.detail)
         for one in batch:
             if self._waiting[one.row_id] is one:
                 del self._waiting[one.row_id]
-        self._kept = {one.row_id: one for one in batch}
+        self._kept = {one.row_id: one for one in batch} if kept else {}
