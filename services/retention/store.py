@@ -157,10 +157,13 @@ class RetentionStore:
             rows = await found.to_list(None)
         return [from_row(row, Order) for row in rows]
 
-    async def unpublished(self) -> Sequence[Order]:
-        """Orders that are to be published, at most 200."""
+    async def unpublished(self, among: Sequence[Order] | None = None) -> Sequence[Order]:
+        """Orders that are to be published, at most 200; with `among` those of them that still are."""
+        query: dict[str, Any] = {"unpublished": True}
+        if among is not None:
+            query["_id"] = {"$in": [order.order_id for order in among]}
         async with translated():
-            rows = await self._mongo.database["orders"].find({"unpublished": True}).limit(_MOST).to_list(None)
+            rows = await self._mongo.database["orders"].find(query).limit(_MOST).to_list(None)
         return [from_row(row, Order) for row in rows]
 
     async def published(self, orders: Sequence[Order]) -> None:

@@ -100,18 +100,23 @@ class Ordering:
     async def publish(self) -> int:
         """Publish what is marked; how many orders. Raises `TryLater` without database or broker.
 
-        A hold goes out before what is ordered behind it, and stays marked until it has had its effect on orders.
+        What changes with a hold goes out before what is ordered behind it, for owners of data take both in turn: so
+        orders are read before holds, and only those that were read then are published. A hold stays marked until it
+        has had its effect on orders.
         """
-        for hold in await self._store.untold_holds():
-            await self._send([self._told(hold)])
-            await self._regard(hold.account_id)
-            await self._store.told(hold)
         count = 0
-        while orders := await self._store.unpublished():
-            await self._send([self._output(order) for order in orders])
-            await self._store.published(orders)
-            count += len(orders)
-        return count
+        while True:
+            orders, holds = await self._store.unpublished(), await self._store.untold_holds()
+            if not orders and not holds:
+                return count
+            for hold in holds:
+                await self._send([self._told(hold)])
+                await self._regard(hold.account_id)
+                await self._store.told(hold)
+            if orders := await self._store.unpublished(orders):
+                await self._send([self._output(order) for order in orders])
+                await self._store.published(orders)
+                count += len(orders)
 
     async def _run(self) -> None:
         while True:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
@@ -42,6 +42,8 @@ class Retention:
         self.clock = ManualClock(NIGHT)
         self.published: list[PrivacyOrdered] = []
         self.holds: list[LegalHoldChanged] = []
+        self.in_order: list[LegalHoldChanged | PrivacyOrdered] = []
+        self.meanwhile: list[Callable[[], Awaitable[object]]] = []
         self.store, self.chain = RetentionStore(mongo), Chain(mongo)
         self.accounts = Accounts()
         names = count()
@@ -75,12 +77,15 @@ class Retention:
             await self.proving([Received(_RECORD, event)], lambda _: None)
 
     async def _send(self, outputs: Sequence[Output]) -> None:
+        if self.meanwhile:
+            await self.meanwhile.pop(0)()
         for output in outputs:
             event = read(Record(output.topic, output.partition, 0, 0, output.key, output.value, output.headers))
+            assert isinstance(event, LegalHoldChanged | PrivacyOrdered)
+            self.in_order.append(event)
             if isinstance(event, LegalHoldChanged):
                 self.holds.append(event)
             else:
-                assert isinstance(event, PrivacyOrdered)
                 self.published.append(event)
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from services.retention.hold import Reason
 from services.retention.order import SERVICES, OrderState
-from shared.contracts.privacy import Basis, OrderKind
+from shared.contracts.privacy import Basis, LegalHoldChanged, OrderKind, PrivacyOrdered
 from shared.contracts.words import AccountState
 from shared.errors import Refused
 from shared.privacy.pseudonyms import Pseudonyms
@@ -183,6 +183,19 @@ async def test_a_hold_is_told_to_every_owner_before_what_is_ordered_behind_it_an
     rows = [row async for row in retention.mongo.database.holds.find()]
     assert order.event.pseudonyms[0] not in str(rows)
     assert (await retention.commands.order(order.order_id)).state is OrderState.OPEN
+
+
+async def test_what_is_ordered_behind_the_end_of_a_hold_goes_out_behind_it_even_if_it_ends_while_its_begin_is_told(
+    retention: Retention,
+) -> None:
+    hold = await retention.commands.open_hold(ACCOUNT, Reason.DISPUTE, NUMBER, "key")
+    order = await retention.commands.erase(ACCOUNT, NUMBER, Basis.REQUEST, "key")
+    retention.meanwhile.append(lambda: retention.commands.close_hold(hold.hold_id, "key"))
+    await retention.ordering.publish()
+    opened, closed, *ordered = retention.in_order
+    assert [told.closed_at for told in (opened, closed) if isinstance(told, LegalHoldChanged)] == [None, NIGHT]
+    assert {event.kind for event in ordered if isinstance(event, PrivacyOrdered)} == {OrderKind.ERASE, OrderKind.PURGE}
+    assert order.event in ordered
 
 
 async def test_a_hold_that_stands_is_told_again_each_night(retention: Retention) -> None:
