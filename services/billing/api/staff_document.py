@@ -15,176 +15,103 @@ from services.billing.premium.api.reconciliation import Reconciled
 from services.billing.premium.api.views import BookedView, MonthView, TransactionsView
 from services.billing.usage.sums import Settled
 from shared.contracts.openapi.pieces import Json
-from shared.contracts.openapi.staff import Call, part, query
+from shared.contracts.openapi.staff import get, part, post, query
 
 _LIMIT: Final = query(
     "limit", f"Most in one answer; {USUAL} if absent.", {"type": "integer", "minimum": 1, "maximum": MOST}
 )
 _PAGED: Final = (_LIMIT, query("cursor", "From the answer before.", {"type": "string"}))
 _PERIOD: Final = query("period", "Of this month alone.", {"type": "string", "pattern": "^20[0-9]{2}-(0[1-9]|1[0-2])$"})
+_OF_MONTH: Final = (_PERIOD, *_PAGED)
+_OF_PREMIUM: Final = (
+    *_PAGED,
+    query("account", "Of this account alone.", {"type": "string"}),
+    query("standing", "One or more, with commas.", {"type": "string"}),
+)
 _BODY: Final = ("body_too_large", "invalid_request")
+_TO_CLOSE: Final = ("account_without_customer", "period_not_over", "period_not_begun", "earlier_period_open")
+_TO_RECEIVE: Final = (
+    "month_not_closed",
+    "earlier_settlement_missing",
+    "already_received",
+    "invalid_month",
+    "invalid_day",
+)
 
 CALLS: Final = (
-    Call(
-        method="GET",
-        path="customers",
-        summary="Who is invoiced, by id",
-        answers={200: views.CustomersView},
-        codes=("invalid_request",),
-        query=_PAGED,
+    get("customers", "Who is invoiced, by id", views.CustomersView, "invalid_request", query=_PAGED),
+    get("customers/{id}", "One customer", Customer, "not_found"),
+    post(
+        "customers/{id}", "Set a customer's record", Customer, "not_found", "account_taken", *_BODY, body=CustomerBody
     ),
-    Call(
-        method="GET",
-        path="customers/{id}",
-        summary="One customer",
-        answers={200: Customer},
-        codes=("not_found",),
-    ),
-    Call(
-        method="POST",
-        path="customers/{id}",
-        summary="Set a customer's record",
-        answers={200: Customer},
-        codes=("not_found", "account_taken", *_BODY),
-        body=CustomerBody,
-    ),
-    Call(
-        method="GET",
-        path="periods",
-        summary="Closes of months, the newest first",
-        answers={200: views.PeriodsView},
-        codes=("invalid_request",),
-        query=_PAGED,
-    ),
-    Call(
-        method="GET",
-        path="periods/{month}",
-        summary="One close, and what it came to",
-        answers={200: views.PeriodView},
-        codes=("not_found", "invalid_month"),
-    ),
-    Call(
-        method="POST",
-        path="periods/{month}/close",
-        summary="Close a month: 202 when it is asked for, 200 when it is closed",
-        answers={200: views.PeriodView, 202: views.PeriodView},
-        codes=(
-            "account_without_customer",
-            "period_not_over",
-            "period_not_begun",
-            "earlier_period_open",
-            "invalid_month",
-            *_BODY,
-        ),
+    get("periods", "Closes of months, the newest first", views.PeriodsView, "invalid_request", query=_PAGED),
+    get("periods/{month}", "One close, and what it came to", views.PeriodView, "not_found", "invalid_month"),
+    post(
+        "periods/{month}/close",
+        "Close a month: 202 when it is asked for, 200 when it is closed",
+        views.PeriodView,
+        *_TO_CLOSE,
+        "invalid_month",
+        *_BODY,
         body=CloseBody,
+        statuses=(200, 202),
     ),
-    Call(
-        method="GET",
-        path="invoices",
-        summary="Invoices, by number",
-        answers={200: views.InvoicesView},
-        codes=("invalid_month", "invalid_request"),
-        query=(_PERIOD, *_PAGED),
+    get("invoices", "Invoices, by number", views.InvoicesView, "invalid_month", "invalid_request", query=_OF_MONTH),
+    get("invoices/{number}", "One invoice", views.InvoiceView, "not_found", "invalid_request"),
+    get("invoices/{number}/ehf", "Its EHF document, as it was issued", None, "not_found", "invalid_request"),
+    get(
+        "waiting", "Usage of closed months that no close has taken", views.WaitingsView, "invalid_request", query=_PAGED
     ),
-    Call(
-        method="GET",
-        path="invoices/{number}",
-        summary="One invoice",
-        answers={200: views.InvoiceView},
-        codes=("not_found", "invalid_request"),
-    ),
-    Call(
-        method="GET",
-        path="invoices/{number}/ehf",
-        summary="Its EHF document, as it was issued",
-        answers={200: None},
-        codes=("not_found", "invalid_request"),
-    ),
-    Call(
-        method="GET",
-        path="waiting",
-        summary="Usage of closed months that no close has taken",
-        answers={200: views.WaitingsView},
-        codes=("invalid_request",),
-        query=_PAGED,
-    ),
-    Call(
-        method="POST",
-        path="waiting/{account}/{month}/write-off",
-        summary="Never charge what waits of a month of an account",
-        answers={200: Settled},
-        codes=("nothing_waits", "invalid_month", *_BODY),
+    post(
+        "waiting/{account}/{month}/write-off",
+        "Never charge what waits of a month of an account",
+        Settled,
+        "nothing_waits",
+        "invalid_month",
+        *_BODY,
         body=WriteOffBody,
     ),
-    Call(
-        method="GET",
-        path="audit",
-        summary="What finance ordered, the newest first",
-        answers={200: views.AuditView},
-        codes=("invalid_request",),
-        query=_PAGED,
+    get("audit", "What finance ordered, the newest first", views.AuditView, "invalid_request", query=_PAGED),
+    get(
+        "premium/transactions",
+        "Charges and reversals of all accounts, the newest first",
+        TransactionsView,
+        "invalid_request",
+        query=_OF_PREMIUM,
     ),
-    Call(
-        method="GET",
-        path="premium/transactions",
-        summary="Charges and reversals of all accounts, the newest first",
-        answers={200: TransactionsView},
-        codes=("invalid_request",),
-        query=(
-            *_PAGED,
-            query("account", "Of this account alone.", {"type": "string"}),
-            query("standing", "One or more, with commas.", {"type": "string"}),
-        ),
+    get("premium/transactions/{id}", "One, and what is booked of it", BookedView, "not_found"),
+    get(
+        "premium/months/{month}",
+        "Statements, settlement and payouts of a month",
+        MonthView,
+        "month_not_closed",
+        "invalid_month",
     ),
-    Call(
-        method="GET",
-        path="premium/transactions/{id}",
-        summary="One, and what is booked of it",
-        answers={200: BookedView},
-        codes=("not_found",),
+    post(
+        "premium/months/{month}/close",
+        "Close a premium month and state it",
+        MonthView,
+        "month_not_over",
+        "earlier_month_open",
+        "invalid_month",
     ),
-    Call(
-        method="GET",
-        path="premium/months/{month}",
-        summary="Statements, settlement and payouts of a month",
-        answers={200: MonthView},
-        codes=("month_not_closed", "invalid_month"),
-    ),
-    Call(
-        method="POST",
-        path="premium/months/{month}/close",
-        summary="Close a premium month and state it",
-        answers={200: MonthView},
-        codes=("month_not_over", "earlier_month_open", "invalid_month"),
-    ),
-    Call(
-        method="POST",
-        path="premium/months/{month}/receive",
-        summary="Book what Strex paid for a month, and pay out",
-        answers={200: MonthView},
-        codes=(
-            "month_not_closed",
-            "earlier_settlement_missing",
-            "already_received",
-            "invalid_month",
-            "invalid_day",
-            *_BODY,
-        ),
+    post(
+        "premium/months/{month}/receive",
+        "Book what Strex paid for a month, and pay out",
+        MonthView,
+        *_TO_RECEIVE,
+        *_BODY,
         body=Received,
     ),
-    Call(
-        method="GET",
-        path="premium/days/{day}",
-        summary="The latest comparison of a day",
-        answers={200: Reconciled},
-        codes=("not_found", "invalid_request"),
-    ),
-    Call(
-        method="POST",
-        path="premium/days/{day}/reconcile",
-        summary="Compare a day with Strex's file",
-        answers={200: Reconciled},
-        codes=("no_daily_file", "day_not_over", "bad_daily_file", "invalid_request"),
+    get("premium/days/{day}", "The latest comparison of a day", Reconciled, "not_found", "invalid_request"),
+    post(
+        "premium/days/{day}/reconcile",
+        "Compare a day with Strex's file",
+        Reconciled,
+        "no_daily_file",
+        "day_not_over",
+        "bad_daily_file",
+        "invalid_request",
     ),
 )
 

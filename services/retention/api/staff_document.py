@@ -19,79 +19,45 @@ from services.retention.api.views import (
 )
 from services.retention.order import OrderState
 from shared.contracts.openapi.pieces import Json
-from shared.contracts.openapi.staff import Call, part, query
+from shared.contracts.openapi.staff import get, part, post, query
 
 _BODY: Final = ("body_too_large", "invalid_request")
 _YES: Final[Json] = {"type": "string", "enum": ["true", "false"]}
+_TRIAL: Final = (query("dry_run", "If true: the same answer, and nothing is set.", _YES),)
+_CLOSED: Final = (query("closed", "Those that were closed, too.", _YES),)
+_OF_ORDERS: Final = (
+    query("account", "Of this account alone.", {"type": "string"}),
+    query("state", "In this state alone.", {"type": "string", "enum": sorted(OrderState)}),
+)
+_NUMBER: Final[Json] = {"type": "integer", "minimum": 0, "maximum": 999_999_999_999_999}
+_AFTER: Final = (query("after", "From the record behind this one.", _NUMBER),)
 
 CALLS: Final = (
-    Call(method="GET", path="policies", summary="Periods that were set", answers={200: PoliciesView}),
-    Call(method="GET", path="policies/{account}", summary="An account's period", answers={200: PolicyView}),
-    Call(
-        method="POST",
-        path="policies/{account}",
-        summary="Set it",
-        answers={200: PolicyView},
-        codes=(*_BODY, "invalid_retention"),
-        query=(query("dry_run", "If true: the same answer, and nothing is set.", _YES),),
+    get("policies", "Periods that were set", PoliciesView),
+    get("policies/{account}", "An account's period", PolicyView),
+    post(
+        "policies/{account}",
+        "Set it",
+        PolicyView,
+        *_BODY,
+        "invalid_retention",
         body=PolicyBody,
+        query=_TRIAL,
     ),
-    Call(
-        method="GET",
-        path="holds",
-        summary="Legal holds that stand",
-        answers={200: HoldsView},
-        query=(query("closed", "Those that were closed, too.", _YES),),
-    ),
-    Call(
-        method="POST",
-        path="holds",
-        summary="Open a legal hold on an account, or on one person of it",
-        answers={201: HoldView},
-        codes=_BODY,
+    get("holds", "Legal holds that stand", HoldsView, query=_CLOSED),
+    post(
+        "holds",
+        "Open a legal hold on an account, or on one person of it",
+        HoldView,
+        *_BODY,
         body=HoldBody,
+        statuses=(201,),
     ),
-    Call(
-        method="POST",
-        path="holds/{id}/close",
-        summary="Close it, and order what it kept from being forgotten",
-        answers={200: HoldView},
-        codes=("not_found",),
-    ),
-    Call(
-        method="GET",
-        path="orders",
-        summary="Erasures and purges, the newest first",
-        answers={200: OrdersView},
-        codes=("invalid_request",),
-        query=(
-            query("account", "Of this account alone.", {"type": "string"}),
-            query("state", "In this state alone.", {"type": "string", "enum": sorted(OrderState)}),
-        ),
-    ),
-    Call(method="GET", path="orders/{id}", summary="One order", answers={200: OrderView}, codes=("not_found",)),
-    Call(
-        method="POST",
-        path="orders",
-        summary="Erase a person of an account",
-        answers={202: OrderView},
-        codes=_BODY,
-        body=ErasureBody,
-    ),
-    Call(
-        method="GET",
-        path="proof",
-        summary="Records of the proof, a thousand behind a number",
-        answers={200: ProofView},
-        codes=("invalid_request",),
-        query=(
-            query(
-                "after",
-                "From the record behind this one.",
-                {"type": "integer", "minimum": 0, "maximum": 999_999_999_999_999},
-            ),
-        ),
-    ),
+    post("holds/{id}/close", "Close it, and order what it kept from being forgotten", HoldView, "not_found"),
+    get("orders", "Erasures and purges, the newest first", OrdersView, "invalid_request", query=_OF_ORDERS),
+    get("orders/{id}", "One order", OrderView, "not_found"),
+    post("orders", "Erase a person of an account", OrderView, *_BODY, body=ErasureBody, statuses=(202,)),
+    get("proof", "Records of the proof, a thousand behind a number", ProofView, "invalid_request", query=_AFTER),
 )
 
 

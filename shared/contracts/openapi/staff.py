@@ -42,6 +42,25 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     body: type | None = None
 
 
+def get(path: str, summary: str, gives: type | None, *codes: str, query: Sequence[Json] = ()) -> Call:
+    """A read, with the codes of its refusals."""
+    return Call(method="GET", path=path, summary=summary, answers={200: gives}, codes=codes, query=query)
+
+
+def post(
+    path: str,
+    summary: str,
+    gives: type,
+    *codes: str,
+    body: type | None = None,
+    query: Sequence[Json] = (),
+    statuses: Sequence[int] = (200,),
+) -> Call:
+    """A command, with the codes of its refusals; whichever status it answers with, it gives the same struct."""
+    answers = dict.fromkeys(statuses, gives)
+    return Call(method="POST", path=path, summary=summary, answers=answers, codes=codes, query=query, body=body)
+
+
 def path_of(service: str) -> Path:
     """Where a service's part lies."""
     return FOLDER / f"{service}.json"
