@@ -1,0 +1,8 @@
+"""How long stages on the path of a message wait for company."""
+
+from __future__ import annotations
+
+from shared.contracts.words import Lane
+
+LINGER: dict[Lane, float] = {Lane.EXPRESS: 0.0, Lane.STANDARD: 0.008, Lane.BULK: 0.016}
+"""Seconds without news after which a stage begins a transaction, per lane; it waits five times as long at most."""
