@@ -19,7 +19,7 @@ from services.ingest.admin.clients import client_routes
 from services.ingest.admin.faults import invalid
 from services.ingest.admin.holds import hold_routes
 from services.ingest.admin.keys import key_routes
-from services.ingest.admin.models import ProblemView
+from services.ingest.admin.models.base import ProblemView
 from services.ingest.admin.office import Office
 from services.ingest.admin.organisations import organisation_routes
 from services.ingest.admin.owners import book_routes, privacy_routes

@@ -7,8 +7,8 @@ import msgspec
 from fastapi import APIRouter, Depends, Query
 
 from services.ingest.accounts.staff import Actor, Permission
-from services.ingest.admin import hold_models as models
 from services.ingest.admin.cursors import cut, decode, encode
+from services.ingest.admin.models import holds as models
 from services.ingest.admin.office import Office, not_found
 from services.ingest.admin.problems import AdminFieldCode, Invalid
 from services.ingest.desk.listing import After, Counts

@@ -7,7 +7,8 @@ from typing import Annotated
 
 from pydantic import Field
 
-from services.ingest.admin.models import Body, Page, Reason, View
+from services.ingest.admin.models.base import Body, Page, View
+from services.ingest.admin.models.words import Reason
 from services.ingest.desk.rows import HoldState
 from shared.contracts.holds import HoldRule
 
