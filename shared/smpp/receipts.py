@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import re
 from datetime import UTC, datetime, tzinfo
 from enum import StrEnum
@@ -67,6 +66,12 @@ _STATE_OF_STEM: Final = {word[:5]: state for state, word in _WORDS.items()}
 _STEM = 5
 """Five letters tell the states apart and read DELIVRD, DELIVERED and UNDELIVERABLE alike."""
 
+_USUAL = re.compile(
+    rb"id:([!-9;-~]+) sub:[0-9]+ dlvrd:[0-9]+ submit date:([0-9]+) done date:([0-9]+) stat:([A-Z]+) err:([!-9;-~]+)"
+    rb"(?: text:|\Z)"
+)
+"""The specification's form, which nearly all operators send: no value is empty, or has a space or colon in it."""
+
 _FIELD = re.compile(r"(?:^|(?<=\s))(id|sub|dlvrd|submit[ _]?date|done[ _]?date|stat|err|text)[ ]?:", re.IGNORECASE)
 _UTF16 = 8
 
@@ -113,18 +118,17 @@ def parse(message: DeliverSm, zone: tzinfo = UTC) -> Receipt | None:
     if not is_receipt(message):
         return None
     oddities: list[str] = []
-    fields = _text_fields(message)
-    state_text = _word(fields, "stat")
+    message_id, submitted, done, state_text, err = _usual(message) or _unusual(message)
     state = _state_from_number(integer(message.tlvs, MESSAGE_STATE, oddities), oddities) or _state_from_word(state_text)
     if state is None:
         oddities.append("no known state")
     return Receipt(
-        message_id=c_string(message.tlvs, RECEIPTED_MESSAGE_ID) or _word(fields, "id").encode("latin-1", "replace"),
+        message_id=c_string(message.tlvs, RECEIPTED_MESSAGE_ID) or message_id,
         state=state or ReceiptState.UNKNOWN,
         state_text=state_text,
-        err=_word(fields, "err"),
-        submitted_at=_time(_word(fields, "submitdate"), zone),
-        done_at=_time(_word(fields, "donedate"), zone),
+        err=err,
+        submitted_at=_time(submitted, zone),
+        done_at=_time(done, zone),
         network_error=_network_error(message.tlv(NETWORK_ERROR_CODE), oddities),
         oddities=tuple(oddities),
     )
@@ -187,6 +191,26 @@ def build(
     )
 
 
+_Words = tuple[bytes, str, str, str, str]
+"""Of the text: the id, when it was submitted and done, the state and the error; empty where it does not say."""
+
+
+def _usual(message: DeliverSm) -> _Words | None:
+    """What a text in the usual form says, in a tenth of the time; None for any other."""
+    match = None if message.data_coding == _UTF16 else _USUAL.match(message.content)
+    if match is None:
+        return None
+    message_id, submitted, done, state, err = match.groups()
+    return message_id, submitted.decode(), done.decode(), state.decode(), err.decode()
+
+
+def _unusual(message: DeliverSm) -> _Words:
+    """What a text in any form says."""
+    fields = _text_fields(message)
+    submitted, done, state, err = (_word(fields, key) for key in ("submitdate", "donedate", "stat", "err"))
+    return _word(fields, "id").encode("latin-1", "replace"), submitted, done, state, err
+
+
 def _text_fields(message: DeliverSm) -> dict[str, str]:
     """The `key:value` pairs of the text; the first of each key counts, and `text:` ends them."""
     text = message.content.decode("utf-16-be" if message.data_coding == _UTF16 else "latin-1", "replace")
@@ -232,12 +256,19 @@ def _time(digits: str, zone: tzinfo) -> datetime | None:
     """YYMMDDhhmm, YYMMDDhhmmss, or the same with a year of four digits; None for zeros and whatever else."""
     if not (digits.isascii() and digits.isdecimal()):
         return None
-    readings = {10: (f"20{digits}00",), 12: (f"20{digits}", f"{digits}00"), 14: (digits,)}
-    for full in readings.get(len(digits), ()):
-        month, day, hour, minute, second = (int(full[at : at + 2]) for at in range(4, 14, 2))
-        with contextlib.suppress(ValueError):
-            return datetime(int(full[:4]), month, day, hour, minute, second, tzinfo=zone)
-    return None
+    if len(digits) == 10:
+        return _moment(f"20{digits}00", zone)
+    if len(digits) == 12:
+        return _moment(f"20{digits}", zone) or _moment(f"{digits}00", zone)
+    return _moment(digits, zone) if len(digits) == 14 else None
+
+
+def _moment(digits: str, zone: tzinfo) -> datetime | None:
+    """YYYYMMDDhhmmss."""
+    try:
+        return datetime.fromisoformat(f"{digits[:8]}T{digits[8:]}").replace(tzinfo=zone)
+    except ValueError:
+        return None
 
 
 def _format(moment: datetime) -> bytes:

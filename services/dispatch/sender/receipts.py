@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Sequence
 from datetime import datetime
 from itertools import islice
@@ -41,11 +41,16 @@ from shared.telemetry.logs import get_log
 _log = get_log()
 
 _MOST_AT_ONCE = 500
+_KINDS = (_RECEIPT, _ORPHAN, _INCOMING) = ("receipt", "orphan_receipt", "incoming")
 _HANDSET = 8
 """Digits at the end of a number that operators do not write differently."""
 
-_STATES = {SmppState.SCHEDULED: ReceiptState.ENROUTE, SmppState.SKIPPED: ReceiptState.DELETED}
-"""States of SMPP 5 in the words of 3.4, which are those of our events."""
+_STATES = {
+    **{SmppState(state): state for state in ReceiptState},
+    SmppState.SCHEDULED: ReceiptState.ENROUTE,
+    SmppState.SKIPPED: ReceiptState.DELETED,
+}
+"""In the words of our events, which are those of SMPP 3.4: states of SMPP 5 are not among them."""
 
 
 class Sent(msgspec.Struct, frozen=True, gc=False):
@@ -87,14 +92,20 @@ class SentMemory:
 
     def find(self, link: str, receipt: Receipt, pdu: DeliverSm) -> tuple[str, Sent] | None:
         """The operator's id as it first gave it, and what it stands for."""
-        for spelling in id_candidates(receipt.message_id):
-            operator_id = spelling.decode("latin-1")
-            sent = self._sent.get((link, operator_id))
-            if sent is None:
-                continue
-            same = sent.handset in (pdu.source_addr[-_HANDSET:], pdu.destination_addr[-_HANDSET:])
-            if same or (spelling == receipt.message_id and not (sent.handset and _is_handset(pdu.source_addr))):
-                return operator_id, sent
+        as_given = self._called(receipt.message_id, link, receipt, pdu)
+        if as_given is not None:  # almost always, and the other spellings cost more than all of this
+            return as_given
+        others = (self._called(spelling, link, receipt, pdu) for spelling in id_candidates(receipt.message_id)[1:])
+        return next(filter(None, others), None)
+
+    def _called(self, spelling: bytes, link: str, receipt: Receipt, pdu: DeliverSm) -> tuple[str, Sent] | None:
+        operator_id = spelling.decode("latin-1")
+        sent = self._sent.get((link, operator_id))
+        if sent is None:
+            return None
+        same = sent.handset in (pdu.source_addr[-_HANDSET:], pdu.destination_addr[-_HANDSET:])
+        if same or (spelling == receipt.message_id and not (sent.handset and _is_handset(pdu.source_addr))):
+            return operator_id, sent
         return None
 
 
@@ -141,9 +152,7 @@ class ReceiptRelay:
         self._waiting: list[Delivery] = []
         self._arrived = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
-        self._known = metrics.deliveries.labels(operator, "receipt")
-        self._orphans = metrics.deliveries.labels(operator, "orphan_receipt")
-        self._others = metrics.deliveries.labels(operator, "incoming")
+        self._counters = {kind: metrics.deliveries.labels(operator, kind) for kind in _KINDS}
 
     def start(self) -> None:
         """Begin to relay."""
@@ -175,7 +184,10 @@ class ReceiptRelay:
                 await self._relay(batch)
 
     async def _relay(self, batch: Sequence[Delivery]) -> None:
-        outputs = [output for delivery in batch for output in self._outputs(delivery)]
+        counts: Counter[str] = Counter()
+        outputs = [output for delivery in batch for output in self._outputs(delivery, counts)]
+        for kind, count in counts.items():
+            self._counters[kind].inc(count)
         status = ESME_ROK
         try:
             await self._sender.send(outputs)
@@ -185,13 +197,14 @@ class ReceiptRelay:
         for delivery in batch:
             delivery.reply(status)
 
-    def _outputs(self, delivery: Delivery) -> Sequence[Output]:
+    def _outputs(self, delivery: Delivery, counts: Counter[str]) -> Sequence[Output]:
         """What a delivery is: a message, or a receipt, told of each part that its id stands for."""
         receipt = parse(delivery.pdu)
         if receipt is None:
+            counts[_INCOMING] += 1
             return [self._incoming(delivery)]
         found = self._memory.find(delivery.link, receipt, delivery.pdu)
-        (self._orphans if found is None else self._known).inc()
+        counts[_ORPHAN if found is None else _RECEIPT] += 1
         parts = (0,) if found is None else found[1].parts
         return [self._receipt(delivery, receipt, found, part) for part in parts]
 
@@ -214,7 +227,6 @@ class ReceiptRelay:
         )
 
     def _incoming(self, delivery: Delivery) -> Output:
-        self._others.inc()
         message = incoming(self._operator, delivery.link, delivery.pdu, self._reading)
         inbound_id, at = message.inbound_id, delivery.at
         key = f"{message.to}|{self._pseudonyms.of(GATEWAY, message.from_, at)}"
@@ -250,7 +262,7 @@ class ReceiptRelay:
             link=delivery.link,
             operator_id=found[0] if found else receipt.message_id.decode("latin-1"),
             operator_id_raw=receipt.message_id,
-            state=_STATES.get(receipt.state) or ReceiptState(receipt.state.value),
+            state=_STATES[receipt.state],
             received_at=delivery.at,
             error=receipt.err or None,
             network_error=f"{receipt.network_error.network}:{receipt.network_error.code}"

@@ -18,7 +18,7 @@ from shared.smpp.constants import (
     RECEIPTED_MESSAGE_ID,
 )
 from shared.smpp.pdu import DeliverSm, Tlvs
-from shared.smpp.receipts import NetworkError, Receipt, ReceiptState, build, id_candidates, parse
+from shared.smpp.receipts import NetworkError, Receipt, ReceiptState, _unusual, _usual, build, id_candidates, parse
 
 STANDARD = (
     b"id:0123456789 sub:001 dlvrd:001 submit date:2611230102 done date:2611230104 stat:DELIVRD err:000 text:hei du"
@@ -160,6 +160,50 @@ def test_an_intermediate_notification_is_a_receipt_that_is_not_final() -> None:
 def test_no_receipt_raises(text: bytes, tlvs: list[tuple[int, bytes]]) -> None:
     for data_coding in (0, 8):
         receipt(text, tuple(tlvs), data_coding)
+
+
+_USUAL_TEXT = {
+    b"id:": rb"[!-9;-~]{1,12}",
+    b" sub:": rb"[0-9]{1,3}",
+    b" dlvrd:": rb"[0-9]{1,3}",
+    b" submit date:": rb"[0-9]{10,12}",
+    b" done date:": rb"[0-9]{10,12}",
+    b" stat:": rb"[A-Z]{5,8}",
+    b" err:": rb"[!-9;-~]{1,4}",
+    b" text:": rb"(?s).{0,30}",
+}
+_ODD = st.sampled_from(
+    [b"", b" 1", b"1 2", b"a:b", b"id:7", b"text:", b"\xe5", b"\x85", b"\xa0", b"\x1f", b"\0", b"1\n"]
+)
+
+
+@given(
+    st.tuples(*(st.from_regex(form, fullmatch=True) for form in _USUAL_TEXT.values())),
+    st.dictionaries(st.integers(0, 7), _ODD, max_size=2),
+    st.integers(6, 8),
+)
+def test_the_quick_reader_of_the_usual_form_says_what_the_other_says(
+    values: tuple[bytes, ...], odd: dict[int, bytes], keys: int
+) -> None:
+    pieces = [key + odd.get(place, value) for place, (key, value) in enumerate(zip(_USUAL_TEXT, values, strict=True))]
+    message = DeliverSm(short_message=b"".join(pieces[:keys]))
+    quickly = _usual(message)
+
+    if quickly is not None or (not odd and keys > 6):
+        assert quickly == _unusual(message)
+
+
+def test_what_most_operators_send_is_read_quickly() -> None:
+    for text in (STANDARD, STANDARD[: STANDARD.index(b" text")], STANDARD.replace(b"0123456789", b"a-1.B_c")):
+        assert _usual(DeliverSm(short_message=text)) == _unusual(DeliverSm(short_message=text))
+
+
+@given(st.text("0123456789x\u0660", max_size=15))
+def test_a_time_is_read_as_its_digits_say(digits: str) -> None:
+    found = receipt(b"id:1 done date:" + digits.encode("latin-1", "replace")).done_at
+
+    if found is not None:
+        assert digits in {found.strftime(f"{year}%m%d%H%M{rest}") for year in ("%y", "%Y") for rest in ("", "%S")}
 
 
 @given(st.text("idsubtaerx:-0123456789 ", max_size=100), st.binary(max_size=5000))
