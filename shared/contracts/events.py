@@ -219,7 +219,8 @@ class MessageStatusChanged(Event, frozen=True, kw_only=True):
     """A message moved to another state; made by `dlr.status` alone. `sequence` is the version of its document.
 
     What happened to a message within a moment is told in one event: `passed` are the states on the way to this one,
-    in order (`shared.contracts.passing`). None of them is final.
+    in order (`shared.contracts.passing`). None of them is final. That a message was accepted or queued comes along
+    with its next state, however long that takes, where its account has neither an endpoint for it nor topics.
     """
 
     message_id: Message

@@ -35,6 +35,9 @@ FINAL = frozenset(
 TAKEN = frozenset({State.SUBMITTED, State.BUFFERED, State.DELIVERED, State.UNDELIVERED})
 """An operator took the message (or, for `expired`, perhaps parts of it): these are charged."""
 
+PASSING = frozenset({State.ACCEPTED, State.QUEUED})
+"""A message leaves these by itself, mostly within a second: it waits for nobody, and nothing is known of it yet."""
+
 TRANSITIONS: dict[State, frozenset[State]] = {
     State.SCHEDULED: frozenset({State.ACCEPTED, State.HELD, State.REJECTED, State.CANCELLED}),
     State.ACCEPTED: frozenset({State.HELD, State.QUEUED, State.REJECTED, State.EXPIRED, State.CANCELLED}),

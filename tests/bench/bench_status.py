@@ -61,7 +61,7 @@ from shared.service import leave_alone_what_stays
 from tests.bench.calibration import seconds
 from tests.bench.recording import judged_figures, record
 from tests.bench.targets import Target, judged
-from tests.integration.dlr.driving import PARTITIONS, Door, fact, landed, receipt
+from tests.integration.dlr.driving import PARTITIONS, Door, always, fact, landed, receipt
 from tests.unit.dlr.building import operator_receipt, part_fact
 
 STATUS: Final = Target("status: a message, read, folded, written and told", 100, "us", at_most=True)
@@ -197,6 +197,7 @@ async def measure(folder: Path, count: int) -> dict[Target, float]:
         send=wire.send,
         events=EventWriter(PARTITIONS),
         matching=NoOrphans(),  # type: ignore[arg-type]
+        eager=always(()),
         metrics=StatusMetrics(CollectorRegistry()),
         recent=20_000,
     )

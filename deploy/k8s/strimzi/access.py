@@ -32,6 +32,9 @@ Access = Mapping[Resource, tuple[str, ...]]
 
 READ: Final = frozenset({"Describe", "Read"})
 WRITE: Final = frozenset({"Describe", "Write"})
+ASK: Final = frozenset({"Describe"})
+ASKING: Final = "dlr.status"
+"""Asks which accounts have topics of their own: these are told of each state as it comes."""
 CLIENTS: Final = "clients."
 """What the topics of all client systems begin with; they are made when an account is provisioned."""
 
@@ -78,3 +81,4 @@ def _of_clients() -> Iterator[tuple[str, Resource, frozenset[str]]]:
     for who, _, operations in _named(client_pair(account)):
         if who != f"client-{account}":
             yield who, resource, operations
+    yield ASKING, resource, ASK

@@ -111,6 +111,7 @@ class Step(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
 
     `fact` made the move; `by` is what made it known where that is another (the request that a fact preceded).
     `parts` is `pack_parts`. `receipt` and `part` are set when the step is a correction: then the state stood still.
+    A `quiet` step is told along with the next one that is not.
     """
 
     sequence: int
@@ -125,6 +126,7 @@ class Step(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     charge: Charge | None = None
     receipt: ReceiptState | None = None
     part: int = 0
+    quiet: bool = False
 
 
 class Move(StrEnum):

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
+from services.dlr.clients.pairs import Pairs
 from services.dlr.settings import StatusSettings
+from services.dlr.status.eager import Eager
 from services.dlr.status.heard import Ear
 from services.dlr.status.holding import Holding
 from services.dlr.status.matching import Matching
@@ -14,10 +17,13 @@ from services.dlr.status.parked import ParkedReceipts
 from services.dlr.status.status import Status
 from services.dlr.status.store import DATABASE, MessageStore
 from services.dlr.status.tell import SOURCE, EventWriter
+from services.dlr.webhooks.endpoints.store import EndpointStore
 from shared.contracts import topics
+from shared.contracts.states import PASSING
 from shared.contracts.words import Lane
 from shared.kafka.at_least_once import AtLeastOnceRunner
 from shared.kafka.sending import Sender
+from shared.kafka.topics import partitions as partitions_of
 from shared.lifecycle import Component, Prepare
 from shared.privacy.keys import FileKeyStore
 from shared.privacy.pseudonyms import Pseudonyms
@@ -27,6 +33,7 @@ from shared.settings import load
 from shared.stores.mongodb import MongoStore
 
 GROUP = "dlr.status"
+_PAIRS_SECONDS = 10.0
 TOPICS = (*(topics.requests(lane) for lane in Lane), topics.FACTS, topics.RECEIPTS)
 
 
@@ -43,12 +50,18 @@ def build_status(context: Context) -> Sequence[Component]:
     store = MessageStore(mongo)
     parked = ParkedReceipts(mongo)
     metrics = StatusMetrics(context.registry)
+    eager = Eager(
+        partial(EndpointStore(mongo).wanting, states=PASSING),
+        Pairs(partial(partitions_of, connection), context.clock, ttl=_PAIRS_SECONDS).of,
+        context.clock,
+    )
     sender = Sender(connection=connection, clock=context.clock, metrics=context.kafka_metrics)
     status = Status(
         store=store,
         send=sender.send,
         events=EventWriter(partitions),
         matching=Matching(store, parked, Adopter(SOURCE, sealer, partitions), metrics, context.clock, GROUP),
+        eager=eager,
         metrics=metrics,
         recent=settings.status_remembers,
     )

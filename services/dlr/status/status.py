@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from typing import TypeAlias
 
 import msgspec
 
+from services.dlr.status.eager import Eager
 from services.dlr.status.fold import Asked, fold
 from services.dlr.status.heard import Heard, Input, Orphan
 from services.dlr.status.matching import Matching
@@ -17,9 +18,9 @@ from services.dlr.status.recent import Recent
 from services.dlr.status.store import MessageStore
 from services.dlr.status.tell import EventWriter
 from shared.contracts.events import OperatorReceipt
-from shared.contracts.states import State
+from shared.contracts.states import PASSING, State
 from shared.errors import TryLater
-from shared.ids import MessageId
+from shared.ids import AccountId, MessageId
 from shared.kafka.at_least_once import Finish
 from shared.kafka.record import Output, Received
 from shared.telemetry.logs import get_log
@@ -56,6 +57,7 @@ class Status:
         send: Send,
         events: EventWriter,
         matching: Matching,
+        eager: Eager,
         metrics: StatusMetrics,
         recent: int,
     ) -> None:
@@ -64,6 +66,7 @@ class Status:
         self._send = send
         self._events = events
         self._matching = matching
+        self._eager = eager
         self._metrics = metrics
         self._recent = Recent(recent)
 
@@ -107,10 +110,13 @@ class Status:
             for message_id, things in heard.items()
             if message_id not in found and all(thing.order for thing in things)
         }
+        eager = await self._eager.of({things[0].account_id for things in heard.values()})
         for _ in range(_MOST_ROUNDS):
             if ask:
                 found |= await self._store.load(ask)
-            results = [_folded(found.get(message_id), message_id, things) for message_id, things in heard.items()]
+            results = [
+                _folded(found.get(message_id), message_id, things, eager) for message_id, things in heard.items()
+            ]
             lost = await self._write(results)
             settled += [result for result in results if result.message.id not in lost]
             if not lost:
@@ -177,8 +183,13 @@ def _may_be_waited_for(result: Result) -> bool:
     )
 
 
-def _folded(message: Message | None, message_id: MessageId, things: Iterable[Heard]) -> Result:
-    """All that a batch says of one message: its request first, then facts, then receipts, each in their order."""
+def _folded(
+    message: Message | None, message_id: MessageId, things: Iterable[Heard], eager: Collection[AccountId]
+) -> Result:
+    """All that a batch says of one message: its request first, then facts, then receipts, each in their order.
+
+    When it stands where it passes by itself, and nobody is `eager` to hear of it, its new steps are quiet.
+    """
     ordered = sorted(things, key=lambda thing: thing.order)
     folded = message or stub(message_id, ordered[0].account_id)
     before = folded.version
@@ -189,4 +200,16 @@ def _folded(message: Message | None, message_id: MessageId, things: Iterable[Hea
         folded = outcome.message
         moves.append((outcome.move, thing))
         told |= {step.sequence: step for step in outcome.told}
+    if folded.state in PASSING and folded.version > before and folded.account_id not in eager:
+        folded, quiet = _quiet(folded, before)
+        told |= quiet
     return Result(before, folded, tuple([told[sequence] for sequence in sorted(told)]), tuple(moves))
+
+
+def _quiet(message: Message, before: int) -> tuple[Message, dict[int, Step]]:
+    """The message with all steps behind a version quiet, and these by sequence."""
+    history = tuple(
+        [msgspec.structs.replace(step, quiet=True) if step.sequence > before else step for step in message.history]
+    )
+    quiet = {step.sequence: step for step in history if step.sequence > before}
+    return msgspec.structs.replace(message, history=history), quiet

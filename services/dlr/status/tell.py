@@ -27,9 +27,9 @@ class EventWriter:
     def outputs(self, message: Message, steps: Sequence[Step]) -> Iterator[Output]:
         """The records of steps in their order: one of all states, by the last of them, and one of each correction.
 
-        An event id is `<message id>:<sequence>`.
+        Quiet steps are told with the next one of the message that is not. An event id is `<message id>:<sequence>`.
         """
-        states = [step for step in steps if step.receipt is None]
+        states = _states(message, steps)
         if states:
             yield self._output(message, states[-1], states[:-1])
         for step in steps:
@@ -136,6 +136,23 @@ def charge_of(request: Request, step: Step) -> ChargeBasis | None:
         accepted_at=request.requested_at,
         pseudonym=request.pseudonym,
     )
+
+
+def _states(message: Message, steps: Sequence[Step]) -> list[Step]:
+    """The states among these steps that are told now, and the quiet ones right before each."""
+    loud = {step.sequence for step in steps if step.receipt is None and not step.quiet}
+    if not loud:
+        return []
+    states: list[Step] = []
+    quiet: list[Step] = []
+    for step in message.history:
+        if step.quiet:
+            quiet.append(step)
+        elif step.receipt is None:
+            if step.sequence in loud:
+                states += [*quiet, step]
+            quiet = []
+    return states
 
 
 def _previous(message: Message, step: Step) -> State | None:

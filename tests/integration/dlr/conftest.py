@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from pathlib import Path
 from uuid import uuid4
 
@@ -20,6 +20,7 @@ from services.dlr.status.tell import SOURCE, EventWriter
 from shared.clock import ManualClock, SystemClock
 from shared.contracts.topics import LOCAL, specs
 from shared.errors import TryLater
+from shared.ids import AccountId
 from shared.kafka.metrics import KafkaMetrics
 from shared.kafka.record import Output
 from shared.kafka.sending import Sender
@@ -29,8 +30,8 @@ from shared.privacy.pseudonyms import Pseudonyms
 from shared.privacy.sealing import Sealer
 from shared.stores.mongodb import MongoStore
 from tests.catalogue import fresh
-from tests.integration.dlr.driving import PARTITIONS, Door, Role
-from tests.unit.dlr.building import START
+from tests.integration.dlr.driving import PARTITIONS, Door, Role, always
+from tests.unit.dlr.building import ACCOUNT, START
 
 
 class Outbox:
@@ -86,7 +87,14 @@ def outbox() -> Outbox:
 
 @pytest.fixture
 def role(store: MessageStore, parked: ParkedReceipts, keys: FileKeyStore, sealer: Sealer, outbox: Outbox) -> Role:
+    """Of accounts that hear of each state as it comes."""
     return _role(store, parked, keys, sealer, outbox)
+
+
+@pytest.fixture
+def patient(store: MessageStore, parked: ParkedReceipts, keys: FileKeyStore, sealer: Sealer, outbox: Outbox) -> Role:
+    """Of accounts of which nobody asked for more than the end."""
+    return _role(store, parked, keys, sealer, outbox, eager=())
 
 
 @pytest.fixture
@@ -95,7 +103,14 @@ def rival(store: MessageStore, parked: ParkedReceipts, keys: FileKeyStore, seale
     return _role(store, parked, keys, sealer, outbox)
 
 
-def _role(store: MessageStore, parked: ParkedReceipts, keys: FileKeyStore, sealer: Sealer, outbox: Outbox) -> Role:
+def _role(
+    store: MessageStore,
+    parked: ParkedReceipts,
+    keys: FileKeyStore,
+    sealer: Sealer,
+    outbox: Outbox,
+    eager: Collection[AccountId] = (ACCOUNT,),
+) -> Role:
     registry = CollectorRegistry()
     metrics = StatusMetrics(registry)
     adopter = Adopter(SOURCE, sealer, PARTITIONS)
@@ -104,6 +119,7 @@ def _role(store: MessageStore, parked: ParkedReceipts, keys: FileKeyStore, seale
         send=outbox.send,
         events=EventWriter(PARTITIONS),
         matching=Matching(store, parked, adopter, metrics, ManualClock(START), "dlr.status"),
+        eager=always(eager),
         metrics=metrics,
         recent=100,
     )

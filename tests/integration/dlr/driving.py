@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from itertools import count
 
 import msgspec
 from prometheus_client import CollectorRegistry
 
+from services.dlr.status.eager import Eager
 from services.dlr.status.heard import Ear, Input
 from services.dlr.status.status import Status
+from shared.clock import ManualClock
 from shared.contracts import topics
 from shared.contracts.codec import Writer, read
 from shared.contracts.events import (
@@ -22,7 +24,7 @@ from shared.contracts.events import (
 )
 from shared.contracts.passing import each_state
 from shared.contracts.words import FactKind, Lane, ReceiptState
-from shared.ids import MessageId, partition_of
+from shared.ids import AccountId, MessageId, partition_of
 from shared.kafka.record import Output, Received, Record, header
 from shared.privacy.sealing import Sealer
 from tests.unit.dlr.building import ACCOUNT, START, operator_receipt, part_fact, send_requested
@@ -84,6 +86,18 @@ class Role:
     def metric(self, name: str, **labels: str) -> float:
         """A sample; 0 when there is none."""
         return self._registry.get_sample_value(name, labels) or 0.0
+
+
+def always(accounts: Collection[AccountId]) -> Eager:
+    """These accounts hear of each state as it comes, whatever is known of them."""
+
+    async def wanting(_: Collection[AccountId]) -> Collection[AccountId]:
+        return accounts
+
+    async def paired(_: Collection[AccountId]) -> Mapping[AccountId, int]:
+        return {}
+
+    return Eager(wanting, paired, ManualClock(START))
 
 
 def message_ids(count: int, first: int = 0) -> list[MessageId]:

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
 from pathlib import Path
 from random import SystemRandom
 
 import msgspec
+import pytest
 from aiokafka import AIOKafkaConsumer
 from prometheus_client import CollectorRegistry
 
 from services.dlr.status.role import build_status
+from services.dlr.status.store import DATABASE
+from services.dlr.webhooks.endpoints.endpoint import Endpoint, EndpointId
+from services.dlr.webhooks.endpoints.occasion import Occasion
+from services.dlr.webhooks.endpoints.store import EndpointStore
 from shared.clock import ManualClock, SystemClock
 from shared.contracts import topics
 from shared.contracts.events import MessageStatusChanged
@@ -22,9 +28,10 @@ from shared.lifecycle import Component
 from shared.privacy.keys import FileKeyStore
 from shared.privacy.sealing import Sealer
 from shared.service import Context
+from shared.stores.mongodb import MongoStore
 from tests.integration.dlr.driving import Door, as_output, message_ids, receipt
 from tests.support import wait_until
-from tests.unit.dlr.building import START, operator_receipt, part_fact
+from tests.unit.dlr.building import ACCOUNT, START, operator_receipt, part_fact
 
 
 class Running:
@@ -47,6 +54,28 @@ class Running:
             await component.stop(10.0)
 
 
+@pytest.fixture
+async def asks_for_all(mongodb: str) -> AsyncIterator[None]:
+    """The account has an endpoint for all states."""
+    mongo = MongoStore(mongodb, DATABASE)
+    await mongo.start()
+    endpoints = EndpointStore(mongo)
+    endpoint = Endpoint(
+        id=EndpointId("wh_all"),
+        account_id=ACCOUNT,
+        url="https://acme.example/",
+        states=(Occasion.ACCEPTED, Occasion.QUEUED),
+        secrets=(),
+        version=1,
+        created_at=START,
+    )
+    await endpoints.add(endpoint)
+    yield
+    await endpoints.remove(ACCOUNT, endpoint.id)
+    await mongo.stop(1.0)
+
+
+@pytest.mark.usefixtures("asks_for_all")
 async def test_messages_are_told_from_request_to_receipt(environment: Path, kafka: str, producer: Sender) -> None:
     door = Door(Sealer(FileKeyStore(environment), ManualClock(START)))
     ids = message_ids(40)

@@ -67,6 +67,55 @@ async def test_the_same_events_come_of_it_in_any_portions(role: Role, door: Door
     assert (last.charge.parts_taken, last.charge.country, last.charge.route_id) == (1, "NO", "no-fjord")
 
 
+async def test_what_nobody_asked_for_is_told_along_with_what_comes_next(
+    role: Role, patient: Role, door: Door, store: MessageStore, outbox: Outbox
+) -> None:
+    hasty, calm = message_ids(2)
+    for record in door.life(hasty):
+        await role.handle([record])
+    alone, outbox.sent[:] = told_by_id(outbox.sent), []
+    request, queued, submitted, delivered = door.life(calm)
+    await patient.handle([request])
+    await patient.handle([queued])
+    assert outbox.sent == []
+    assert (await store.load([calm]))[calm].state is State.QUEUED
+    await patient.handle([submitted])
+    assert [event.state for _, event in events(outbox.sent)] == ALL[:3]
+    await patient.handle([delivered])
+    assert len(outbox.sent) == 2
+    told = {name.removeprefix(calm): said for name, said in told_by_id(outbox.sent).items()}
+    assert list(told) == [name.removeprefix(hasty) for name in alone]
+
+
+async def test_a_crash_before_the_event_takes_nothing_away_that_was_to_come_along(
+    patient: Role, door: Door, outbox: Outbox
+) -> None:
+    request, queued, submitted, delivered = door.life(message_ids(1)[0])
+    await patient.handle([request, queued])
+    outbox.broken = True
+    with pytest.raises(TryLater):
+        await patient.handle([submitted])
+    outbox.broken = False
+    await patient.handle([submitted])
+    assert [event.state for _, event in events(outbox.sent)] == ALL[:3]
+    outbox.sent.clear()
+    await patient.handle([request, queued])
+    assert outbox.sent == []
+    await patient.handle([request, queued, submitted, delivered])
+    assert [event.state for _, event in events(outbox.sent)] == ALL
+
+
+async def test_who_asks_meanwhile_is_told_of_the_next_state_at_once(
+    patient: Role, role: Role, door: Door, outbox: Outbox
+) -> None:
+    request, queued, submitted, delivered = door.life(message_ids(1)[0])
+    await patient.handle([request])
+    await role.handle([queued])
+    assert [event.state for _, event in events(outbox.sent)] == ALL[:2]
+    await role.handle([submitted, delivered])
+    assert [event.state for _, event in events(outbox.sent)] == ALL
+
+
 async def test_a_crash_between_document_and_event_costs_nothing(
     role: Role, door: Door, store: MessageStore, outbox: Outbox
 ) -> None:

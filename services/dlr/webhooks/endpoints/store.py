@@ -72,6 +72,17 @@ class EndpointStore:
             rows = await found.to_list(None)
         return [_read(row, Endpoint) for row in rows]
 
+    async def wanting(self, accounts: Collection[AccountId], states: Collection[str]) -> set[AccountId]:
+        """Those of these accounts that have an endpoint, switched on, for one of these states."""
+        query = {
+            "account_id": {"$in": list(accounts)},
+            "off": {"$exists": False},
+            "states": {"$in": sorted(states)},
+        }
+        async with translated():
+            rows = await self._endpoints.find(query, {"account_id": 1}).to_list(None)
+        return {AccountId(row["account_id"]) for row in rows}
+
     async def count(self, account: AccountId) -> int:
         """How many endpoints an account has."""
         async with translated():
