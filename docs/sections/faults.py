@@ -29,13 +29,14 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Results(msgspec.Struct, frozen=True):
-    """One run. `rate` is messages a second."""
+    """One run. `rate` is messages a second; `left_out` are faults that could not be done there, with the reasons."""
 
     on: str
     seed: int
     rounds: int
     rate: float
     rows: tuple[Row, ...]
+    left_out: dict[str, str] = {}
 
 
 def results() -> Results:
@@ -69,4 +70,6 @@ def faults() -> str:
         "recovered",
         "promises",
     )
-    return f"Last run: {last.on}, seed {last.seed}, {last.rate:g} messages a second.\n\n" + table(columns, rows)
+    run = f"Last run: {last.on}, seed {last.seed}, {last.rate:g} messages a second."
+    missing = "".join(f" Not run: {fault} ({why})." for fault, why in last.left_out.items())
+    return f"{run}{missing}\n\n{table(columns, rows)}"

@@ -15,8 +15,11 @@ from shared.smpp.constants import ESME_RMSGQFUL, ESME_RSYSERR
 from tests.chaos.system import RESPONSE_TIMEOUT, ChaosSystem
 
 SLEEP: Final = 12.5
-"""Seconds asleep: longer than a session of a consumer group (6) and the lease of a sender (10)."""
+"""Seconds asleep: longer than a session of a consumer group and the lease of a sender (10)."""
 FULL_DISK: Final = "the broker's disk fills, and has room again"
+LEAP: Final = 5.0
+"""Hours."""
+_LEAPT: Final = 3.0
 _LEAVE: Final = 30.0
 
 _REUSED: Final[Mapping[str, Any]] = {"ids": 60, "receipt_id_format": "hex", "receipt_delay_ms": 1_500}
@@ -33,6 +36,10 @@ class Fault(msgspec.Struct, frozen=True):
     crashes: int = 0
     ends: str = ""
     """A process that ends by itself, and must."""
+    shows: tuple[str, ...] = ()
+    """Counters of the operator that grow, or it was no fault."""
+    why_not: Callable[[ChaosSystem], str] = lambda _: ""
+    """Why it cannot be done here; empty if it can."""
 
 
 def meant(name: str, only: Sequence[str]) -> bool:
@@ -54,20 +61,34 @@ def faults(processes: Sequence[str]) -> list[Fault]:
         Fault("kill -9 of broker, mongod and Valkey at once", _servers("kafka", "mongodb", "valkey")),
         Fault("kill -9 of everything at once", _everything, crashes=1),
         Fault("Valkey comes back empty", _empty_valkey),
-        Fault(FULL_DISK, _full_disk, ends="kafka"),
-        Fault("links drop with submits in flight, half of them taken", _half_taken),
-        Fault("every 150th submit breaks its link, before it is taken", _told(drop="before", drop_every=150)),
-        Fault("every 150th submit breaks its link, after it was taken", _told(drop="after", drop_every=150)),
+        Fault(FULL_DISK, _full_disk, ends="kafka", why_not=lambda system: system.disk.why_not),
+        *(
+            Fault(f"the clock of {name} leaps {LEAP:g} hours forth and back", _leaping(name), why_not=_no_clock)
+            for name in sleepers[:2]
+        ),
+        Fault("links drop with submits in flight, half of them taken", _half_taken, shows=("ignored", "links_dropped")),
+        Fault(
+            "every 150th submit breaks its link, before it is taken",
+            _told(drop="before", drop_every=150),
+            shows=("links_dropped",),
+        ),
+        Fault(
+            "every 150th submit breaks its link, after it was taken",
+            _told(drop="after", drop_every=150),
+            shows=("links_dropped",),
+        ),
         Fault(
             "every 20th answer comes after the timeout",
             _told(late_ms=round(RESPONSE_TIMEOUT * 1000) + 2_000, late_every=20),
         ),
-        Fault("the operator throttles above 40 a second", _told(throttle_above=40)),
-        Fault("every second submit: queue full", _told(refuse_status=ESME_RMSGQFUL, refuse_every=2)),
-        Fault("every second submit: system error", _told(refuse_status=ESME_RSYSERR, refuse_every=2)),
+        Fault("the operator throttles above 40 a second", _told(throttle_above=40), shows=("refused",)),
+        *(
+            Fault(f"every second submit: {what}", _told(refuse_status=status, refuse_every=2), shows=("refused",))
+            for what, status in (("queue full", ESME_RMSGQFUL), ("system error", ESME_RSYSERR))
+        ),
         Fault("receipts before their responses", _told(receipt_early_every=1, response_delay_ms=200)),
         Fault("every receipt three times, out of order", _told(receipt_times=3, receipt_again_ms=90)),
-        Fault("receipts on another bind", _told(receipt_elsewhere=True)),
+        Fault("receipts on another bind", _told(receipt_elsewhere=True), shows=("receipts_elsewhere",)),
         Fault("operator ids used again before their receipts, hexadecimal in those", _told(**_REUSED)),
         Fault("the same, with kill -9 of the sender", _reused_and_killed(sender), crashes=1),
     ]
@@ -90,6 +111,22 @@ def _asleep(name: str) -> Act:
         await system.sleep(name, SLEEP)
 
     return act
+
+
+def _leaping(name: str) -> Act:
+    """Its wall clock alone; it ends in good order before and after, to be given that clock and its own again."""
+
+    async def act(system: ChaosSystem, _: Random) -> None:
+        async with system.clock_of(name) as clock:
+            for hours in (LEAP, -LEAP, 0.0):
+                clock.leap(hours)
+                await asyncio.sleep(_LEAPT)
+
+    return act
+
+
+def _no_clock(system: ChaosSystem) -> str:
+    return system.clocks.why_not
 
 
 def _servers(*names: str) -> Act:

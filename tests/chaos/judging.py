@@ -33,7 +33,7 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     doubled: int
     """(P3)"""
     told_twice: int
-    """The customer was told two final states, or one under two ids (P5)."""
+    """The customer was told two final states, under two ids or one, or one state under two ids (P5)."""
     untrue: int
     """Told `delivered`, with a part that no operator took."""
     ends: Mapping[str, int]
@@ -41,10 +41,14 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Told(msgspec.Struct):
-    """Final states of one message, by the ids of their events."""
+    """Final states of one message, each with the id of its event."""
 
-    ends: dict[str, str]
+    ends: set[tuple[str, str]]
     at: float
+
+
+class Forgotten(Exception):
+    """A simulator no longer has all that it recorded: nothing can be said of what it forgot."""
 
 
 class Judge:
@@ -55,6 +59,7 @@ class Judge:
         self._customer = customer
         self._copies: dict[str, Counter[int]] = defaultdict(Counter)
         self._told: dict[str, Told] = {}
+        self._heard_of: set[str] = set()
         self._taken_after = self._told_after = 0
         self._looking = asyncio.Lock()
 
@@ -96,6 +101,10 @@ class Judge:
         """Those answered whose customer knows no end yet."""
         return [each for each in posted if each.message_id is not None and each.message_id not in self._told]
 
+    def strangers(self, posted: Iterable[Posted]) -> set[str]:
+        """Ids that the customer was told of and no request was answered with: a request was taken twice (P4)."""
+        return self._heard_of - {each.message_id for each in posted if each.message_id is not None}
+
     def verdict(self, posted: Iterable[Posted]) -> Verdict:
         """How the promises stand."""
         answered = [each for each in posted if each.message_id is not None]
@@ -109,7 +118,7 @@ class Judge:
                 untold += 1
                 lost += missing
                 continue
-            states = set(told.ends.values())
+            states = {state for _, state in told.ends}
             ends.update(states)
             twice += len(told.ends) > 1
             untrue += "delivered" in states and missing
@@ -125,14 +134,17 @@ class Judge:
 
     def _hear(self, event: Mapping[str, Any]) -> None:
         message = event["data"]
+        self._heard_of.add(message["id"])
         if message["state"] in FINAL:
-            told = self._told.setdefault(message["id"], Told({}, time.monotonic()))
-            told.ends[event["id"]] = message["state"]
+            told = self._told.setdefault(message["id"], Told(set(), time.monotonic()))
+            told.ends.add((event["id"], message["state"]))
 
 
 async def _page(http: httpx.AsyncClient, path: str, after: int) -> list[dict[str, Any]]:
     answer = (await http.get(path, params={"after": after, "limit": _PAGE})).json()
     page: list[dict[str, Any]] = answer[path.removeprefix("/")]
+    if [each["number"] for each in page] != list(range(after + 1, after + 1 + len(page))):
+        raise Forgotten(f"{path} after {after}")
     return page
 
 

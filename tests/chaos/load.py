@@ -11,14 +11,13 @@ from typing import Final
 import httpx
 import msgspec
 
-_CALLERS: Final = 24
+CALLERS: Final = 24
 _AGAIN: Final = 0.25
 """Seconds before a request that was not answered 202 is made again, under its key."""
 _REPEATED: Final = 40
 """One request of so many is made once more after its answer, which must be the same."""
 _LONG: Final = 10
 """One message of so many has two parts."""
-_TIMEOUT: Final = 5.0
 
 
 class Posted(msgspec.Struct):
@@ -34,23 +33,17 @@ class Posted(msgspec.Struct):
 class Load:
     """So many messages a second, each to a number of its own; `broken` are answers that must not be."""
 
-    def __init__(self, api: str, key: str, callback: str, random: Random, rate: float) -> None:
+    def __init__(self, door: httpx.AsyncClient, callback: str, random: Random, rate: float) -> None:
         self.posted: list[Posted] = []
         self.broken: Counter[str] = Counter()
         self.tries = 0
         self._callback = callback
         self._random = random
-        self._every = _CALLERS / rate
+        self._every = CALLERS / rate
         self._flowing = False
         self._tasks: list[asyncio.Task[None]] = []
         self._run = f"{random.randrange(2**32):08x}"
-        self._http = httpx.AsyncClient(
-            base_url=api,
-            headers={"authorization": f"Bearer {key}"},
-            timeout=_TIMEOUT,
-            trust_env=False,
-            limits=httpx.Limits(max_connections=_CALLERS),
-        )
+        self._http = door
 
     @property
     def answered(self) -> int:
@@ -60,7 +53,7 @@ class Load:
     def start(self) -> None:
         """Begin to post."""
         self._flowing = True
-        self._tasks = [asyncio.create_task(self._call(place)) for place in range(_CALLERS)]
+        self._tasks = [asyncio.create_task(self._call(place)) for place in range(CALLERS)]
 
     async def stop(self) -> None:
         """Begin nothing new, and return once everything that was begun is answered."""
@@ -72,10 +65,9 @@ class Load:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        await self._http.aclose()
 
     async def _call(self, place: int) -> None:
-        await asyncio.sleep(self._every * place / _CALLERS)
+        await asyncio.sleep(self._every * place / CALLERS)
         while self._flowing:
             began = time.monotonic()
             await self._post()

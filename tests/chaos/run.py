@@ -21,7 +21,7 @@ from deploy.local.jars import JarCache, read_list
 from deploy.local.settings import ROOT
 from docs import generate
 from docs.sections.faults import RESULTS, Results, Row
-from tests.chaos.faults import FULL_DISK, meant
+from tests.chaos.faults import FULL_DISK, faults, meant
 from tests.chaos.system import ChaosSystem
 from tests.chaos.trial import Chaos
 from tests.running import free_base
@@ -56,19 +56,26 @@ def run(
     base: int | None = None,
     split: bool = False,
     say: Callable[[str], object] = lambda _: None,
-) -> list[Row]:
-    """Start a system of its own in `folder`, run, and stop it."""
+) -> tuple[list[Row], dict[str, str]]:
+    """Start a system of its own in `folder`, run, and stop it. The rows, and the faults that cannot be done here with
+    the reasons.
+    """
+    left_out: dict[str, str] = {}
     system = ChaosSystem(
         folder, JarCache(ROOT / "var/cache/jars").ensure(read_list()), base or free_base(), split=split
     )
 
     async def live() -> list[Row]:
+        every = {fault: fault.why_not(system) for fault in faults(list(system.services)) if meant(fault.name, only)}
+        left_out.update({fault.name: why for fault, why in every.items() if why})
+        for name, why in left_out.items():
+            say(f"not run: {name} ({why})")
         async with system.looked_after():
-            return await Chaos(system, seed, rate, say)(rounds, only)
+            return await Chaos(system, seed, rate, say)([fault for fault, why in every.items() if not why], rounds)
 
     try:
         system.start(small_disk=meant(FULL_DISK, only))
-        return asyncio.run(live())
+        return asyncio.run(live()), left_out
     finally:
         system.stop()
 
@@ -94,7 +101,7 @@ def main(arguments: Sequence[str]) -> int:
     say(f"{'fault':<62}{'202':>7}{'lost':>6}{'doubled':>12}{'twice':>5}{'not':>6}{'recovered':>11}")
     with tempfile.TemporaryDirectory(prefix="budstikke-chaos-") as name:
         folder = given.folder or Path(name)
-        rows = run(
+        rows, left_out = run(
             folder,
             seed=given.seed,
             rounds=given.rounds,
@@ -107,7 +114,7 @@ def main(arguments: Sequence[str]) -> int:
     good = not any(row.wrong for row in rows)
     if not given.only:
         on = datetime.now(UTC).date().isoformat()
-        found = Results(on, given.seed, given.rounds, given.rate, together(rows))
+        found = Results(on, given.seed, given.rounds, given.rate, together(rows), left_out)
         RESULTS.write_bytes(msgspec.json.format(msgspec.json.encode(found), indent=2) + b"\n")
         generate.main([])
     say("every promise was held" if good else "NOT GOOD")

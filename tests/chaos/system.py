@@ -10,7 +10,7 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import ExitStack, asynccontextmanager, suppress
 from functools import partial
 from pathlib import Path
@@ -30,6 +30,9 @@ from deploy.local.valkey import Valkey
 from shared.errors import Fatal
 from shared.tasks import end
 from simulators.smsc.behaviour import Behaviour
+from tests.chaos.clocks import Clock, Clocks
+from tests.chaos.load import CALLERS
+from tests.chaos.rest import unrest
 from tests.chaos.small_disk import SmallDisk
 from tests.support import wait_until
 
@@ -42,6 +45,7 @@ CALM: Final = {"response_delay_ms": 60, "receipt_delay_ms": 150, "receipt_scatte
 """An operator that does as it should; its answers take long enough that something is always under way."""
 
 _DISK_MB = 1_500
+_ANSWER = 5.0
 _START = 150.0
 _GLANCE = 0.2  # seconds between two looks at processes that may have ended
 _OPERATORS = f"""
@@ -72,24 +76,26 @@ class ChaosSystem:
     def __init__(self, folder: Path, jars: Sequence[Path], base: int, *, split: bool) -> None:
         self.settings = LocalSettings(port_base=base, var=folder, split=split)
         self.services: dict[str, Service] = {}
-        self.key = ""
         self.ended_alone: list[str] = []
         """Processes that ended without having been killed, with their exit codes."""
         self.operator = httpx.AsyncClient(base_url=self._url(Port.FJORD_CONTROL), trust_env=False, timeout=30.0)
         self.customer = httpx.AsyncClient(base_url=f"http://127.0.0.1:{base + 98}", trust_env=False, timeout=30.0)
+        self.door = httpx.AsyncClient(
+            base_url=self._url(Port.API),
+            timeout=_ANSWER,
+            trust_env=False,
+            limits=httpx.Limits(max_connections=CALLERS),
+        )
+        """The front door, once started as the demo customer."""
         self.callback = f"http://127.0.0.1:{base + 97}/told"
         self.disk = SmallDisk(self.settings.data / "small", _DISK_MB)
         """Where the broker's log is."""
+        self.clocks = Clocks()
         self._jars = jars
         self._away: set[str] = set()
         self._servers: dict[str, Part] = {}
         self._told: dict[str, str] = {}
         self._at_the_end = ExitStack()
-
-    @property
-    def api(self) -> str:
-        """The front door's address."""
-        return self._url(Port.API)
 
     @property
     def kafka(self) -> str:
@@ -123,7 +129,7 @@ class ChaosSystem:
         self._start([valkey, mongodb, kafka, *plan.simulators(settings), self._customer()])
         topics.catalogue(settings).create(kafka.bootstrap)
         self._told = plan.environment(settings, kafka=kafka.bootstrap, mongodb=mongodb.uri, valkey=valkey.url)
-        self.key = self._provision()
+        self.door.headers["authorization"] = f"Bearer {self._provision()}"
         services = plan.services(settings, self._told)
         self.services = {service.process.name: service for service in services}
         self._start(services)
@@ -137,6 +143,7 @@ class ChaosSystem:
             yield
         finally:
             await end(reviving)
+            await self.door.aclose()
             await self.operator.aclose()
             await self.customer.aclose()
 
@@ -173,6 +180,27 @@ class ChaosSystem:
         finally:
             os.kill(pid, signal.SIGCONT)
 
+    @asynccontextmanager
+    async def clock_of(self, name: str) -> AsyncIterator[Clock]:
+        """Start a service anew on a clock that leaps, and in the end on that of the machine; it ends in good order."""
+        clock = self.clocks.clock(self.settings.data / f"{name}.clock")
+        await self._begin_anew(name, self._told | dict(clock.environment))
+        assert clock.rules(self.services[name].process.pid), "the library is not in the process"
+        try:
+            yield clock
+        finally:
+            await self._begin_anew(name, self._told)
+
+    async def _begin_anew(self, name: str, told: Mapping[str, str]) -> None:
+        self._away.add(name)
+        await asyncio.to_thread(self.services[name].stop)
+        (service,) = (each for each in plan.services(self.settings, told) if each.process.name == name)
+        self._at_the_end.callback(service.process.kill)
+        self.services[name] = service
+        service.start()
+        self._away.discard(name)
+        await wait_until(partial(asyncio.to_thread, service.ready), _START, waiting_for=f"{name} to be ready")
+
     def another(self, service: str, role: str) -> Process:
         """A further process of a role, started; it ends with the run at the latest."""
         further = Process(
@@ -203,10 +231,14 @@ class ChaosSystem:
         """Break every link to the operator."""
         (await self.operator.delete("/links")).raise_for_status()
 
-    async def dropped(self) -> int:
-        """Links to the operator that broke so far."""
-        count: int = (await self.operator.get("/control")).json()["counters"]["links_dropped"]
-        return count
+    async def counters(self) -> Mapping[str, int]:
+        """What the operator counted since its start."""
+        counters: Mapping[str, int] = (await self.operator.get("/control")).json()["counters"]
+        return counters
+
+    async def unrest(self) -> Sequence[str]:
+        """What is not at rest."""
+        return await unrest(self.kafka, self.mongodb)
 
     def last_words(self) -> str:
         """The ends of all services' logs."""

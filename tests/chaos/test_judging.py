@@ -53,6 +53,7 @@ def serving(name: str, rows: Sequence[dict[str, str]]) -> httpx.AsyncClient:
         (SHORT, [part(), part(), part()], [told()], ("P3: 2 doubled",)),
         (SHORT, [part()], [told(), told("delivered", "m:5")], ("P5: 1 told twice",)),
         (SHORT, [part()], [told(), told("undelivered", "m:5")], ("P5: 1 told twice",)),
+        (SHORT, [part()], [told(), told("undelivered")], ("P5: 1 told twice",)),
         (Posted("k", NUMBER, 1), [], [], ()),
     ],
 )

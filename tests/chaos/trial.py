@@ -6,24 +6,31 @@ import asyncio
 import time
 from collections.abc import Callable, Sequence
 from random import Random
-from typing import Final
+from typing import Final, NamedTuple
 
 from docs.sections.faults import Row
-from tests.chaos.faults import FULL_DISK, Fault, faults, meant
+from tests.chaos.faults import Fault
 from tests.chaos.judging import Judge, Verdict
-from tests.chaos.load import Load
-from tests.chaos.rest import free_leases, lag
+from tests.chaos.load import Load, Posted
 from tests.chaos.system import BINDS, UNRESOLVED, ChaosSystem
 from tests.support import wait_until
 
+_WARM: Final = 1.0
 _BEFORE: Final = (1.0, 2.5)
 """Seconds of load before a fault."""
 _AFTER: Final = 1.5
 _ANSWER: Final = 90.0
 _QUIET: Final = 75.0
 """Seconds without news after which no more are waited for: a part of unknown outcome goes again after half of that."""
-_REST: Final = 45.0
+_REST: Final = 90.0
 _LOOK: Final = 0.4
+
+
+class Suffered(NamedTuple):
+    """A fault that is over, the messages of its time, and what was said of them then."""
+
+    posted: Sequence[Posted]
+    row: Row
 
 
 class Chaos:
@@ -34,27 +41,22 @@ class Chaos:
         self._random = Random(seed)
         self._say = say
         self._judge = Judge(system.operator, system.customer)
-        self._load = Load(system.api, system.key, system.callback, Random(seed), rate)
-        self._allowed = 0
+        self._load = Load(system.door, system.callback, Random(seed), rate)
+        self._suffered: list[Suffered] = []
+        self._ended_alone = 0
+        self._strangers: set[str] = set()
 
-    async def __call__(self, rounds: int, only: Sequence[str] = ()) -> list[Row]:
-        """Every fault, or those with one of these words in their names, so often; the last row is all of it once more,
-        at the end.
-        """
-        every = faults(list(self._system.services))
-        chosen = [fault for fault in every if meant(fault.name, only)]
-        if meant(FULL_DISK, only) and (why_not := self._system.disk.why_not):
-            chosen = [fault for fault in chosen if fault.name != FULL_DISK]
-            self._say(f"not run: {FULL_DISK} ({why_not})")
+    async def __call__(self, faults: Sequence[Fault], rounds: int) -> list[Row]:
+        """Each of these faults so often; the last row is all of it once more, at the end."""
         rows: list[Row] = []
         try:
             async with self._judge.watching():
                 await self._warm()
                 for _ in range(rounds):
-                    for fault in self._random.sample(chosen, len(chosen)):
+                    for fault in self._random.sample(faults, len(faults)):
                         rows.append(await self._suffer(fault))
                         self._say(line(rows[-1]))
-            rows.append(await self._at_the_end())
+                rows.append(await self._at_the_end())
             self._say(line(rows[-1]))
         finally:
             await self._load.close()
@@ -63,14 +65,13 @@ class Chaos:
     async def _warm(self) -> None:
         """A first message, so that what is slow but once is behind us."""
         self._load.start()
-        await asyncio.sleep(1.0)
+        await asyncio.sleep(_WARM)
         await self._load.stop()
-        await self._settle(len(self._load.posted))
+        await self._settle(0)
 
     async def _suffer(self, fault: Fault) -> Row:
         system, load = self._system, self._load
-        first, broken, dropped = len(load.posted), load.broken.copy(), await system.dropped()
-        system.ended_alone.clear()
+        first, broken, before = len(load.posted), load.broken.copy(), await system.counters()
         load.start()
         await asyncio.sleep(self._random.uniform(*_BEFORE))
         await fault.act(system, self._random)
@@ -86,14 +87,29 @@ class Chaos:
         await self._settle(first)
         wrong += await self._stuck()
         await self._judge.look()
-        posted = load.posted[first:]
-        before = [each for each in posted if each.message_id is not None and each.answered_at <= over]
-        last = max((self._judge.told_at(each.message_id) or time.monotonic() for each in before), default=over)
+        posted, after = load.posted[first:], await system.counters()
+        old = [each for each in posted if each.message_id is not None and each.answered_at <= over]
+        last = max((self._judge.told_at(each.message_id) or time.monotonic() for each in old), default=over)
         wrong += [f"{count} times {what}" for what, count in (load.broken - broken).items()]
-        wrong += [f"{name} ended by itself" for name in system.ended_alone if name.partition(" ")[0] != fault.ends]
-        allowed = (fault.crashes * BINDS + await system.dropped() - dropped) * UNRESOLVED
-        self._allowed += allowed
-        return row_of(fault.name, self._judge.verdict(posted), allowed, max(0.0, last - over), wrong)
+        wrong += self._found_beside(fault.ends)
+        wrong += [f"the fault came to nothing: {name}" for name in fault.shows if after[name] == before[name]]
+        allowed = (fault.crashes * BINDS + after["links_dropped"] - before["links_dropped"]) * UNRESOLVED
+        row = row_of(fault.name, self._judge.verdict(posted), allowed, max(0.0, last - over), wrong)
+        self._suffered.append(Suffered(posted, row))
+        return row
+
+    def _found_beside(self, ends: str = "") -> list[str]:
+        """Processes that ended by themselves, but for one that must, and ids of messages that no request was answered
+        with: since the last look.
+        """
+        ended = self._system.ended_alone[self._ended_alone :]
+        self._ended_alone += len(ended)
+        strangers = self._judge.strangers(self._load.posted) - self._strangers
+        self._strangers |= strangers
+        return [
+            *(f"{name} ended by itself" for name in ended if name.partition(" ")[0] != ends),
+            *([f"P4: {len(strangers)} taken twice"] if strangers else []),
+        ]
 
     async def _settle(self, first: int) -> None:
         """Wait until the customer knows the end of everything from this message on, or learns no more."""
@@ -108,27 +124,29 @@ class Chaos:
 
     async def _stuck(self) -> list[str]:
         """What does not come to rest."""
-        behind: dict[str, int] = {}
-        free: list[str] = []
+        left: Sequence[str] = ()
 
         async def at_rest() -> bool:
-            nonlocal behind, free
-            behind, free = await lag(self._system.kafka), await free_leases(self._system.mongodb)
-            return not behind and not free
+            nonlocal left
+            left = await self._system.unrest()
+            return not left
 
         try:
             await wait_until(at_rest, _REST)
         except AssertionError:
-            return [
-                *(f"{group} is {count} behind" for group, count in behind.items()),
-                *(f"no owner: {x}" for x in free),
-            ]
+            return list(left)
         return []
 
     async def _at_the_end(self) -> Row:
-        """Whatever came late: judged over everything."""
+        """Whatever came late: judged once more, each fault with what it allows, and everything together."""
         await self._judge.look()
-        return row_of("all of it, at the end", self._judge.verdict(self._load.posted), self._allowed, 0.0, [])
+        late: list[str] = []
+        for posted, row in self._suffered:
+            now = row_of(row.fault, self._judge.verdict(posted), row.allowed, 0.0, [])
+            late += [f"{row.fault}: {what}" for what in now.wrong if what not in row.wrong]
+        allowed = sum(row.allowed for _, row in self._suffered)
+        verdict = self._judge.verdict(self._load.posted)
+        return row_of("all of it, at the end", verdict, allowed, 0.0, [*late, *self._found_beside()])
 
 
 def row_of(name: str, verdict: Verdict, allowed: int, seconds: float, wrong: Sequence[str]) -> Row:
