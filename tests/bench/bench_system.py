@@ -13,110 +13,27 @@ goes out twice, or is called back twice.
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 
 import httpx
 
 from deploy.local.processes import processes
-from tests.acceptance.system import read_env
 from tests.bench import samples
 from tests.bench.bill import SERVERS, Bill
-from tests.bench.far import FarEnds
 from tests.bench.outcome import outcome
 from tests.bench.processes import Usage, peak_mb, thread_seconds
 from tests.bench.recording import record
+from tests.bench.whole import FIRST, standing
 from tests.running import Run
 
-_OPERATORS = """
-operators:
-  bench:
-    links:
-      - name: bench-1
-        host: 127.0.0.1
-        port: {port}
-        system_id: bench
-        password_env: BENCH_PASSWORD
-        window: {window}
-routes:
-  - {{prefix: "+", operator: bench}}
-"""
-NO_LIMITS = {
-    **{f"BUDSTIKKE_{what}_{how}": "1000000" for what in ("MESSAGES", "PARTS") for how in ("PER_SECOND", "BURST")},
-    "BUDSTIKKE_MESSAGES_PER_MONTH": "1000000000",
-    "BUDSTIKKE_SIGNALS_VOLUME": "1000000000",
-    "BENCH_PASSWORD": "bench",
-}
-_FIRST, _FIRST_WARM, _PROBE = 40_000_000, 41_000_000, 46_000_000
-"""Numbers of messages are those of Norwegian mobiles, too."""
-_IDLE = 40.0
-"""Seconds without any progress after which a run is given up."""
 _AFTER = 3.0
 """Seconds after the last callback in which the system has nothing to do, or work that it put off."""
-
-
-def operators(smsc_port: int, window: int) -> str:
-    """An operators file: everything to this SMSC, over one bind."""
-    return _OPERATORS.format(port=smsc_port, window=window)
-
-
-@contextmanager
-def gateway(folder: Path, ends: FarEnds, window: int) -> Iterator[Run]:
-    """The whole system before this SMSC, on fresh state and without limits; ready."""
-    file = folder / "operators.yaml"
-    file.write_text(operators(ends.smsc_port, window))
-    os.environ.update(NO_LIMITS)
-    run = Run(folder, file)
-    run.start()
-    try:
-        run.wait_ready()
-        yield run
-    finally:
-        run.stop()
-
-
-class Bench:
-    """One gateway under load."""
-
-    def __init__(self, run: Run, ends: FarEnds, options: argparse.Namespace) -> None:
-        self._ends = ends
-        self._options = options
-        self._expected = 0
-        told = read_env(run.local_env)
-        self.pids = {name: stamp.pid for name, stamp in run.stamps().items()}
-        self._request = {
-            "port": told["BUDSTIKKE_API"].rpartition(":")[2],
-            "method": "POST",
-            "request": "/v1/messages",
-            "header": f"Authorization: Bearer {told['BUDSTIKKE_KEY']}",
-            "body": json.dumps(
-                {
-                    "to": "+47{n}",
-                    "text": "{rawtext}",
-                    "callback_url": f"http://127.0.0.1:{ends.sink_port}/dlr?n={{n}}",
-                }
-            ),
-        }
-
-    def round(self, name: str, first: int, count: int, rate: int = 0) -> Mapping[str, float]:
-        """Send so many messages and wait for their callbacks, or until nothing moves any more."""
-        pace = {"rate": rate} if rate else {}
-        work = {**self._request, "n": count, "from": first, "conc": self._options.connections, **pace}
-        figures = self._ends.load(name, work, self._options.deadline)
-        self._expected += count
-        seen, moved = 0, time.monotonic()
-        while seen < self._expected and time.monotonic() - moved < _IDLE:
-            if (now := self._ends.state("sink")["distinct"]) != seen:
-                seen, moved = now, time.monotonic()
-            time.sleep(0.1)
-        return figures
 
 
 def _threads(messages: int, before: Mapping[str, float], after: Mapping[str, float]) -> str:
@@ -141,33 +58,31 @@ def _say(line: str) -> None:
 def _measure(folder: Path, options: argparse.Namespace) -> bool:
     """One run; whether nothing was lost or doubled."""
     load = os.getloadavg()[0]
-    peers = Path(os.environ["BENCH_PEERS"]) if os.environ.get("BENCH_PEERS") else None
-    ends = FarEnds(folder, peers, response_delay_ms=options.response_delay)
     os.environ.update(samples.environment(folder / "samples") if options.profile else {})
-    ends.start()
-    try:
-        with gateway(folder, ends, options.window) as run:
-            bench = Bench(run, ends, options)
-            bench.round("probe", _PROBE, 1)
-            bench.round("warm-up", _FIRST_WARM, options.warm_up)
-            python = {name: pid for name, pid in bench.pids.items() if options.profile and name not in SERVERS}
-            servers = {name: bench.pids[name] for name in SERVERS if options.profile}
-            threads = {name: thread_seconds(pid) for name, pid in servers.items()}
-            with samples.sampled(python):
-                before = Usage.of(bench.pids | ends.pids)
-                figures = bench.round("load", _FIRST, options.messages, options.rate)
-                end = Usage.of(bench.pids | ends.pids)
-            time.sleep(_AFTER)
-            usage = (before, end, Usage.of(bench.pids | ends.pids))
-            _keep_metrics(folder, run)
-            peaks = {name: peak_mb(pid) for name, pid in bench.pids.items()}
-            for name, pid in servers.items():
-                shown = _threads(options.messages, threads[name], thread_seconds(pid))
-                _say(f"\n{name}, µs a message by thread: {shown}")
-            for name, pid in python.items():
-                _say(f"\n{name}\n" + "\n".join(samples.table(samples.functions(folder / "samples", pid))))
-    finally:
-        ends.stop()
+    with standing(
+        folder,
+        window=options.window,
+        response_delay_ms=options.response_delay,
+        warm_up=options.warm_up,
+        connections=options.connections,
+        deadline=options.deadline,
+    ) as (run, ends, traffic):
+        python = {name: pid for name, pid in traffic.pids.items() if options.profile and name not in SERVERS}
+        servers = {name: traffic.pids[name] for name in SERVERS if options.profile}
+        threads = {name: thread_seconds(pid) for name, pid in servers.items()}
+        with samples.sampled(python):
+            before = Usage.of(traffic.pids | ends.pids)
+            figures = traffic.round("load", FIRST, options.messages, options.rate)
+            end = Usage.of(traffic.pids | ends.pids)
+        time.sleep(_AFTER)
+        usage = (before, end, Usage.of(traffic.pids | ends.pids))
+        _keep_metrics(folder, run)
+        peaks = {name: peak_mb(pid) for name, pid in traffic.pids.items()}
+        for name, pid in servers.items():
+            shown = _threads(options.messages, threads[name], thread_seconds(pid))
+            _say(f"\n{name}, µs a message by thread: {shown}")
+        for name, pid in python.items():
+            _say(f"\n{name}\n" + "\n".join(samples.table(samples.functions(folder / "samples", pid))))
     result = outcome(ends.log("load"), ends.log("smsc"), ends.log("sink"))
     found = [*result.figures(), *Bill(options.messages, *usage, peaks, figures["cpu_s"]).figures()]
     for figure in found:

@@ -20,7 +20,7 @@ from services.ingest.accounts.provision import DEMO
 from services.ingest.accounts.store import DATABASE, AccountStore
 from shared.stores.mongodb import MongoStore
 from tests.acceptance.system import read_env
-from tests.bench.bench_system import NO_LIMITS, operators
+from tests.bench.whole import NO_LIMITS, operators
 
 _DESCRIPTION = Path(__file__).with_name("budstikke.json")
 _WARM_UP = 5_000
