@@ -79,6 +79,7 @@ bench-clients: ## what client systems on Kafka may publish
 bench-hops: ## what a message costs our own code, from the door to the router, without any server
 bench-latency: ## how long one message takes, from the door to the handset
 bench-screening: ## what the rules cost
+bench-sender: ## what one bind of a sender carries when the operator answers after 20 ms, and at once
 bench-status: ## what a message costs from its facts to its callback, without any server
 bench-text: ## what a text and a number cost
 bench-smpp: ## the SMPP stack

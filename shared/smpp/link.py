@@ -59,16 +59,20 @@ class Link:
         on_data: OnData | None = None,
         on_alert: OnAlert | None = None,
         on_late: OnLate | None = None,
+        on_room: Callable[[], None] | None = None,
         backoff: Backoff | None = None,
         name: str = "",
     ) -> None:
-        """`name` is what the logs call it; see `connect` for the callbacks."""
+        """`name` is what the logs call it; see `connect` for the callbacks. `on_room` is told when a bind has come up,
+        or has room again that nobody took while its answers were read.
+        """
         self._settings = binds
         self._on_deliver = on_deliver
         self._on_change = on_change
         self._on_data = on_data
         self._on_alert = on_alert
         self._on_late = on_late
+        self._on_room = on_room
         self._random = random
         self._clock = clock
         self._backoff = backoff or Backoff()
@@ -197,3 +201,5 @@ class Link:
         for waiter in waiters:
             if not waiter.done():
                 waiter.set_result(None)
+        if self._on_room is not None:
+            self._on_room()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Sequence
 
 from services.dispatch.sender.held import HeldLeases
@@ -10,7 +9,7 @@ from services.dispatch.sender.ledger import OutcomeKind
 from services.dispatch.sender.news import DOWN_SECONDS
 from services.dispatch.sender.on_record import OnRecord
 from services.dispatch.sender.settling import Settler
-from services.dispatch.sender.waiting import keep, leaving
+from services.dispatch.sender.waiting import Waiting, leaving
 from services.dispatch.sender.work import Attempt, Settled
 from shared.clock import Clock
 from shared.smpp.link import Link
@@ -39,7 +38,7 @@ class Leaving:
         self._down_since = now if self._down_since is None else self._down_since
         return now - self._down_since >= DOWN_SECONDS
 
-    def take(self, waiting: deque[Attempt]) -> Sequence[Attempt]:
+    def take(self, waiting: Waiting) -> Sequence[Attempt]:
         """Take out of what waits what another operator can have, as much as may be unresolved; it counts as such."""
         going, at = [], self._record.next_time()
         for attempt in leaving(waiting, self._most_unresolved - self._settler.unresolved):
@@ -50,8 +49,7 @@ class Leaving:
             going.append(attempt)
         for attempt in going:
             self._settler.open(attempt, at)
-        gone = set(going)
-        keep(waiting, [attempt for attempt in waiting if attempt not in gone])
+        waiting.drop(set(going))
         return going
 
     async def give_back(self, going: Sequence[Attempt]) -> Sequence[Attempt]:

@@ -174,6 +174,7 @@ class _Build:
             on_data=lambda data, reply: relay.take(link_config.name, data.as_deliver_sm(), reply),
             on_change=watch_link(operator, link_config, self._metrics, news),
             on_late=lambda attempt, result: submitter.late(attempt, result),
+            on_room=lambda: submitter.refill(),
             random=context.random,
             clock=context.clock,
         )

@@ -41,7 +41,8 @@ PAUSE_SECONDS = 0.5
 class Settler:
     """Settles what the submitter of one operator has begun.
 
-    An attempt is open from just before its intent until its fact is told. `changed` is notified after each batch.
+    Outcomes are written while the facts of those before them are told. An attempt is open from just before its intent
+    until its outcome is on record. `changed` is notified after each batch.
     """
 
     def __init__(
@@ -79,7 +80,10 @@ class Settler:
         self._settled: list[Settled] = []
         self._ended: list[tuple[Parcel, Sequence[Output]]] = []
         self._arrived = asyncio.Event()
-        self._task: asyncio.Task[None] | None = None
+        self._untold: list[Settled] = []
+        self._telling = 0
+        self._durable = asyncio.Event()
+        self._tasks: list[asyncio.Task[None]] = []
         metrics.unresolved.labels(operator).set_function(lambda: len(self._open))
 
     @property
@@ -87,28 +91,36 @@ class Settler:
         """Attempts that are open: at most these have an intent and no outcome."""
         return len(self._open)
 
+    @property
+    def untold(self) -> int:
+        """Attempts and ends that are on record, and whose facts are not told yet."""
+        return len(self._untold) + len(self._ended) + self._telling
+
     def settled_before(self) -> datetime:
         """Every intent written before this time has its outcome on record."""
         return min(self._open.values(), default=self._clock.now())
 
     def start(self) -> None:
         """Begin to settle."""
-        self._task = asyncio.create_task(self._run(), name=f"outcomes {self._operator}")
+        loops = (("outcomes", self._settle_all()), ("facts", self._tell_all()))
+        self._tasks = [asyncio.create_task(loop, name=f"{what} {self._operator}") for what, loop in loops]
 
     async def stop(self, deadline: float) -> None:
         """Settle what has an answer, for at most `deadline` seconds, and end."""
-        if self._task is None:
+        if not self._tasks:
             return
         with suppress(TimeoutError):
             async with asyncio.timeout(deadline), self.changed:
-                await self.changed.wait_for(lambda: not self._open and not self._settled and not self._ended)
-        await end(self._task)
-        self._task = None
+                await self.changed.wait_for(lambda: not (self._open or self._settled or self.untold))
+        await end(*self._tasks)
+        self._tasks = []
 
     async def wait(self) -> None:
         """Return or raise when settling ended by itself."""
-        if self._task is not None:
-            await asyncio.shield(self._task)
+        if self._tasks:
+            ended, _ = await asyncio.wait(self._tasks, return_when=asyncio.FIRST_COMPLETED)
+            for task in ended:
+                task.result()
 
     def is_open(self, attempt: Attempt) -> bool:
         """Whether an attempt of the same key is open: this one, or that of another copy of its record."""
@@ -138,7 +150,7 @@ class Settler:
         now = self._clock.now()
         facts = [self._facts.of_end(parcel, kind, code, now, part) for part in attempt.part.numbers]
         self._ended.append((parcel, facts))
-        self._arrived.set()
+        self._durable.set()
 
     def leave(self, attempt: Attempt) -> None:
         """Somebody else's for good: its part is done here, and nothing is told."""
@@ -167,31 +179,46 @@ class Settler:
                 _log.warning(event, operator=self._operator, code=error.code, count=count)
                 await asyncio.sleep(PAUSE_SECONDS)
 
-    async def _run(self) -> None:
-        """One batch after the other, for ever."""
+    async def _settle_all(self) -> None:
+        """Outcomes on record, one batch after the other, for ever: then their attempts are open no more."""
         while True:
             await self._arrived.wait()
             self._arrived.clear()
             settled, self._settled = self._settled, []
-            ended, self._ended = self._ended, []
             await self._make_durable(settled)
             if unknown := [one for one in settled if one.outcome.kind is OutcomeKind.UNKNOWN and not one.late]:
                 await self._keep(unknown)
-            outputs = [
-                *(fact for one in settled for fact in self._facts_of(one)),
-                *self._returned([one for one in settled if one.outcome.kind is OutcomeKind.RETURNED]),
-                *(fact for _, facts in ended for fact in facts),
-            ]
-            if outputs:
-                await self._patiently("facts_not_told", len(outputs), partial(self._sender.send, outputs))
             self._count(settled)
             for one in settled:
                 if one.late:
+                    self._untold.append(one)
                     continue
                 self._open.pop(one.attempt.key, None)
                 if one.outcome.kind in NOT_TAKEN:
                     self.try_again(one.attempt.next())
                 else:
+                    self._untold.append(one)
+            self._durable.set()
+            await self.notify()
+
+    async def _tell_all(self) -> None:
+        """Facts and returns of what is on record, one batch after the other, for ever: then records are finished."""
+        while True:
+            await self._durable.wait()
+            self._durable.clear()
+            untold, self._untold = self._untold, []
+            ended, self._ended = self._ended, []
+            outputs = [
+                *(fact for one in untold for fact in self._facts_of(one)),
+                *self._returned([one for one in untold if one.outcome.kind is OutcomeKind.RETURNED]),
+                *(fact for _, facts in ended for fact in facts),
+            ]
+            self._telling = len(outputs)
+            if outputs:
+                await self._patiently("facts_not_told", len(outputs), partial(self._sender.send, outputs))
+            self._telling = 0
+            for one in untold:
+                if not one.late:
                     one.attempt.parcel.part_done()
             for parcel, _ in ended:
                 parcel.part_done()

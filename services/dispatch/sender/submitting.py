@@ -16,7 +16,6 @@ record before the next one begins, here or elsewhere.
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from collections.abc import Callable, Coroutine, Iterable, Sequence
 from contextlib import suppress
 
@@ -25,25 +24,19 @@ from services.dispatch.sender.inherited import Inherited
 from services.dispatch.sender.leaving import Leaving
 from services.dispatch.sender.ledger import Ledger, Outcome, OutcomeKind
 from services.dispatch.sender.on_record import OnRecord
+from services.dispatch.sender.outgoing import Flight, Outgoing
 from services.dispatch.sender.patience import Patience
 from services.dispatch.sender.receipts import SentMemory
 from services.dispatch.sender.settling import Settler
-from services.dispatch.sender.waiting import Look, keep, leave
+from services.dispatch.sender.waiting import Waiting
 from services.dispatch.sender.work import Attempt, Settled
 from shared.clock import Clock
 from shared.contracts.codes import Reason
 from shared.contracts.words import FactKind
 from shared.lifecycle import first_end
-from shared.smpp.errors import NotBound, UnencodablePdu, WindowFull
 from shared.smpp.link import Link
 from shared.smpp.results import Accepted, Refused, SubmitResult
 from shared.tasks import end
-from shared.telemetry.logs import get_log
-
-_log = get_log()
-
-FRESH_SECONDS = 2.0
-"""An intent older than this is not acted on: it is withheld, and the part tried anew."""
 
 _LONGEST_WAIT = 1.0
 
@@ -83,8 +76,12 @@ class Submitter:
         self._leaving = Leaving(link, leases, settler, self._record, clock, most_unresolved)
         self._most_unresolved = most_unresolved
         self._opt_outs = opt_outs
+        self._outgoing = Outgoing(link_name, link, leases, patience, clock, self._on_result, self._refuse)
+        self.refill = self._outgoing.refill
         self._chunks: set[asyncio.Task[Sequence[Attempt]]] = set()
-        self._deferred: list[Attempt] = []
+        self._stalled = False
+        self._deferred = Waiting((), opt_outs)
+        self._deferred.over = True  # nobody stands by: what comes back of it has to wake somebody
         self._came_back = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         settler.try_again = self._defer
@@ -111,29 +108,32 @@ class Submitter:
             await first_end(self._inherited.wait(), _ended(self._task))
 
     async def submit(self, attempts: Iterable[Attempt]) -> None:
-        """Take attempts up to the written PDU; return when all are written (or need no PDU any more).
+        """Take attempts up to their intents; return when all are on record (or need none any more).
 
-        The outcomes follow on their own. While the link is down this waits; what outlives its validity here ends as
-        expired without an intent, and what its recipient wants no more as rejected. What belongs to a partition that
-        is closing is left to its next owner; what belongs to one that was given up meanwhile is dropped: its record is
-        not finished. Cancelled, it begins nothing more; what it has begun is taken to its end.
+        PDUs and outcomes follow on their own: an answer makes room for the next PDU, so that a slow one holds up
+        nothing but itself. While the link is down this waits; what outlives its validity here ends as expired without
+        an intent, and what its recipient wants no more as rejected. What belongs to a partition that is closing is
+        left to its next owner; what belongs to one that was given up meanwhile is dropped: its record is not finished.
+        Cancelled, it begins nothing more; what it has begun is taken to its end.
         """
-        waiting = deque(attempts)
-        look = Look(waiting, self._opt_outs)
-        stalled = False
-        while waiting:
-            chunk = await self._next_chunk(waiting, look, stalled)
-            if chunk:
-                again = await self._to_its_end(self._submit_chunk(chunk))
-                waiting.extendleft(reversed(again))
-                stalled = bool(again)
+        waiting = Waiting(attempts, self._opt_outs)
+        try:
+            await self._submit(waiting)
+        finally:
+            waiting.over = True
 
-    async def _next_chunk(self, waiting: deque[Attempt], look: Look, stalled: bool) -> Sequence[Attempt]:
+    async def _submit(self, waiting: Waiting) -> None:
+        while waiting:
+            chunk = await self._next_chunk(waiting)
+            if chunk:
+                waiting.put_back(await self._to_its_end(self._begin(chunk, waiting)))
+
+    async def _next_chunk(self, waiting: Waiting) -> Sequence[Attempt]:
         """As many attempts as may become unresolved now, counted as such, all of partitions whose lease is held.
 
         A message that came twice waits until the first copy is settled, and then finds what the ledger has of it.
         """
-        room = await self._wait_for_room(waiting, look, stalled)
+        room = await self._wait_for_room(waiting)
         now = self._record.next_time()
         chunk: list[Attempt] = []
         while waiting and len(chunk) < room and not self._settler.is_open(waiting[0]):
@@ -141,7 +141,7 @@ class Submitter:
             epoch = self._leases.epoch_of(lease_id)
             if epoch is None:
                 if not chunk and await self._given_up(lease_id):
-                    keep(waiting, [attempt for attempt in waiting if attempt.parcel.lease_id != lease_id])
+                    waiting.drop({attempt for attempt in waiting if attempt.parcel.lease_id == lease_id})
                 break
             attempt = waiting.popleft()
             attempt.intend(epoch, self._link_name, now)
@@ -156,7 +156,7 @@ class Submitter:
                 return await self._leases.wait_for(lease_id) is None
         return False
 
-    async def _wait_for_room(self, waiting: deque[Attempt], look: Look, stalled: bool) -> int:
+    async def _wait_for_room(self, waiting: Waiting) -> int:
         """Wait until the link is up and enough attempts may be unresolved; end what waits too long meanwhile, and let
         another operator have what it can.
 
@@ -164,109 +164,101 @@ class Submitter:
         had to be withheld) wait for a free slot too: intents that find none are only rows.
         """
         while True:
-            leave(waiting)
-            if look.is_due(self._clock.now()) and not await self._end_unsent(waiting):
-                look.repeat()
+            waiting.leave()
+            if waiting.is_due(self._clock.now()) and not await self._end_unsent(waiting):
+                waiting.look_again()
             if self._leaving.is_time() and (going := self._leaving.take(waiting)):
-                waiting.extendleft(reversed(await self._to_its_end(self._leaving.give_back(going))))
+                waiting.put_back(await self._to_its_end(self._leaving.give_back(going)))
             if not waiting:
                 return 0
             enough = min(len(waiting), max(self._most_unresolved // 4, 1))
             async with self._settler.changed:
                 room = self._most_unresolved - self._settler.unresolved
                 patience = self._patience.left()
-                free = self._link.up and (self._link.free or not stalled)
+                free = self._link.up and (self._link.free or not self._stalled)
                 if free and room >= enough and patience <= 0 and not self._settler.is_open(waiting[0]):
                     return room
                 with suppress(TimeoutError):
                     async with asyncio.timeout(min(patience, _LONGEST_WAIT) if patience > 0 else _LONGEST_WAIT):
                         await self._settler.changed.wait()
 
-    async def _end_unsent(self, waiting: deque[Attempt]) -> bool:
+    async def _end_unsent(self, waiting: Waiting) -> bool:
         """End what is overdue, erased or not wanted any more, unless the ledger knows that it was begun earlier: then
         go on from there. False when something that should end cannot do so yet.
         """
         now, at = self._clock.now(), self._record.next_time()
-        ending: list[tuple[Attempt, tuple[FactKind, Reason]]] = []
-        left: list[Attempt] = []
+        ending: dict[Attempt, tuple[FactKind, Reason]] = {}
         whole = True
         for attempt in waiting:
             end = attempt.ending(now)
+            if end is None:
+                continue
             epoch = self._leases.epoch_of(attempt.parcel.lease_id)
-            if end is None or epoch is None or self._settler.is_open(attempt):
-                left.append(attempt)
-                whole = whole and end is None
+            if epoch is None or self._settler.is_open(attempt):
+                whole = False
             else:
                 attempt.intend(epoch, self._link_name, at)
-                ending.append((attempt, end))
+                ending[attempt] = end
         if not ending:
             return whole
-        begun = await self._record.known([attempt for attempt, _ in ending])
-        keep(waiting, left)
-        for attempt, (kind, code) in ending:
+        begun = await self._record.known(list(ending))
+        waiting.drop(ending.keys())
+        for attempt, (kind, code) in ending.items():
             if attempt.key in begun:
-                waiting.extend(self._record.take_up(attempt, begun[attempt.key]))
+                waiting.put_back(self._record.take_up(attempt, begun[attempt.key]))
             else:
                 self._settler.end(attempt, kind, code)
         return whole
 
     async def _to_its_end(self, chunk: Coroutine[object, object, Sequence[Attempt]]) -> Sequence[Attempt]:
         """Run what must not stop half way, even when whoever waits for it is cancelled."""
-        task = asyncio.create_task(chunk)
+        return await asyncio.shield(self._keep(asyncio.create_task(chunk)))
+
+    def _keep(self, task: asyncio.Task[Sequence[Attempt]]) -> asyncio.Task[Sequence[Attempt]]:
         self._chunks.add(task)
         task.add_done_callback(self._chunks.discard)
-        return await asyncio.shield(task)
+        return task
 
-    async def _submit_chunk(self, chunk: Sequence[Attempt]) -> Sequence[Attempt]:
-        """Intents, then PDUs. Returns the attempts that must be made anew, as the next attempt."""
+    async def _begin(self, chunk: Sequence[Attempt], waiting: Waiting) -> Sequence[Attempt]:
+        """Intents; then PDUs, as far as there is room for them, the others when there is. Returns the attempts that
+        must be made anew, as the next attempt.
+        """
         known = await self._record.known(chunk, intend=True)
         acknowledged = self._clock.monotonic()
         again: list[Attempt] = []
-        withheld: list[Attempt] = []
+        fresh: list[Attempt] = []
         for attempt in chunk:
             if attempt.key in known:
                 again.extend(self._record.take_up(attempt, known[attempt.key]))
-                continue
-            attempt.intended_at = acknowledged
-            if not await self._write(attempt):
-                withheld.append(attempt)
-        if withheld:
-            again.extend(await self._record.withhold(withheld))
+            else:
+                attempt.intended_at = acknowledged
+                fresh.append(attempt)
         if again:
             await self._settler.notify()
+        flight = self._outgoing.add(fresh)
+        if flight.over:
+            self._stalled = False
+        else:
+            self._keep(asyncio.create_task(self._withhold(flight, waiting)))
         return again
 
-    async def _write(self, attempt: Attempt) -> bool:
-        """Write the PDU if that is still allowed; whether it was."""
-        while (bind := self._link.free_bind()) is None:
-            left = attempt.intended_at + FRESH_SECONDS - self._clock.monotonic()
-            if left <= 0:
-                return False
-            try:
-                async with asyncio.timeout(left):
-                    await self._link.slot()
-            except (TimeoutError, NotBound):
-                return False
-        if attempt.part.pdu is None or not self._may_write(attempt):
-            return False
-        try:
-            bind.send(attempt.part.pdu, attempt, self._on_result)
-        except UnencodablePdu as error:
-            _log.error("part_not_encodable", link=self._link_name, code=error.code, detail=error.detail)
-            self._settler.note(Settled(attempt, self._record.outcome(attempt, OutcomeKind.REFUSED)))
-        except (NotBound, WindowFull):
-            return False
-        return True
+    async def _withhold(self, flight: Flight, waiting: Waiting) -> Sequence[Attempt]:
+        """Put on record what could not be written in time, and make it anew."""
+        withheld = await self._outgoing.until_over(flight)
+        self._stalled = bool(withheld)
+        if withheld:
+            again = await self._record.withhold(withheld)
+            if waiting.over:
+                for attempt in again:
+                    self._defer(attempt)
+            else:
+                waiting.put_back(again)
+            await self._settler.notify()
+        return ()
 
-    def _may_write(self, attempt: Attempt) -> bool:
-        """The intent is fresh, its lease is ours in the same epoch, and the operator has not asked for patience."""
-        intent, now = attempt.intent, self._clock.monotonic()
-        return (
-            intent is not None
-            and now - attempt.intended_at < FRESH_SECONDS
-            and self._patience.left() <= 0
-            and self._leases.epoch_of(intent.lease) == intent.epoch
-        )
+    def _refuse(self, attempt: Attempt) -> None:
+        """A part that cannot be encoded."""
+        self._settler.note(Settled(attempt, self._record.outcome(attempt, OutcomeKind.REFUSED)))
 
     def late(self, attempt: Attempt, result: SubmitResult) -> None:
         """An answer after the attempt was called unknown: it closes what stands as unknown.
@@ -280,6 +272,10 @@ class Submitter:
 
     def _on_result(self, attempt: Attempt, result: SubmitResult) -> None:
         """The operator's answer, inside the read that brought it."""
+        self._note(attempt, result)
+        self.refill()
+
+    def _note(self, attempt: Attempt, result: SubmitResult) -> None:
         if isinstance(result, Refused) and self._patience.refused(attempt, result.status):
             self._settler.note(
                 Settled(attempt, self._record.outcome(attempt, OutcomeKind.DEFERRED, status=result.status))
@@ -300,16 +296,16 @@ class Submitter:
         return self._record.outcome(attempt, OutcomeKind.UNKNOWN)
 
     def _defer(self, attempt: Attempt) -> None:
-        self._deferred.append(attempt)
-        self._came_back.set()
+        if self._leases.wants(attempt.parcel.lease_id):
+            self._deferred.add(attempt)
+            self._came_back.set()
 
     async def _try_again(self) -> None:
         """Submit what came back after its record's batch had been handed over, for ever."""
         while True:
             await self._came_back.wait()
             self._came_back.clear()
-            deferred, self._deferred = self._deferred, []
-            await self.submit(attempt for attempt in deferred if self._leases.wants(attempt.parcel.lease_id))
+            await self._submit(self._deferred)
 
 
 async def _ended(task: asyncio.Task[None]) -> None:

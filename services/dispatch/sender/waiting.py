@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence, Set
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -14,33 +14,56 @@ _A_WHILE: Final = timedelta(seconds=60)
 """Between two operators of which a link stands at one process and is down at another a message goes no faster."""
 
 
-class Look:
-    """When a look at what waits may find something that has to end: at the first end of a validity, and whenever
-    opt-outs have become known since the last look.
+class Waiting(deque[Attempt]):
+    """Attempts without an intent, in their order; more may be put back at any time.
+
+    A look at them may find something that has to end: at the first end of a validity, and whenever opt-outs have become
+    known since the last look. `over` says that nobody stands by to submit what is put back.
     """
 
-    def __init__(self, waiting: Iterable[Attempt], opt_outs: Callable[[], int]) -> None:
-        self._first_end = min((attempt.ends_at for attempt in waiting), default=None)
+    def __init__(self, attempts: Iterable[Attempt], opt_outs: Callable[[], int]) -> None:
+        super().__init__(attempts)
+        self.over = False
+        self._first_end = min((attempt.ends_at for attempt in self), default=None)
+        self._finishes = {attempt.parcel.finish for attempt in self}
         self._opt_outs = opt_outs
         self._seen = -1
+
+    def add(self, attempt: Attempt) -> None:
+        """One more, which was not here before."""
+        self.append(attempt)
+        self._finishes.add(attempt.parcel.finish)
+        self._first_end = min(attempt.ends_at, self._first_end or attempt.ends_at)
+        self.look_again()
+
+    def put_back(self, attempts: Sequence[Attempt]) -> None:
+        """Of those that were here, or the next attempts after them, these go first."""
+        self.extendleft(reversed(attempts))
 
     def is_due(self, now: datetime) -> bool:
         """Whether to look now."""
         seen, self._seen = self._seen, self._opt_outs()
         return seen != self._seen or (self._first_end is not None and self._first_end <= now)
 
-    def repeat(self) -> None:
-        """What was found could not end yet."""
+    def look_again(self) -> None:
+        """What was found could not end yet, or something is new."""
         self._seen = -1
 
+    def drop(self, those: Set[Attempt]) -> None:
+        """Keep the others."""
+        kept = [attempt for attempt in self if attempt not in those]
+        self.clear()
+        self.extend(kept)
 
-def leave(waiting: deque[Attempt]) -> None:
-    """Begin nothing more of partitions that are closing."""
-    closing = [attempt for attempt in waiting if attempt.parcel.closing]
-    if closing:
-        keep(waiting, [attempt for attempt in waiting if not attempt.parcel.closing])
-        for attempt in closing:
-            attempt.parcel.part_left()
+    def leave(self) -> None:
+        """Begin nothing more of partitions that are closing."""
+        closing = {finish for finish in self._finishes if finish.closing}
+        if closing:
+            self._finishes -= closing
+            left = [attempt for attempt in self if attempt.parcel.finish in closing]
+            self.drop(set(left))
+            for attempt in left:
+                attempt.parcel.part_left()
 
 
 def tried(order: DispatchOrdered, now: datetime) -> Sequence[str]:
@@ -48,12 +71,6 @@ def tried(order: DispatchOrdered, now: datetime) -> Sequence[str]:
     which one may be within reach again after that.
     """
     return (order.operator,) if now - order.ordered_at >= _A_WHILE else (*order.tried, order.operator)
-
-
-def keep(waiting: deque[Attempt], those: Sequence[Attempt]) -> None:
-    """Of what waits, keep those."""
-    waiting.clear()
-    waiting.extend(those)
 
 
 def leaving(waiting: Iterable[Attempt], most: int) -> Sequence[Attempt]:

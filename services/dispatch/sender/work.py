@@ -23,7 +23,7 @@ Finish = Finishing[DispatchOrdered]
 class Parcel:
     """A record and how many of its parts are still open."""
 
-    __slots__ = ("_elsewhere", "_finish", "_open", "_opted_out", "_parts", "_whole", "lease_id", "received")
+    __slots__ = ("_elsewhere", "_open", "_opted_out", "_parts", "_whole", "finish", "lease_id", "received")
 
     def __init__(
         self,
@@ -43,7 +43,7 @@ class Parcel:
         self._parts = parts
         self._open = parts
         self._whole = True
-        self._finish = finish
+        self.finish = finish
 
     @property
     def order(self) -> DispatchOrdered:
@@ -64,7 +64,7 @@ class Parcel:
         """One part's outcome is durable and its fact acknowledged; after the last the record is finished."""
         self._open -= 1
         if self._open == 0:
-            (self._finish if self._whole else self._finish.give_back)(self.received)
+            (self.finish if self._whole else self.finish.give_back)(self.received)
 
     @property
     def opted_out(self) -> bool:
@@ -82,7 +82,7 @@ class Parcel:
     @property
     def closing(self) -> bool:
         """Whether its partition is about to go: begin nothing more of it."""
-        return self._finish.closing
+        return self.finish.closing
 
     def part_left(self) -> None:
         """One part was not begun, for the partition is closing: whoever has it next gets the whole record again."""

@@ -270,6 +270,7 @@ class Life:
             on_data=lambda data, reply: self.relay.take("fjord-1", data.as_deliver_sm(), reply),
             on_change=lambda change: self.news.heard(change.up),
             on_late=lambda attempt, result: self.submitter.late(attempt, result),
+            on_room=lambda: self.submitter.refill(),
             random=Random(1),
             clock=self.clock,
             backoff=Backoff(first=0.02, longest=0.05),
@@ -333,8 +334,8 @@ class Life:
     async def die(self) -> None:
         """As by kill -9: nothing is written, nothing released. (Its lease is freed here, for ten seconds are long.)"""
         self.alive = False
-        parts = (self.settler, self.submitter, self.inherited, self.relay, self.leases, self.news)
-        running = [part._task for part in parts]
+        parts = (self.submitter, self.inherited, self.relay, self.leases, self.news)
+        running = [*self.settler._tasks, *(part._task for part in parts)]
         await end(*(task for task in [*running, *self.submitter._chunks] if task is not None))
         for bind in list(self.link._binds.values()):
             bind.abort()

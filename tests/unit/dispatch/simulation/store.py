@@ -24,18 +24,19 @@ HOP = 0.01
 class Collection:
     """Documents by `_id`."""
 
-    def __init__(self) -> None:
+    def __init__(self, hop: float = HOP) -> None:
         self.rows: dict[str, Document] = {}
+        self.hop = hop
 
     async def insert_many(self, rows: Sequence[Document], ordered: bool = True) -> None:
-        await asyncio.sleep(HOP)
+        await asyncio.sleep(self.hop)
         failures = []
         for index, row in enumerate(rows):
             if row["_id"] in self.rows:
                 failures.append({"index": index, "code": 11000})
             else:
                 self.rows[row["_id"]] = deepcopy(row)
-        await asyncio.sleep(HOP)
+        await asyncio.sleep(self.hop)
         if failures:
             raise BulkWriteError({"writeErrors": failures})
 
@@ -46,16 +47,16 @@ class Collection:
         return next(iter([row async for row in self.find(query)]), None)
 
     async def update_many(self, query: Document, change: Document) -> None:
-        await asyncio.sleep(HOP)
+        await asyncio.sleep(self.hop)
         for row in self.matching(query):
             self.rows[row["_id"]].update(change["$set"])
-        await asyncio.sleep(HOP)
+        await asyncio.sleep(self.hop)
 
     async def delete_many(self, query: Document) -> None:
-        await asyncio.sleep(HOP)
+        await asyncio.sleep(self.hop)
         for row in self.matching(query):
             del self.rows[row["_id"]]
-        await asyncio.sleep(HOP)
+        await asyncio.sleep(self.hop)
 
     def matching(self, query: Document) -> list[Document]:
         return [deepcopy(row) for row in self.rows.values() if all(_meets(row.get(k), v) for k, v in query.items())]
@@ -77,9 +78,9 @@ class Cursor:
         return self
 
     async def __aiter__(self) -> AsyncIterator[Document]:
-        await asyncio.sleep(HOP)
+        await asyncio.sleep(self._collection.hop)
         found = sorted(self._collection.matching(self._query), key=lambda row: row[self._order])[: self._most]
-        await asyncio.sleep(HOP)
+        await asyncio.sleep(self._collection.hop)
         for row in found:
             yield row
 
@@ -87,16 +88,17 @@ class Cursor:
 class Memory:
     """A database of such collections."""
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, hop: float = HOP) -> None:
         self._clock = clock
+        self._hop = hop
         self.collections: dict[str, Collection] = {}
 
     async def command(self, _hello: str) -> Document:
-        await asyncio.sleep(HOP)
+        await asyncio.sleep(self._hop)
         return {"localTime": self._clock.now()}
 
     def get_collection(self, name: str) -> Collection:
-        return self.collections.setdefault(name, Collection())
+        return self.collections.setdefault(name, Collection(self._hop))
 
     @property
     def database(self) -> Database:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import tempfile
 from collections import Counter
-from collections.abc import Collection, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, TypeVar, cast
@@ -54,29 +54,34 @@ A = TypeVar("A")
 
 
 class Wire:
-    """A link to an operator, and what it has taken. An answer comes when the test says so, at most in time."""
+    """A link to an operator, and what it has taken. An answer comes when the test says so, at most in time; or, taken
+    each, so many seconds after its PDU as `delay` says.
+    """
 
     def __init__(self, world: World) -> None:
         self._world = world
+        self.delay: Callable[[], float] | None = None
         self.up = 0
         self.in_flight: list[tuple[float, Attempt, OnResult]] = []
         self.late: list[Attempt] = []
 
     @property
     def free(self) -> int:
-        return WINDOW - len(self.in_flight) if self.up else 0
+        return self._world.window - len(self.in_flight) if self.up else 0
 
     def free_bind(self) -> Wire | None:
         return self if self.free else None
 
-    async def slot(self) -> Wire:
-        async with self._world.changed:
-            await self._world.changed.wait_for(lambda: self.free)
-        return self
-
     def send(self, _pdu: SubmitSm, attempt: Attempt, on_result: OnResult) -> None:
         self._world.taken(attempt)
-        self.in_flight.append((self._world.clock.monotonic(), attempt, on_result))
+        entry = (self._world.clock.monotonic(), attempt, on_result)
+        self.in_flight.append(entry)
+        if self.delay is not None:
+            self._world.loop.call_later(self.delay(), self._accept, entry)
+
+    def _accept(self, entry: tuple[float, Attempt, OnResult]) -> None:
+        self.in_flight.remove(entry)
+        entry[2](entry[1], Accepted(b"%d" % self._world.count("ids")))
 
     def answer(self, result: SubmitResult) -> None:
         if self.in_flight:
@@ -154,7 +159,7 @@ class SimulatedLife:
             self.inherited,
             Patience(clock, (ESME_RTHROTTLED, ESME_RMSGQFUL), (ESME_RSYSERR,)),
             clock,
-            most_unresolved=UNRESOLVED,
+            most_unresolved=world.unresolved,
         )
         opt_outs = OptOuts(Pseudonyms(world.letters.keys))
         self.lane = LaneSender(self.submitter, world.letters.sealer, opt_outs, lambda *_: self.elsewhere, "udh")
@@ -185,20 +190,22 @@ class SimulatedLife:
         self.owns = False
         self.wire.in_flight.clear()
         self.wire.up = 0
-        parts = (self.leases, self.settler, self.submitter, self.inherited)
-        tasks = [*self.handling, *self.submitter._chunks, *(part._task for part in parts)]
+        parts = (self.leases, self.submitter, self.inherited)
+        tasks = [*self.handling, *self.submitter._chunks, *self.settler._tasks, *(part._task for part in parts)]
         await end(*(task for task in tasks if task is not None))
 
 
 class World:
     """Everything, and what must never happen."""
 
-    def __init__(self) -> None:
+    def __init__(self, window: int = WINDOW, unresolved: int = UNRESOLVED, hop: float = HOP) -> None:
+        """Every call to a store or the broker takes two hops."""
+        self.window, self.unresolved, self.hop = window, unresolved, hop
         self.loop = VirtualLoop()
         self.clock = VirtualClock(self.loop)
         self.folder = tempfile.TemporaryDirectory()
         self.letters = Letters(Path(self.folder.name))
-        self.store = Memory(self.clock)
+        self.store = Memory(self.clock, hop)
         self.leases: dict[str, dict[str, Any]] = {}
         self.orders: dict[str, list[Received[DispatchOrdered]]] = {name: [] for name in OPERATORS}
         self.finished: set[int] = set()
@@ -209,7 +216,6 @@ class World:
         self.counts: Counter[str] = Counter()
         self.incidents = 0
         self.timeouts = 0
-        self.changed = asyncio.Condition()
         self.broken: list[str] = []
         self.pdus: Counter[AttemptKey] = Counter()
         self.copies: Counter[tuple[str, int]] = Counter()
@@ -225,11 +231,16 @@ class World:
 
     async def send(self, outputs: Sequence[Output], *, deadline: float = 10.0) -> None:
         """The broker."""
-        await asyncio.sleep(HOP)
+        await asyncio.sleep(self.hop)
         self.outputs += outputs
-        await asyncio.sleep(HOP)
+        await asyncio.sleep(self.hop)
 
     def accept(self, text: str, *, never_twice: bool) -> None:
+        self.put(text, never_twice=never_twice)
+        self.feed()
+
+    def put(self, text: str, *, never_twice: bool) -> None:
+        """A message on the first operator's topic."""
         now = self.clock.now()
         order = self.letters.order(
             text, never_twice=never_twice, requested_at=now, accepted_at=now, valid_until=now + timedelta(hours=2)
@@ -237,7 +248,6 @@ class World:
         self.messages[order.message.message_id] = order.message.parts
         self.may_be_twice[order.message.message_id] = not never_twice
         self.orders["fjord"].append(received(order))
-        self.feed()
 
     def feed(self) -> None:
         async def feed() -> None:
@@ -265,9 +275,8 @@ class World:
         until = self.clock.monotonic() + seconds
         while (left := until - self.clock.monotonic()) > 1e-6:
             await asyncio.sleep(min(left, 0.5))
-            async with self.changed:
-                self.changed.notify_all()
             for life in (*self.current.values(), *self.former):
+                life.submitter.refill()
                 life.wire.expire()
 
     async def start(self, operator: str) -> None:
