@@ -100,6 +100,8 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     kills: int
     most_posts: int
     taken: int
+    not_ordered: int
+    mispriced: int
     not_taken: int
     may_be_lost: int
     charged_there: int
@@ -122,6 +124,8 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
         return (
             Check("most calls for one charge", self.most_posts, 1),
             Check("charges that Strex has, or that say `not_taken`", self.taken + self.not_taken, self.charges),
+            Check("charges and reversals that nobody asked for", self.not_ordered, 0),
+            Check("charges of another price than ordered", self.mispriced, 0),
             Check("charges that say `not_taken`", self.not_taken, self.may_be_lost, at_most=True),
             Check("charged in the books, øre", self.charged_here, self.charged_there),
             Check("refunds asked for, to reversals by Strex", self.refunds, self.reversals_there),
@@ -264,7 +268,8 @@ class PremiumRun:
 
     async def _compare(self, store: MongoStore, refunds: int, seconds: float) -> Outcome:
         totals, entries = await self._system.totals(), await _entries(store)
-        theirs, ordered = await self._system.transactions(), {order.transaction_id for order in self._orders}
+        theirs = await self._system.transactions()
+        ordered = {order.transaction_id: order.terms.price for order in self._orders}
         findings, differences = list[Finding](), list[str]()
         contradicted = {each["id"] for each in theirs if each["billed"] and each["status"] == "Failed"}
         clock = ManualClock(datetime.now(UTC) + timedelta(days=1))
@@ -281,6 +286,8 @@ class PremiumRun:
             kills=self._kills,
             most_posts=max(each["posts"] for each in theirs),
             taken=sum(each["id"] in ordered for each in theirs),
+            not_ordered=sum(each["id"].removeprefix("-") not in ordered for each in theirs),
+            mispriced=sum(each["price"] != ordered.get(each["id"], each["price"]) for each in theirs),
             not_taken=await store.database[TRANSACTIONS].count_documents({"charge.detail": NOT_TAKEN}),
             may_be_lost=AT_ONCE * sum(victim != "billing" for victim in self._victims()),
             charged_there=totals["charged"],
