@@ -75,9 +75,12 @@ bench: ## the whole system under 20,000 messages: rates, and what a message cost
 
 bench-kafka: ## what the consumer kit reaches on this machine, against its targets (some minutes)
 bench-accept: ## what the front door takes
+bench-backlog: ## 100,000 messages wait for an operator that is down, and go when it is back: memory, rate, cost
 bench-clients: ## what client systems on Kafka may publish
+bench-growth: ## what a message costs, and what the stores grow by, from the first to the 200,000th
 bench-hops: ## what a message costs our own code, from the door to the router, without any server
 bench-latency: ## how long one message takes, from the door to the handset
+bench-pace: ## the whole system at 1,000 messages a second: how long each takes to the operator
 bench-screening: ## what the rules cost
 bench-sender: ## what one bind of a sender carries when the operator answers after 20 ms, and at once
 bench-status: ## what a message costs from its facts to its callback, without any server
@@ -85,6 +88,7 @@ bench-text: ## what a text and a number cost
 bench-smpp: ## the SMPP stack
 bench-usage: ## what the usage ledger takes
 bench-webhooks: ## what a delivery to a customer costs
+bench-workers: ## what a second and a third process of a stage bring
 bench-%:
 	@$(SETUP) dev
 	@$(VENV)/python -m deploy.local jars

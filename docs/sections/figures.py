@@ -42,7 +42,10 @@ def figures(name: str, folder: Path = FOLDER) -> Callable[[], str]:
     """The table of `make bench-NAME`."""
 
     def section() -> str:
-        last = msgspec.json.decode(path_of(name, folder).read_bytes(), type=Recorded)
+        path = path_of(name, folder)
+        if not path.exists():
+            return "Not recorded yet."
+        last = msgspec.json.decode(path.read_bytes(), type=Recorded)
         rows = ((row.name, row.reached, row.worst, row.target, row.verdict) for row in last.figures)
         under = f"Last run: {last.on}, {last.cores} cores, load {last.load:.1f} when it began."
         return f"{under}\n\n{table(('figure', 'best round', 'worst round', 'target', ''), rows)}"

@@ -38,12 +38,24 @@ class FarEnds:
 
     def start(self) -> None:
         """Start both and wait until they listen."""
-        self._start("smsc", self.smsc_port, {"resp-delay-ms": self._response_delay_ms})
         self._start("sink", self.sink_port, {})
+        self.open()
+
+    def open(self) -> None:
+        """Start the SMSC, or another in place of one that was closed, and wait until all listen."""
+        self._start("smsc", self.smsc_port, {"resp-delay-ms": self._response_delay_ms})
         until = time.monotonic() + _PATIENCE
         while any(is_free(port) for port in self._controls.values()):
             assert time.monotonic() < until, "the far ends do not listen"
             time.sleep(0.05)
+
+    def close(self) -> None:
+        """End the SMSC: whoever was bound has lost the link. Its log stays a part of the whole."""
+        smsc = self._processes.pop("smsc")
+        smsc.terminate()
+        smsc.wait(_PATIENCE)
+        closed = len(list(self._folder.glob("smsc.closed-*.csv")))
+        self._log("smsc").rename(self._folder / f"smsc.closed-{closed}.csv")
 
     def state(self, name: str) -> Mapping[str, int]:
         """What one of them has seen."""
@@ -75,8 +87,11 @@ class FarEnds:
 
     def log(self, name: str) -> Log:
         """The rows of `smsc`, `sink` or a load."""
-        with self._log(name).open() as file:
-            return [{key: int(value) for key, value in row.items()} for row in csv.DictReader(file)]
+        rows: list[Mapping[str, int]] = []
+        for path in (*sorted(self._folder.glob(f"{name}.closed-*.csv")), self._log(name)):
+            with path.open() as file:
+                rows += [{key: int(value) for key, value in row.items()} for row in csv.DictReader(file)]
+        return rows
 
     def _log(self, name: str) -> Path:
         return self._folder / f"{name}.csv"

@@ -20,6 +20,8 @@ class Outcome(msgspec.Struct, frozen=True):
     submitted_twice: int
     not_called_back: int
     called_back_twice: int
+    not_delivered: int
+    """Called back with another end, as far as the sink looks at that."""
     accept_rate: float
     submit_rate: float
     callback_rate: float
@@ -30,7 +32,8 @@ class Outcome(msgspec.Struct, frozen=True):
     @property
     def good(self) -> bool:
         """Whether nothing was lost or doubled."""
-        return not (self.refused or self.lost or self.submitted_twice or self.not_called_back or self.called_back_twice)
+        told = self.not_called_back or self.called_back_twice or self.not_delivered
+        return not (self.refused or self.lost or self.submitted_twice or told)
 
     def figures(self) -> Iterator[Figure]:
         """One row each."""
@@ -41,7 +44,8 @@ class Outcome(msgspec.Struct, frozen=True):
         yield Figure("from there to the operator", _quantiles(self.accept_to_submit))
         yield Figure("lost, or refused", f"{self.lost}, {self.refused}")
         yield Figure("went out twice", str(self.submitted_twice))
-        yield Figure("not called back, or twice", f"{self.not_called_back}, {self.called_back_twice}")
+        told = f"{self.not_called_back}, {self.called_back_twice}, {self.not_delivered}"
+        yield Figure("not called back, twice, not as delivered", told)
 
 
 def outcome(load: Log, smsc: Log, sink: Log) -> Outcome:
@@ -60,6 +64,7 @@ def outcome(load: Log, smsc: Log, sink: Log) -> Outcome:
         submitted_twice=sum(submitted.values()) - len(submitted),
         not_called_back=len(accepted.keys() - called.keys()),
         called_back_twice=sum(called.values()) - len(called),
+        not_delivered=sum(row["no"] in numbers and not row.get("delivered", True) for row in sink),
         accept_rate=_rate([began, *(row["t1_ns"] for row in accepted.values())]),
         submit_rate=_rate([at for _, at in submits]),
         callback_rate=_rate([at for _, at in callbacks]),
@@ -74,7 +79,10 @@ def _rate(times: Sequence[int]) -> float:
     return (len(times) - 1) / seconds if seconds else 0.0
 
 
+def milliseconds(seconds: Sequence[float], share: float) -> float:
+    """What this share of them, sorted, stays below."""
+    return seconds[int(len(seconds) * share)] * 1000 if seconds else float("inf")
+
+
 def _quantiles(seconds: Sequence[float]) -> str:
-    if not seconds:
-        return "nothing"
-    return ", ".join(f"p{part * 100:g} {seconds[int(len(seconds) * part)] * 1000:,.1f} ms" for part in (0.5, 0.99))
+    return ", ".join(f"p{share * 100:g} {milliseconds(seconds, share):,.1f} ms" for share in (0.5, 0.99))

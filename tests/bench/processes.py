@@ -53,8 +53,17 @@ def thread_seconds(pid: int) -> Mapping[str, float]:
 
 def peak_mb(pid: int) -> float:
     """The most memory that it had resident, in MB."""
+    return _memory(pid, "VmHWM")
+
+
+def resident_mb(pid: int) -> float:
+    """The memory that it has resident, in MB."""
+    return _memory(pid, "VmRSS")
+
+
+def _memory(pid: int, what: str) -> float:
     lines = Path(f"/proc/{pid}/status").read_text().splitlines()
-    return next(int(line.split()[1]) / 1024 for line in lines if line.startswith("VmHWM"))
+    return next(int(line.split()[1]) / 1024 for line in lines if line.startswith(what))
 
 
 def _busy() -> float:

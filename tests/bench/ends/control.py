@@ -34,4 +34,4 @@ def write_log(path: Path, columns: str, rows: Iterable[tuple[int, ...]]) -> None
     """One line per row under the names of the columns."""
     with path.open("w") as file:
         file.write(columns + "\n")
-        file.writelines(",".join(map(str, row)) + "\n" for row in rows)
+        file.writelines(",".join(map(str, map(int, row))) + "\n" for row in rows)

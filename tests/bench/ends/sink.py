@@ -1,4 +1,4 @@
-"""A customer's receiver of callbacks: counts them by the `n` of their URL, and says 200."""
+"""A customer's receiver of callbacks: notes each by the `n` of its URL, and if it says `delivered`; and says 200."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Final, cast
 
 from tests.bench.ends.control import serve, write_log
 
+_DELIVERED: Final = b'"state":"delivered"'
 _ANSWER: Final = b"HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\ncontent-length: 2\r\n\r\nOK"
 
 
@@ -16,14 +17,14 @@ class Sink:
     """What came, over all connections."""
 
     def __init__(self) -> None:
-        self.callbacks: list[tuple[int, int]] = []
+        self.callbacks: list[tuple[int, int, bool]] = []
         self.numbers: set[int] = set()
 
-    def take(self, line: bytes) -> None:
-        """Note one request by its first line."""
+    def take(self, line: bytes, body: bytes) -> None:
+        """Note one request by its first line and what it says."""
         _, found, rest = line.partition(b"?n=")
         number = int(rest.split(b" ", 1)[0].split(b"&", 1)[0]) if found else -1
-        self.callbacks.append((number, time.monotonic_ns()))
+        self.callbacks.append((number, time.monotonic_ns(), _DELIVERED in body))
         self.numbers.add(number)
 
     def state(self) -> object:
@@ -50,8 +51,8 @@ class Connection(asyncio.Protocol):
             length = int(head.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0] or 0)
             if not found or len(rest) < length:
                 return
-            self._unread = rest[length:]
-            self._sink.take(head.partition(b"\r\n")[0])
+            body, self._unread = rest[:length], rest[length:]
+            self._sink.take(head.partition(b"\r\n")[0], body)
             self._transport.write(_ANSWER)
 
 
@@ -59,4 +60,4 @@ async def run(options: Namespace) -> None:
     """Serve until SIGTERM, then write what came."""
     sink = Sink()
     await serve(options.port, lambda: Connection(sink), options.ctl, sink.state)
-    write_log(options.log, "no,t_ns", sink.callbacks)
+    write_log(options.log, "no,t_ns,delivered", sink.callbacks)

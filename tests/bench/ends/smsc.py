@@ -40,16 +40,17 @@ class Smsc:
         self.response_delay = response_delay
         self.receipt_delay = receipt_delay
         self.submits: list[tuple[int, int]] = []
+        self._first_id = int(time.time()) * 1_000
         self.acknowledged = 0
         self.bound = 0
         self.numbers: set[int] = set()
 
     def take(self, body: bytes) -> tuple[int, bytes]:
-        """Note a submit_sm; its operator id, and the body of its receipt."""
+        """Note a submit_sm; its operator id, and the body of its receipt. No earlier SMSC gave that id."""
         number = number_of(body)
         self.submits.append((number, time.monotonic_ns()))
         self.numbers.add(number)
-        operator_id = 1_000_000_000 + len(self.submits)
+        operator_id = self._first_id + len(self.submits)
         text = (
             b"id:%d sub:001 dlvrd:001 submit date:2611230800 done date:2611230800 stat:DELIVRD err:000 text:"
             % operator_id

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
+
 from shared.smpp.client import connect
 from shared.smpp.pdu import DeliverSm, SubmitSm
 from shared.smpp.receipts import ReceiptState, parse
@@ -26,8 +28,8 @@ def submitted(number: int) -> dict[str, int]:
     return {"no": number, "t_submit_ns": number * 1000 + 700}
 
 
-def called(number: int) -> dict[str, int]:
-    return {"no": number, "t_ns": number * 1000 + 900}
+def called(number: int, *, delivered: int = 1) -> dict[str, int]:
+    return {"no": number, "t_ns": number * 1000 + 900, "delivered": delivered}
 
 
 def test_a_run_in_which_each_message_came_once_is_good() -> None:
@@ -43,6 +45,22 @@ def test_what_was_lost_doubled_or_refused_is_counted() -> None:
     assert not result.good
     assert (result.refused, result.lost, result.submitted_twice) == (1, 1, 1)
     assert (result.not_called_back, result.called_back_twice) == (2, 1)
+
+
+@pytest.mark.parametrize(
+    ("submits", "callbacks"),
+    [
+        ([submitted(1)], [called(1)]),
+        ([submitted(1), submitted(2), submitted(2)], [called(1), called(2)]),
+        ([submitted(1), submitted(2)], [called(1)]),
+        ([submitted(1), submitted(2)], [called(1), called(2), called(2)]),
+        ([submitted(1), submitted(2)], [called(1), called(2, delivered=0)]),
+    ],
+)
+def test_no_run_is_good_in_which_one_message_went_wrong(
+    submits: list[dict[str, int]], callbacks: list[dict[str, int]]
+) -> None:
+    assert not outcome([sent(1), sent(2)], submits, callbacks).good
 
 
 async def test_the_smsc_answers_a_message_and_reports_it_delivered() -> None:
@@ -73,7 +91,10 @@ async def test_the_sink_counts_callbacks_by_their_url() -> None:
     sink = Sink()
     server = await asyncio.get_running_loop().create_server(lambda: Connection(sink), "127.0.0.1", 0)
     reader, writer = await asyncio.open_connection(*server.sockets[0].getsockname())
-    writer.write(b"POST /dlr?n=7 HTTP/1.1\r\ncontent-length: 2\r\n\r\n{}POST /dlr?n=8 HTTP/1.1\r\n\r\n")
+    said = b'{"data":{"state":"delivered"}}'
+    writer.write(
+        b"POST /dlr?n=7 HTTP/1.1\r\ncontent-length: %d\r\n\r\n%bPOST /dlr?n=8 HTTP/1.1\r\n\r\n" % (len(said), said)
+    )
     for _ in range(2):
         assert (await reader.readuntil(b"\r\n\r\nOK")).startswith(b"HTTP/1.1 200 OK")
     writer.write_eof()
@@ -82,7 +103,7 @@ async def test_the_sink_counts_callbacks_by_their_url() -> None:
     await writer.wait_closed()
     server.close()
 
-    assert [number for number, _ in sink.callbacks] == [7, 8]
+    assert [(number, delivered) for number, _, delivered in sink.callbacks] == [(7, True), (8, False)]
 
 
 def test_the_bill_is_a_message_s_share_of_what_each_process_took_and_leaves_out_the_far_ends() -> None:
