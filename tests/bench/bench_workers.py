@@ -26,6 +26,7 @@ from deploy.local import plan
 from deploy.local.ports import free_port
 from deploy.local.service import Service
 from docs.sections.figures import Figure
+from shared.kafka.settings import KafkaSettings
 from tests.bench import command
 from tests.bench.outcome import outcome
 from tests.bench.processes import cpu_seconds
@@ -48,14 +49,18 @@ LEAST: Final = 10
 _SETTLING: Final = 400
 """Messages that pass through new members before they count: by then each has its partitions."""
 _PATIENCE: Final = 60.0
+_SESSION: Final = KafkaSettings("").session_timeout
 
 
 class Round(msgspec.Struct, frozen=True):
-    """So many messages before so many members: seconds until the last was done, and the CPU seconds of each member."""
+    """So many messages before so many members: seconds until the last was done, the CPU seconds of each member, and how
+    long they slept before.
+    """
 
     messages: int
     seconds: float
     spent: Sequence[float]
+    slept: float
 
     @property
     def cost(self) -> float:
@@ -124,6 +129,7 @@ class Stage:
 def measured(stage: Stage, stand: Standing, name: str, first: int, messages: int) -> Round:
     """Let these messages gather before the stage, and let it do them."""
     stage.sleep()
+    fell_asleep = time.monotonic()
     try:
         stand.traffic.post(name, first, messages)
         stage.wait("others are behind", 1)
@@ -136,7 +142,8 @@ def measured(stage: Stage, stand: Standing, name: str, first: int, messages: int
     for _ in stand.traffic.wait():
         pass
     now = [cpu_seconds(pid) for pid in stage.pids]
-    return Round(messages, seconds, [later - earlier for earlier, later in zip(before, now, strict=True)])
+    spent = [later - earlier for earlier, later in zip(before, now, strict=True)]
+    return Round(messages, seconds, spent, began - fell_asleep)
 
 
 def run(folder: Path, stages: Sequence[str], messages: int, warm_up: int) -> tuple[dict[str, list[Round]], bool]:
@@ -168,7 +175,8 @@ def run(folder: Path, stages: Sequence[str], messages: int, warm_up: int) -> tup
 
 def _text(one: Round, name: str = "") -> str:
     shares = ", ".join(f"{spent / sum(one.spent):.0%}" for spent in one.spent)
-    return f"{name} {one.messages / one.seconds:,.0f} a second, {one.cost:,.0f} µs; shares {shares}".strip()
+    text = f"{name} {one.messages / one.seconds:,.0f} a second, {one.cost:,.0f} µs; shares {shares}".strip()
+    return text if one.slept < _SESSION else f"{text}; they had lost their groups, having slept {one.slept:.0f} s"
 
 
 def measure(folder: Path, options: argparse.Namespace) -> command.Found:

@@ -41,7 +41,7 @@ def test_what_costs_more_the_more_there_is_is_seen() -> None:
 
 
 def test_a_member_that_does_nothing_is_seen() -> None:
-    one = Round(1000, 2.0, [0.3, 0.3, 0.0])
+    one = Round(1000, 2.0, [0.3, 0.3, 0.0], 1.0)
     assert (one.least, one.cost) == (0.0, 600.0)
 
 
