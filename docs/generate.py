@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-from docs.sections import attacks, codes, faults, figures, make, operators, people, settings, states
+from docs.sections import attacks, charges, codes, faults, figures, make, operators, people, settings, states
 from services.billing.api import document as billing
 from services.billing.api import staff_document as billing_staff
 from services.dlr.api import document as dlr
@@ -57,7 +57,7 @@ PAGES: Final[Mapping[str, Mapping[str, Callable[[], str]]]] = {
         "growth": figures.figures("growth"),
         "workers": figures.figures("workers"),
     },
-    "reliability.md": {"faults": faults.faults, "attacks": attacks.attacks},
+    "reliability.md": {"faults": faults.faults, "charges": charges.charges, "attacks": attacks.attacks},
     "privacy.md": {"stores": people.stores, "topics": people.topics},
 }
 """The sections of each page, by name."""

@@ -28,6 +28,8 @@ from deploy.local.jars import JarCache, read_list
 from deploy.local.kafka import Kafka
 from deploy.local.ports import free_port
 from deploy.local.settings import ROOT
+from docs import generate
+from docs.sections.charges import RESULTS, Charges, Line
 from services.billing.database import DATABASE
 from services.billing.premium.api.daily_files import DailyFiles
 from services.billing.premium.api.reconciliation import Reconciliation
@@ -81,6 +83,11 @@ class Check(msgspec.Struct, frozen=True):
     found: int
     wanted: int
     at_most: bool = False
+
+    @property
+    def bound(self) -> str:
+        """What it must be."""
+        return "at most " * self.at_most + str(self.wanted)
 
     @property
     def good(self) -> bool:
@@ -142,14 +149,18 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
         """Whether all of it is so."""
         return all(check.good for check in self.checks)
 
+    def written_down(self) -> Charges:
+        """For the page."""
+        lines = [Line(one.what, str(one.found), one.bound, one.good) for one in self.checks]
+        return Charges(datetime.now(UTC).date().isoformat(), self.charges, self.kills, self.seconds, tuple(lines))
+
     def table(self) -> str:
         """A line for each check, and what else is wrong."""
         lines = [
             f"{self.charges} charges in {self.seconds:.0f} s, {self.kills} kills",
             f"{'':<48}{'found':>12}{'wanted':>20}",
             *(
-                f"{one.what:<48}{one.found:>12}{'at most ' * one.at_most + str(one.wanted):>20}  "
-                f"{'good' if one.good else 'WRONG'}"
+                f"{one.what:<48}{one.found:>12}{one.bound:>20}  {'good' if one.good else 'WRONG'}"
                 for one in self.checks
             ),
             *self.differences,
@@ -365,6 +376,7 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--kills", type=int, default=30)
     parser.add_argument("--seconds", type=float, default=1_800.0)
     parser.add_argument("--seed", type=int, default=7)
+    parser.add_argument("--record", action="store_true", help="write the table into docs/reliability.md")
     given = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory(prefix="budstikke-chaos-") as name:
         folder = Path(name)
@@ -391,6 +403,9 @@ def main(arguments: Sequence[str]) -> int:
         finally:
             broker.kill()
     sys.stdout.write(f"{outcome.table()}\n")
+    if given.record:
+        RESULTS.write_bytes(msgspec.json.format(msgspec.json.encode(outcome.written_down()), indent=2) + b"\n")
+        generate.main([])
     return 0 if outcome.good else 1
 
 
