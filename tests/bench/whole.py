@@ -41,6 +41,8 @@ NO_LIMITS = {
     "BUDSTIKKE_SIGNALS_VOLUME": "1000000000",
     "BENCH_PASSWORD": "bench",
 }
+_START = 400.0
+"""Seconds until all is ready, of as many processes as there are roles, beside other work; a quiet machine takes 30."""
 _IDLE = 40.0
 """Seconds without any progress after which a run is given up."""
 
@@ -133,7 +135,7 @@ def standing(
     try:
         run.start(split=split)
         try:
-            run.wait_ready()
+            run.wait_ready(_START)
             traffic = Traffic(run, ends, connections, deadline)
             traffic.round("probe", _PROBE, 1)
             traffic.round("warm-up", _FIRST_WARM, warm_up)
