@@ -96,7 +96,10 @@ class DeskSettings(KafkaRoleSettings):
 
     mongodb: SecretStr = Field(description="MongoDB URI of the replica set")
     desk_seconds: float = Field(
-        0.25, ge=0.01, le=60, description="seconds between two looks for what was decided, is due or has expired"
+        0.5,
+        ge=0.01,
+        le=60,
+        description="seconds between two looks for what was decided or is due; 5 if nothing waits",
     )
     desk_claim: float = Field(
         30.0, ge=1, le=600, description="seconds after which another process takes over what one was letting go"

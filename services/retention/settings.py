@@ -17,7 +17,10 @@ class OrdersSettings(KafkaRoleSettings):
         2, ge=0, le=23, description="hour of the night, Europe/Oslo, from which purges are ordered"
     )
     retention_seconds: float = Field(
-        0.5, ge=0.05, le=600, description="seconds between two looks for what is to be ordered or published"
+        0.5,
+        ge=0.05,
+        le=600,
+        description="seconds between two looks for what is to be published; 2 if nothing is",
     )
 
 

@@ -7,7 +7,6 @@ with an alarm, and keeps nobody from the others.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
 from typing import Any, Final, Generic, TypeVar
@@ -25,11 +24,9 @@ from services.billing.premium.statement import Statement
 from services.billing.premium.telling import Teller
 from services.billing.rows import not_aside, readable, set_aside
 from shared.clock import Clock
-from shared.errors import TryLater
 from shared.kafka.record import Output
-from shared.lifecycle import Health
+from shared.looking import Looking
 from shared.stores.mongodb import Document, MongoStore
-from shared.tasks import end
 from shared.telemetry.logs import get_log
 
 S = TypeVar("S", bound=msgspec.Struct)
@@ -40,6 +37,7 @@ Send = Callable[[Sequence[Output]], Awaitable[None]]
 """`shared.kafka.sending.Sender.send`: returns once all replicas have everything; raises `TryLater`."""
 
 _EVERY: Final = 0.5
+_LONGEST: Final = 2.0
 _MOST: Final = 200
 _ASIDE: Final = timedelta(hours=1)
 
@@ -52,8 +50,8 @@ class Kind(msgspec.Struct, Generic[S], frozen=True):
     output: Callable[[S], Output]
 
 
-class Outbox:
-    """A component that looks twice a second."""
+class Outbox(Looking):
+    """A component that looks when it is woken, twice a second while there is something, and every 2 s while not."""
 
     def __init__(
         self,
@@ -67,15 +65,13 @@ class Outbox:
         every: float = _EVERY,
     ) -> None:
         """`every` is in seconds."""
-        self.name = "premium outbox"
+        super().__init__("premium outbox", self.empty, every=every, longest=_LONGEST, waits="premium_not_told")
         self._mongo = mongo
         self._refunds = refunds
         self._teller = teller
         self._send = send
         self._clock = clock
         self._metrics = metrics
-        self._every = every
-        self._task: asyncio.Task[None] | None = None
         self._kinds: tuple[Kind[Any], ...] = (
             Kind(STATEMENTS, Statement, teller.statement),
             Kind(SETTLEMENTS, Settlement, teller.settlement),
@@ -88,26 +84,6 @@ class Outbox:
         async with translated():
             for kind in self._kinds:
                 await self._mongo.database[kind.collection].create_index("unpublished", name="unpublished", sparse=True)
-
-    async def start(self) -> None:
-        """Begin."""
-        self._task = asyncio.create_task(self._run(), name=self.name)
-
-    async def stop(self, deadline: float) -> None:  # noqa: ARG002 - what is not told is still marked
-        """End; what is left is the next process's."""
-        if self._task is not None:
-            await end(self._task)
-            self._task = None
-
-    async def wait(self) -> None:
-        """Return or raise when the loop ended by itself."""
-        if self._task is not None:
-            await asyncio.shield(self._task)
-
-    def health(self) -> Health:
-        """Ready while it runs."""
-        running = self._task is not None and not self._task.done()
-        return Health(ready=running, reason="" if running else "not running")
 
     async def empty(self) -> int:
         """Order and tell all that waits; how many records. Raises `TryLater` without database or broker."""
@@ -141,14 +117,6 @@ class Outbox:
         self._metrics.unreadable.inc(len(unreadable))
         for row_id in unreadable:
             _log.error("premium_row_set_aside", code="unreadable_books", collection=collection, row_id=row_id)
-
-    async def _run(self) -> None:
-        while True:
-            try:
-                await self.empty()
-            except TryLater as error:
-                _log.warning("premium_not_told", code=error.code)
-            await asyncio.sleep(self._every)
 
     async def _marked(self, kind: Kind[Any]) -> list[Document]:
         query = {"unpublished": True, **not_aside(self._clock.now())}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import msgspec
 
@@ -40,8 +40,10 @@ class Premium:
     known is a `BadRecord`, and goes to the dead letters for a person.
     """
 
-    def __init__(self, ledger: Ledger, clock: Clock, metrics: PremiumMetrics) -> None:
+    def __init__(self, ledger: Ledger, clock: Clock, metrics: PremiumMetrics, booked: Callable[[], None]) -> None:
+        """`booked` is told of every batch: a refund may have moved, which is to be told."""
         self._ledger = ledger
+        self._booked = booked
         self._clock = clock
         self._metrics = metrics
 
@@ -50,6 +52,7 @@ class Premium:
         told = [received.event.told for received in batch if received.event.told is not None]
         if told:
             found = await self._ledger.hear(told, self._clock.now())
+            self._booked()
             for entry in found.entries:
                 self._metrics.entries.labels(entry.kind).inc()
             for one in found.transactions:

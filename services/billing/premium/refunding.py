@@ -99,6 +99,8 @@ class Refunds:
         async with translated():
             found = self._mongo.database[REFUNDS].find(query).sort("requested_at")
             refunds, unreadable = readable(await found.limit(limit).to_list(None), Refund)
+            if not refunds:
+                return [], unreadable
             charges = [refund.transaction_id for refund in refunds]
             rows = await self._mongo.database[TRANSACTIONS].find({"_id": {"$in": charges}}).to_list(None)
         known = {charge.id: charge for charge in readable(rows, Transaction)[0]}

@@ -44,7 +44,7 @@ def build_premium(context: Context) -> Sequence[Component]:
         group=GROUP,
         topics=[topics.PREMIUM_EVENTS],
         decode=hear,
-        handle=Premium(ledger, context.clock, metrics),
+        handle=Premium(ledger, context.clock, metrics, outbox.hurry),
         dead_letter_topic=topics.dead_letters,
         requires={topics.PREMIUM_ORDERS: settings.message_partitions},
         clock=context.clock,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from typing import Final, Protocol
 
@@ -11,13 +10,8 @@ from services.billing.usage.sums import AT_ONCE, Daily, DailySums
 from shared.contracts import topics
 from shared.contracts.billing import DailyUsage
 from shared.contracts.codec import Writer
-from shared.errors import TryLater
 from shared.kafka.record import Output
-from shared.lifecycle import Health
-from shared.tasks import end
-from shared.telemetry.logs import get_log
-
-_log = get_log()
+from shared.looking import Looking
 
 SOURCE: Final = "/budstikke/billing/usage"
 
@@ -30,7 +24,7 @@ class Send(Protocol):
         ...
 
 
-class DailyUsages:
+class DailyUsages(Looking):
     """Looks every `seconds`, as a component.
 
     A sum is written with its next version, then told, then marked as told; what a crash left untold is told first. Two
@@ -41,33 +35,11 @@ class DailyUsages:
         self, sums: DailySums, send: Send, metrics: UsageMetrics | None = None, *, seconds: float = 300.0
     ) -> None:
         """Without `metrics` nothing is counted: they are one set per process, whoever looks."""
-        self.name = "daily usage"
+        super().__init__("daily usage", self.look, every=seconds, waits="daily_usage_waits")
         self._sums = sums
         self._send = send
         self._metrics = metrics
-        self._seconds = seconds
         self._write = Writer(SOURCE).output
-        self._task: asyncio.Task[None] | None = None
-
-    async def start(self) -> None:
-        """Begin to look."""
-        self._task = asyncio.create_task(self._run(), name=self.name)
-
-    async def stop(self, deadline: float) -> None:  # noqa: ARG002 - what is cut off is told after the next start
-        """End."""
-        if self._task is not None:
-            await end(self._task)
-            self._task = None
-
-    async def wait(self) -> None:
-        """Raise what ended it."""
-        if self._task is not None:
-            await asyncio.shield(self._task)
-
-    def health(self) -> Health:
-        """Ready while it runs."""
-        running = self._task is not None and not self._task.done()
-        return Health(ready=running, live=running or self._task is None, reason="" if running else "not running")
 
     async def look(self) -> int:
         """Tell what is untold, sum what changed, tell that; returns how many sums changed. Raises `TryLater`."""
@@ -75,14 +47,6 @@ class DailyUsages:
         changed = await self._sums.refresh()
         await self._tell()
         return changed
-
-    async def _run(self) -> None:
-        while True:
-            try:
-                await self.look()
-            except TryLater as error:
-                _log.warning("daily_usage_waits", code=error.code)
-            await asyncio.sleep(self._seconds)
 
     async def _tell(self) -> None:
         while untold := await self._sums.untold(AT_ONCE):

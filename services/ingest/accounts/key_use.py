@@ -9,61 +9,37 @@ from services.ingest.accounts.keys import KeyId
 from services.ingest.accounts.store import AccountStore
 from shared.clock import Clock
 from shared.errors import TryLater
-from shared.lifecycle import Health
-from shared.tasks import end
+from shared.looking import Looking
 from shared.telemetry.logs import get_log
 
 _log = get_log()
 
 _EVERY: Final = 60.0
+_NOT_WRITTEN: Final = "key_use_not_written"
 
 
-class KeyUse:
+class KeyUse(Looking):
     """A component that empties the set `used` into the store. What a crash forgets, the next use tells again."""
 
     def __init__(self, used: set[KeyId], store: AccountStore, clock: Clock, *, every: float = _EVERY) -> None:
         """`every` is in seconds."""
-        self.name = "use of keys"
+        super().__init__("use of keys", self._write, every=every, first=every, waits=_NOT_WRITTEN)
         self._used = used
         self._store = store
         self._clock = clock
-        self._every = every
-        self._task: asyncio.Task[None] | None = None
-
-    async def start(self) -> None:
-        """Begin."""
-        self._task = asyncio.create_task(self._run(), name=self.name)
 
     async def stop(self, deadline: float) -> None:
         """Write what is left."""
-        if self._task is not None:
-            await end(self._task)
-            self._task = None
+        await super().stop(deadline)
+        try:
             async with asyncio.timeout(deadline):
                 await self._write()
-
-    async def wait(self) -> None:
-        """Return or raise when the loop ended by itself."""
-        if self._task is not None:
-            await asyncio.shield(self._task)
-
-    def health(self) -> Health:
-        """Ready while it runs."""
-        running = self._task is not None and not self._task.done()
-        return Health(ready=running, reason="" if running else "not running")
-
-    async def _run(self) -> None:
-        while True:
-            await asyncio.sleep(self._every)
-            await self._write()
+        except TryLater as error:
+            _log.warning(_NOT_WRITTEN, code=error.code)
 
     async def _write(self) -> None:
         keys = set(self._used)
         if not keys:
             return
-        try:
-            await self._store.used(keys, self._clock.now().date().isoformat())
-        except TryLater as error:
-            _log.warning("key_use_not_written", code=error.code)
-        else:
-            self._used -= keys
+        await self._store.used(keys, self._clock.now().date().isoformat())
+        self._used -= keys

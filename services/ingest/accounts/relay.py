@@ -8,8 +8,7 @@ keeps.
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, Protocol
 
@@ -21,14 +20,9 @@ from shared.clock import Clock
 from shared.contracts import topics
 from shared.contracts.accounts import AccountChanged
 from shared.contracts.codec import Writer
-from shared.errors import TryLater
 from shared.kafka.record import Output
-from shared.lifecycle import Health
+from shared.looking import Looking
 from shared.stores.mongodb import MongoStore
-from shared.tasks import end
-from shared.telemetry.logs import get_log
-
-_log = get_log()
 
 _EVERY: Final = 1.0
 _CLAIM: Final = timedelta(seconds=30)
@@ -44,7 +38,7 @@ class Send(Protocol):
         ...
 
 
-class AccountRelay:
+class AccountRelay(Looking):
     """A component that publishes marked accounts, when woken and once a second.
 
     A row is claimed for 30 s and sent within 5 s, so two processes do not tell the same account's versions across each
@@ -54,38 +48,11 @@ class AccountRelay:
 
     def __init__(self, store: MongoStore, send: Send, writer: Writer, clock: Clock, *, every: float = _EVERY) -> None:
         """`every` is in seconds."""
-        self.name = "account relay"
+        super().__init__("account relay", self.publish_all, every=every, waits="accounts_not_published")
         self._store = store
         self._send = send
         self._writer = writer
         self._clock = clock
-        self._every = every
-        self._woken = asyncio.Event()
-        self._task: asyncio.Task[None] | None = None
-
-    def wake(self) -> None:
-        """There is something to publish."""
-        self._woken.set()
-
-    async def start(self) -> None:
-        """Begin."""
-        self._task = asyncio.create_task(self._run(), name=self.name)
-
-    async def stop(self, deadline: float) -> None:  # noqa: ARG002 - what is not published is still marked
-        """End; what is left is the next process's."""
-        if self._task is not None:
-            await end(self._task)
-            self._task = None
-
-    async def wait(self) -> None:
-        """Return or raise when the loop ended by itself."""
-        if self._task is not None:
-            await asyncio.shield(self._task)
-
-    def health(self) -> Health:
-        """Ready while it runs."""
-        running = self._task is not None and not self._task.done()
-        return Health(ready=running, reason="" if running else "not running")
 
     async def publish_all(self) -> int:
         """Publish what is marked and not claimed; how many. Raises `TryLater` without database or broker."""
@@ -96,15 +63,6 @@ class AccountRelay:
             await self._mark(account)
             count += 1
         return count
-
-    async def _run(self) -> None:
-        while True:
-            self._woken.clear()
-            try:
-                await self.publish_all()
-            except TryLater as error:
-                _log.warning("accounts_not_published", code=error.code)
-            await _first(self._woken.wait, self._every)
 
     async def _claim(self) -> dict[str, Any] | None:
         now = self._clock.now()
@@ -162,12 +120,3 @@ def event_of(account: Account, at: datetime) -> AccountChanged:
         stopped_premium=account.stops.premium,
         **msgspec.structs.asdict(account.limits),
     )
-
-
-async def _first(event: Callable[[], Awaitable[object]], seconds: float) -> None:
-    """Return when the event comes, or after a time."""
-    try:
-        async with asyncio.timeout(seconds):
-            await event()
-    except TimeoutError:
-        pass

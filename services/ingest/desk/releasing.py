@@ -6,7 +6,6 @@ claim is over; one behind the write makes the same records again, with the same 
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from secrets import token_hex
 from typing import Final, Protocol
@@ -18,17 +17,13 @@ from shared.clock import Clock
 from shared.contracts.codes import Reason
 from shared.contracts.holds import HoldId
 from shared.contracts.words import FactKind
-from shared.errors import TryLater
 from shared.kafka.record import Output
-from shared.lifecycle import Health
-from shared.tasks import end
-from shared.telemetry.logs import get_log
+from shared.looking import Looking
 
 BATCH: Final = 500
 _HOLDS: Final = 50
 _SEND_SECONDS: Final = 10.0
-
-_log = get_log()
+_LONGEST: Final = 5.0
 
 
 class Send(Protocol):
@@ -39,8 +34,10 @@ class Send(Protocol):
         ...
 
 
-class Releasing:
-    """A component. Any number of processes may run one."""
+class Releasing(Looking):
+    """A component. Any number of processes may run one: each looks every `every` seconds while anything waits, whoever
+    took it over, and every 5 while nothing does.
+    """
 
     def __init__(
         self,
@@ -49,39 +46,16 @@ class Releasing:
         writer: DeskWriter,
         clock: Clock,
         *,
-        every: float = 0.25,
+        every: float = 0.5,
         token: Callable[[], str] = lambda: token_hex(12),
     ) -> None:
-        """`every` is in seconds."""
-        self.name = "releasing"
+        super().__init__("releasing", self._look_after, every=every, longest=_LONGEST, waits="nothing_released")
         self._store = store
         self._send = send
         self._writer = writer
         self._clock = clock
-        self._every = every
         self._token = token
         self._told: set[HoldId] = set()
-        self._task: asyncio.Task[None] | None = None
-
-    async def start(self) -> None:
-        """Begin."""
-        self._task = asyncio.create_task(self._run(), name=self.name)
-
-    async def stop(self, deadline: float) -> None:  # noqa: ARG002 - what is claimed is another's in 30 s
-        """End; what is left is the next process's."""
-        if self._task is not None:
-            await end(self._task)
-            self._task = None
-
-    async def wait(self) -> None:
-        """Return or raise when the loop ended by itself."""
-        if self._task is not None:
-            await asyncio.shield(self._task)
-
-    def health(self) -> Health:
-        """Ready while it runs."""
-        running = self._task is not None and not self._task.done()
-        return Health(ready=running, reason="" if running else "not running")
 
     async def work(self) -> int:
         """Everything that is to be done now; how many messages. Raises `TryLater` without database or broker."""
@@ -97,15 +71,12 @@ class Releasing:
         count = 0
         for hold in await self._store.decided(_HOLDS):
             count += await self._decided(hold)
-        return count + await self._due() + await self._expired() + await self._cancelled()
+        if await self._store.ripe(self._clock.now()):
+            count += await self._due() + await self._expired() + await self._cancelled()
+        return count
 
-    async def _run(self) -> None:
-        while True:
-            try:
-                await self.work()
-            except TryLater as error:
-                _log.warning("nothing_released", code=error.code)
-            await asyncio.sleep(self._every)
+    async def _look_after(self) -> bool:
+        return await self.work() > 0 or await self._store.waits()
 
     async def _decided(self, hold: Hold) -> int:
         """Tell of the decision, let a batch go, and settle the hold once nothing waits."""

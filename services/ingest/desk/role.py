@@ -31,23 +31,18 @@ def build_desk(context: Context) -> Sequence[Component]:
     store = DeskStore(mongo, claim=settings.desk_claim)
     sender = Sender(connection=connection, clock=context.clock, metrics=context.kafka_metrics)
     written = (topics.FACTS, topics.HOLDS, *(topics.requests(lane) for lane in Lane))
+    writer = DeskWriter(settings.message_partitions)
+    releasing = Releasing(store, sender.send, writer, context.clock, every=settings.desk_seconds)
     runner = AtLeastOnceRunner(
         connection=connection,
         group=GROUP,
         topics=[topics.HOLDS, topics.SCHEDULED],
         decode=read_waiting,
-        handle=TakeOver(store),
+        handle=TakeOver(store, releasing.hurry),
         dead_letter_topic=topics.dead_letters,
         requires=dict.fromkeys(written, settings.message_partitions),
         clock=context.clock,
         metrics=context.kafka_metrics,
         random=context.random,
     )
-    writer = DeskWriter(settings.message_partitions)
-    return [
-        mongo,
-        Prepare("desk indexes", store.prepare),
-        sender,
-        Releasing(store, sender.send, writer, context.clock, every=settings.desk_seconds),
-        runner,
-    ]
+    return [mongo, Prepare("desk indexes", store.prepare), sender, releasing, runner]

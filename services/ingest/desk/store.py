@@ -120,6 +120,27 @@ class DeskStore:
         """Claim messages that were withdrawn while they waited."""
         return await self._claim({"cancelled_at": {"$type": "date"}}, now, claim, limit)
 
+    async def waits(self) -> bool:
+        """Whether any message waits, or is somebody's."""
+        with translated():
+            return (
+                await self._held.find_one({"state": {"$in": [Waiting.WAITING, Waiting.CLAIMED]}}, {"_id": 1})
+                is not None
+            )
+
+    async def ripe(self, now: datetime) -> bool:
+        """Whether any message may be due, expired, or withdrawn."""
+        any_of = {
+            "$or": [
+                {"state": Waiting.WAITING, "due_at": {"$lte": now}},
+                {"state": Waiting.WAITING, "expires_at": {"$lte": now}, "due_at": None},
+                {"state": Waiting.WAITING, "cancelled_at": {"$type": "date"}},
+                {"state": Waiting.CLAIMED, "claimed_until": {"$lte": now}},
+            ]
+        }
+        with translated():
+            return await self._held.find_one(any_of, {"_id": 1}) is not None
+
     async def waiting(self, account_id: AccountId, message_id: MessageId) -> Held | None:
         """A message of this account that waits, or that was withdrawn while it did."""
         # The order of ids: what begins with the message's own lies between these two.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final, TypeAlias
 
 import msgspec
@@ -25,8 +25,10 @@ _encode: Final = msgspec.json.Encoder().encode
 class TakeOver:
     """Idempotent by message and reason (`Held.why`). What people decided is the desk's own news, and passed over."""
 
-    def __init__(self, store: DeskStore) -> None:
+    def __init__(self, store: DeskStore, taken: Callable[[], None]) -> None:
+        """`taken` is told of every batch of which something waits."""
         self._store = store
+        self._taken = taken
 
     async def __call__(self, batch: Sequence[Received[Event]], finish: Finish[Event]) -> None:
         """Keep a batch. Raises `TryLater`: then nothing of it is finished."""
@@ -40,6 +42,8 @@ class TakeOver:
             elif isinstance(event, MessageDelayed):
                 held.append(_delayed(event))
         await self._store.keep(list(holds.values()), held)
+        if held:
+            self._taken()
         for received in batch:
             finish(received)
 

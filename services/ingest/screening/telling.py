@@ -21,8 +21,7 @@ from shared.contracts.codec import Writer
 from shared.errors import TryLater
 from shared.ids import AccountId
 from shared.kafka.record import Output
-from shared.lifecycle import Health
-from shared.tasks import end
+from shared.looking import Looking
 from shared.telemetry.logs import get_log
 
 _log = get_log()
@@ -34,24 +33,22 @@ Partitions = Callable[[Sequence[str]], Awaitable[Mapping[str, int]]]
 _EVERY: Final = 1.0
 
 
-class CountsRelay:
+class CountsRelay(Looking):
     """A component."""
 
     def __init__(
         self, tallies: Tallies, send: Send, partitions: Partitions, clock: Clock, *, every: float = _EVERY
     ) -> None:
         """`every` is in seconds."""
-        self.name = "counts relay"
+        super().__init__("counts relay", self.tell, every=every, waits="counts_wait")
         self._tallies = tallies
         self._send = send
         self._partitions = partitions
         self._clock = clock
-        self._every = every
         self._write = Writer(SOURCE).output
         self._process = token_hex(4)
         self._told = 0
         self._count = 1
-        self._task: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
         """Begin. Raises `TryLater` while the topic is not there."""
@@ -59,25 +56,13 @@ class CountsRelay:
         if not found.get(topics.COUNTS):
             raise TryLater("kafka_topic_missing", f"no topic {topics.COUNTS}")
         self._count = found[topics.COUNTS]
-        self._task = asyncio.create_task(self._run(), name=self.name)
+        await super().start()
 
     async def stop(self, deadline: float) -> None:
         """Tell what is left."""
-        if self._task is not None:
-            await end(self._task)
-            self._task = None
-            async with asyncio.timeout(deadline):
-                await self.tell()
-
-    async def wait(self) -> None:
-        """Return or raise when the loop ended by itself."""
-        if self._task is not None:
-            await asyncio.shield(self._task)
-
-    def health(self) -> Health:
-        """Ready while it runs."""
-        running = self._task is not None and not self._task.done()
-        return Health(ready=running, reason="" if running else "not running")
+        await super().stop(deadline)
+        async with asyncio.timeout(deadline):
+            await self.tell()
 
     async def tell(self) -> None:
         """Send everything since the last time."""
@@ -89,11 +74,6 @@ class CountsRelay:
             await self._send([self._output(account_id, counts) for account_id, counts in taken.items()])
         except TryLater as error:
             _log.warning("counts_dropped", code=error.code, accounts=len(taken))
-
-    async def _run(self) -> None:
-        while True:
-            await asyncio.sleep(self._every)
-            await self.tell()
 
     def _output(self, account_id: AccountId, counts: Sequence[int]) -> Output:
         now = self._clock.now()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from datetime import date
 from typing import Final
@@ -16,24 +15,23 @@ from shared.clock import Clock
 from shared.contracts import topics
 from shared.contracts.codec import Writer
 from shared.contracts.privacy import Basis, LegalHoldChanged, OrderId
-from shared.errors import TryLater
 from shared.ids import GATEWAY, AccountId
 from shared.kafka.record import Output
-from shared.lifecycle import Health
+from shared.looking import Looking
 from shared.money.periods import OSLO
-from shared.tasks import end
 from shared.telemetry.logs import get_log
 
 _log = get_log()
 
 SOURCE: Final = "/budstikke/retention/orders"
 ACTOR: Final = "retention"
+_LONGEST: Final = 2.0
 
 Send = Callable[[Sequence[Output]], Awaitable[None]]
 """`shared.kafka.sending.Sender.send`: returns once all replicas have everything; raises `TryLater`."""
 
 
-class Ordering:
+class Ordering(Looking):
     """A component. Any number of processes may run one: of two who order the same one does, and what is published
     twice has the same id twice.
     """
@@ -48,37 +46,17 @@ class Ordering:
         hour: int = 2,
         every: float = 0.5,
     ) -> None:
-        """`hour` is the hour of the night in Norway from which purges are ordered; `every` is in seconds."""
-        self.name = "ordering"
+        """`hour` is the hour of the night in Norway from which purges are ordered. Looks `every` seconds while there is
+        something to publish, and every 2 while there is nothing.
+        """
+        super().__init__("ordering", self._work, every=every, longest=_LONGEST, waits="privacy_not_ordered")
         self._store = store
         self._accounts = accounts
         self._send = send
         self._clock = clock
         self._hour = hour
-        self._every = every
         self._write = Writer(SOURCE).output
         self._ordered: date | None = None
-        self._task: asyncio.Task[None] | None = None
-
-    async def start(self) -> None:
-        """Begin."""
-        self._task = asyncio.create_task(self._run(), name=self.name)
-
-    async def stop(self, deadline: float) -> None:  # noqa: ARG002 - what is not published is marked
-        """End; what is left is the next process's."""
-        if self._task is not None:
-            await end(self._task)
-            self._task = None
-
-    async def wait(self) -> None:
-        """Return or raise when the loop ended by itself."""
-        if self._task is not None:
-            await asyncio.shield(self._task)
-
-    def health(self) -> Health:
-        """Ready while it runs."""
-        running = self._task is not None and not self._task.done()
-        return Health(ready=running, reason="" if running else "not running")
 
     async def order_night(self) -> int:
         """Order what this night is due, once; how many orders are new. Raises `TryLater` without a database."""
@@ -118,14 +96,8 @@ class Ordering:
                 await self._store.published(orders)
                 count += len(orders)
 
-    async def _run(self) -> None:
-        while True:
-            try:
-                await self.order_night()
-                await self.publish()
-            except TryLater as error:
-                _log.warning("privacy_not_ordered", code=error.code)
-            await asyncio.sleep(self._every)
+    async def _work(self) -> int:
+        return await self.order_night() + await self.publish()
 
     def _due(self, night: date) -> Iterator[tuple[AccountId, Basis]]:
         yield GATEWAY, Basis.RETENTION

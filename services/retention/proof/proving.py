@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from functools import partial
@@ -21,10 +20,9 @@ from shared.contracts.privacy import PrivacyAnswered
 from shared.errors import TryLater
 from shared.kafka.at_least_once import Finish
 from shared.kafka.record import Received
-from shared.lifecycle import Health
+from shared.looking import Looking
 from shared.privacy.keys import KeyStore
 from shared.privacy.proof import Claim, Outcome
-from shared.tasks import end
 from shared.telemetry.logs import get_log
 
 _log = get_log()
@@ -34,9 +32,10 @@ read_answer = partial(only, PrivacyAnswered)
 VERSION: Final = "0.1.0"
 _ROUNDS: Final = 5
 _EVERY: Final = 1.0
+_LONGEST: Final = 10.0
 
 
-class Proving:
+class Proving(Looking):
     """A handler of answers, and a component that looks for what is overdue, withheld, or answered and not closed.
 
     Order of effects: answer, keys, record, state. A crash between them is mended by the next answer or the next look.
@@ -53,16 +52,14 @@ class Proving:
         overdue: timedelta = timedelta(hours=24),
         every: float = _EVERY,
     ) -> None:
-        """`every` is in seconds."""
-        self.name = "proving"
+        """`every` is in seconds; while there is nothing to be recorded, one looks every 10."""
+        super().__init__("proving", self.look, every=every, longest=_LONGEST, waits="privacy_not_proved")
         self._store = store
         self._chain = chain
         self._keys = keys
         self._clock = clock
         self._metrics = metrics
         self._overdue = overdue
-        self._every = every
-        self._task: asyncio.Task[None] | None = None
 
     async def __call__(self, batch: Sequence[Received[PrivacyAnswered]], finish: Finish[PrivacyAnswered]) -> None:
         """Take answers. Raises `TryLater` without a database."""
@@ -70,28 +67,8 @@ class Proving:
             await self._hear(received.event)
             finish(received)
 
-    async def start(self) -> None:
-        """Begin."""
-        self._task = asyncio.create_task(self._run(), name=self.name)
-
-    async def stop(self, deadline: float) -> None:  # noqa: ARG002 - what is not recorded is found again
-        """End."""
-        if self._task is not None:
-            await end(self._task)
-            self._task = None
-
-    async def wait(self) -> None:
-        """Return or raise when the loop ended by itself."""
-        if self._task is not None:
-            await asyncio.shield(self._task)
-
-    def health(self) -> Health:
-        """Ready while it runs."""
-        running = self._task is not None and not self._task.done()
-        return Health(ready=running, reason="" if running else "not running")
-
-    async def look(self) -> None:
-        """Record what is overdue or withheld. Raises `TryLater` without a database."""
+    async def look(self) -> int:
+        """Record what is overdue or withheld; how many orders. Raises `TryLater` without a database."""
         overdue = await self._store.overdue(self._clock.now() - self._overdue)
         for order in overdue:
             missing = sorted(name for name in SERVICES if name not in order.answers or not order.answers[name].complete)
@@ -101,18 +78,12 @@ class Proving:
             await self._store.change(order, after)
         waiting = await self._store.orders({"state": OrderState.PARTIAL.value})
         self._metrics.overdue.set(len(waiting))
-        for order in await self._store.orders({"state": OrderState.WITHHELD.value, "finished_at": None}):
+        withheld = await self._store.orders({"state": OrderState.WITHHELD.value, "finished_at": None})
+        for order in withheld:
             record = await self._chain.append(self._claim(order, Outcome.WITHHELD))
             after = msgspec.structs.replace(order, finished_at=self._clock.now(), proof=record.hash)
             await self._store.change(order, after)
-
-    async def _run(self) -> None:
-        while True:
-            try:
-                await self.look()
-            except TryLater as error:
-                _log.warning("privacy_not_proved", code=error.code)
-            await asyncio.sleep(self._every)
+        return len(overdue) + len(withheld)
 
     async def _hear(self, answer: PrivacyAnswered) -> None:
         for _ in range(_ROUNDS):

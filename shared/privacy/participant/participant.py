@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
 from typing import Final
@@ -15,14 +14,12 @@ from shared.contracts import topics
 from shared.contracts.codec import Reader, Writer
 from shared.contracts.events import Event
 from shared.contracts.privacy import LegalHoldChanged, OrderKind, PrivacyAnswered, PrivacyOrdered, StoreCount
-from shared.errors import TryLater
 from shared.kafka.at_least_once import Finish
 from shared.kafka.record import Output, Received
-from shared.lifecycle import Health
+from shared.looking import Looking
 from shared.privacy.participant.holds import KnownHolds
 from shared.privacy.participant.store import Batch, Store
 from shared.privacy.participant.work import Work, WorkStore
-from shared.tasks import end
 from shared.telemetry.logs import get_log
 
 _log = get_log()
@@ -43,10 +40,10 @@ PATIENCE: Final = timedelta(minutes=15)
 HELD: Final = timedelta(minutes=1)
 """An order that a legal hold stops is looked at again after so long."""
 _STUCK: Final = timedelta(seconds=1)
-_EVERY: Final = 0.5
+_LONGEST: Final = 10.0
 
 
-class Participant:
+class Participant(Looking):
     """A handler of orders and legal holds, and a component that carries orders out. Any number of processes may run
     one.
 
@@ -68,10 +65,9 @@ class Participant:
         *,
         batch: int = 500,
         pause: float = 0.05,
-        every: float = _EVERY,
     ) -> None:
-        """`pause` and `every`, between two looks for orders, are in seconds."""
-        self.name = f"{service} privacy"
+        """`pause` is in seconds. What another process left is looked for every 10."""
+        super().__init__(f"{service} privacy", self.work, every=pause, longest=_LONGEST, waits="privacy_order_waits")
         self._service = service
         self._stores = tuple(stores)
         self._work = work
@@ -79,10 +75,7 @@ class Participant:
         self._send = send
         self._clock = clock
         self._batch = batch
-        self._pause = pause
-        self._every = every
         self._write = Writer(f"/budstikke/{service}/privacy").output
-        self._task: asyncio.Task[None] | None = None
 
     async def __call__(self, batch: Sequence[Received[Event]], finish: Finish[Event]) -> None:
         """Keep orders and holds. Raises `TryLater` without a database."""
@@ -93,27 +86,8 @@ class Participant:
                 _log.info("legal_hold_taken", hold_id=event.hold_id, closed=event.closed_at is not None)
             elif isinstance(event, PrivacyOrdered) and await self._work.take(event, self._clock.now()):
                 _log.info("privacy_order_taken", order_id=event.order_id, kind=event.kind)
+                self.wake()
             finish(received)
-
-    async def start(self) -> None:
-        """Begin."""
-        self._task = asyncio.create_task(self._run(), name=self.name)
-
-    async def stop(self, deadline: float) -> None:  # noqa: ARG002 - what is not done is on record
-        """End; what is left is the next process's."""
-        if self._task is not None:
-            await end(self._task)
-            self._task = None
-
-    async def wait(self) -> None:
-        """Return or raise when the loop ended by itself."""
-        if self._task is not None:
-            await asyncio.shield(self._task)
-
-    def health(self) -> Health:
-        """Ready while it runs."""
-        running = self._task is not None and not self._task.done()
-        return Health(ready=running, reason="" if running else "not running")
 
     async def work(self) -> int:
         """One step of an order that is due; 0 when there is none. Raises `TryLater` without database or broker."""
@@ -127,15 +101,6 @@ class Participant:
         else:
             await self._close(claimed, claimed.order)
         return 1
-
-    async def _run(self) -> None:
-        while True:
-            try:
-                worked = await self.work()
-            except TryLater as error:
-                _log.warning("privacy_order_waits", code=error.code)
-                worked = 0
-            await asyncio.sleep(self._pause if worked else self._every)
 
     async def _step(self, work: Work, order: PrivacyOrdered) -> None:
         store = self._stores[work.store]

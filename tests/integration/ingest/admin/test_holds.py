@@ -25,7 +25,7 @@ class Waiting:
     """Puts messages on hold, as screening and desk would."""
 
     def __init__(self, admin: Admin, letters: Letters) -> None:
-        self._take = TakeOver(DeskStore(admin.store))
+        self._take = TakeOver(DeskStore(admin.store), lambda: None)
         self._letters = letters
 
     async def __call__(

@@ -51,7 +51,11 @@ class Desk:
         self.book = AccountBook(mongo, self.clock)
         self.decisions = Decisions(mongo, self.book, self.clock)
         self.listing = HoldListing(mongo, letters.sealer)
-        self.take = TakeOver(self.store)
+        self.taken = 0
+        self.take = TakeOver(self.store, self._was_taken)
+
+    def _was_taken(self) -> None:
+        self.taken += 1
 
     def releasing(self) -> Releasing:
         """The component, as a process that starts has it."""

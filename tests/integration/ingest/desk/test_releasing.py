@@ -374,3 +374,17 @@ async def test_what_is_being_let_go_or_is_anothers_cannot_be_cancelled(desk: Des
 
     assert not await desk.store.cancel(waiting, desk.clock.now())
     assert await desk.store.waiting(ACCOUNT, held.request.message_id) is None
+
+
+async def test_something_waits_from_when_it_is_taken_over_until_it_is_let_go(desk: Desk) -> None:
+    assert not await desk.store.waits()
+
+    held = desk.held()
+    await desk.took(held)
+    assert desk.taken == 1
+    assert await desk.store.waits()
+    assert not await desk.store.ripe(desk.clock.now())
+
+    await desk.approve(held.hold_id)
+    await desk.releasing().work()
+    assert not await desk.store.waits()
