@@ -26,9 +26,7 @@ class SystemClock:
         """Aware UTC wall time."""
         return datetime.now(UTC)
 
-    def monotonic(self) -> float:
-        """`time.monotonic`."""
-        return time.monotonic()
+    monotonic = staticmethod(time.monotonic)
 
 
 class ManualClock:

@@ -34,6 +34,8 @@ class AtLeastOnceRunner(Runner, Generic[E]):
     (use LogAppendTime: a writer whose clock is slow would go before all others); with `per_partition` each partition
     has its batches for itself, concurrently. Within a partition the order is kept.
 
+    The reader rests for `rest` seconds after a poll that brought few records: for who is in no hurry.
+
     Offsets are committed every `commit_interval` seconds, on revocation and on stop, up to the first unfinished
     record of each partition. After a crash the records finished since then come again.
 
@@ -78,6 +80,7 @@ class AtLeastOnceRunner(Runner, Generic[E]):
         partition_assignment: Assignor = "roundrobin",
         group_instance_id: str | None = None,
         stall_after: float = 60.0,
+        rest: float = 0.0,
         cluster: Cluster | None = None,
         random: Random | None = None,
     ) -> None:
@@ -123,6 +126,7 @@ class AtLeastOnceRunner(Runner, Generic[E]):
             max_batch=max_batch,
             one_arrival=not per_partition,
             stall_after=stall_after,
+            rest=rest,
             clock=clock,
             metrics=metrics,
         )

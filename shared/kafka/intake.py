@@ -26,13 +26,16 @@ from shared.telemetry.logs import get_log
 _log = get_log()
 
 _CLOSE_LEAST = 1.0
+_MANY = 500
+"""Records of one poll after which there is no rest: there may be a backlog."""
 
 
 class Reading(msgspec.Struct, frozen=True):
     """What to read, and as whom.
 
     `needs` are the topics that must exist, with the least number of partitions of each. `stall_after` is how long
-    (seconds) the reader may stand still with records to read, or fail to read at all, before the stage ends.
+    (seconds) the reader may stand still with records to read, or fail to read at all, before the stage ends. It
+    rests for `rest` seconds after a poll that brought few records, so that the next brings more.
     """
 
     group: str
@@ -42,6 +45,7 @@ class Reading(msgspec.Struct, frozen=True):
     group_instance_id: str | None
     poll_records: int
     stall_after: float = 60.0
+    rest: float = 0.0
 
 
 class Stage(Protocol):
@@ -89,6 +93,7 @@ class Intake(Reader):
         self._releasing = asyncio.Lock()
         self._joined = False
         self._stopping = False
+        self._resting = False
         metrics.assigned.labels(reading.group).set_function(lambda: len(self._shares))
         for why in Pause:
             metrics.paused.labels(reading.group, why).set_function(partial(self._paused, why))
@@ -117,7 +122,7 @@ class Intake(Reader):
         self._stopping = self._joined = False
         consumer.subscribe(reading.topics, self)
         self._read(
-            partial(consumer.poll, POLL, reading.poll_records),
+            self._fetch,
             self._take,
             canary=TopicPartition(reading.topics[0], 0),
             positions=lambda: self._positioned() if self._joined else None,
@@ -204,6 +209,15 @@ class Intake(Reader):
                 started = self._clock.monotonic()
                 await self._stage.revoked(deadline)
                 self._metrics.release_seconds.labels(self.reading.group).observe(self._clock.monotonic() - started)
+
+    async def _fetch(self) -> Mapping[TopicPartition, Fetched]:
+        """Poll. A fetch costs the broker and us as much as reading some ten records."""
+        reading = self.reading
+        if self._resting:
+            await asyncio.sleep(reading.rest)
+        fetched = await self.consumer.poll(POLL, reading.poll_records)
+        self._resting = bool(reading.rest) and 0 < sum(len(one.records) for one in fetched.values()) < _MANY
+        return fetched
 
     def _take(self, partition: TopicPartition, fetched: Fetched) -> None:
         share = self._shares.get(partition)

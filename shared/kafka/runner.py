@@ -42,6 +42,7 @@ class Runner:
         max_batch: int,
         one_arrival: bool,
         stall_after: float,
+        rest: float = 0.0,
         clock: Clock,
         metrics: KafkaMetrics,
     ) -> None:
@@ -60,6 +61,7 @@ class Runner:
                     group_instance_id=group_instance_id,
                     poll_records=2 * max_batch,
                     stall_after=stall_after,
+                    rest=rest,
                 ),
                 connection=connection,
                 cluster=cluster,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, date, datetime
+from functools import lru_cache
 from typing import Final, NewType
 from zoneinfo import ZoneInfo
 
@@ -16,6 +17,7 @@ from shared.errors import Refused
 Month = NewType("Month", str)
 Day = NewType("Day", str)
 
+_HOUR: Final = 3600
 OSLO: Final = ZoneInfo("Europe/Oslo")
 
 _MONTH: Final = re.compile(r"20[0-9]{2}-(?:0[1-9]|1[0-2])")
@@ -28,7 +30,13 @@ def month_of(instant: datetime) -> Month:
 
 def day_of(instant: datetime) -> Day:
     """The day on which an instant lies in Norway."""
-    return Day(instant.astimezone(OSLO).strftime("%Y-%m-%d"))
+    return _day_of_hour(int(instant.timestamp() // _HOUR))
+
+
+@lru_cache(maxsize=1_000)
+def _day_of_hour(hour: int) -> Day:
+    """Norway is a whole number of hours ahead of UTC, so all of an hour lies on one day; counted from 1970."""
+    return Day(datetime.fromtimestamp(hour * _HOUR, OSLO).strftime("%Y-%m-%d"))
 
 
 def month_of_day(day: Day) -> Month:

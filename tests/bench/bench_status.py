@@ -31,6 +31,7 @@ from docs.sections.figures import Figure
 from services.billing.usage import hearing
 from services.billing.usage.entry import Charge, first_entry
 from services.dlr.clients.relay import Relay
+from services.dlr.clients.whose import whose
 from services.dlr.status.heard import Ear
 from services.dlr.status.matching import Matched
 from services.dlr.status.message import Message
@@ -205,7 +206,7 @@ async def measure(folder: Path, count: int) -> dict[Target, float]:
     events = [landed(output) for output in wire.written]
     costs[WEBHOOKS] = await batches(events, hear, webhooks(sealer, posted))
     relay = Relay(SimpleNamespace(of=of_nobody), wire.send, sealer)  # type: ignore[arg-type]
-    costs[RELAY] = await batches(events, hear, relay)
+    costs[RELAY] = await batches(events, whose, relay)
     costs[USAGE] = await batches(events, hearing.hear, rows)
     if (len(events), len(posted)) != (count, count):
         raise SystemExit(f"{len(events)} events and {len(posted)} callbacks of {count} messages")

@@ -23,6 +23,10 @@ from shared.stores.mongodb import MongoStore
 
 GROUP: Final = "billing.usage"
 
+_LINGER: Final = 0.5
+"""Seconds: nobody waits for a row, and a batch costs the database as much as 50 of them."""
+_COMMIT_SECONDS: Final = 1.0
+
 
 def build_usage(context: Context) -> Sequence[Component]:
     """Components of the role, in the order of their start: what takes work in comes last, and stops first."""
@@ -42,6 +46,9 @@ def build_usage(context: Context) -> Sequence[Component]:
         handle=Usage(ledger, context.clock, metrics),
         dead_letter_topic=topics.dead_letters,
         max_batch=settings.usage_batch,
+        linger=_LINGER,
+        commit_interval=_COMMIT_SECONDS,
+        rest=_LINGER / 2,
         max_unfinished=2 * settings.usage_batch,
         requires={topics.USAGE: 1},
         clock=context.clock,

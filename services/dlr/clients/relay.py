@@ -7,7 +7,7 @@ from typing import Final, Protocol
 
 from services.dlr.clients.pairs import Pairs
 from services.dlr.webhooks.delivery.payload import render, type_of
-from services.dlr.webhooks.delivery.told import Input, Told
+from services.dlr.webhooks.delivery.told import Told, hear
 from shared.contracts.envelope import ID, SUBJECT, TIME, TYPE
 from shared.contracts.topics import client_events
 from shared.ids import AccountId, partition_of
@@ -43,13 +43,11 @@ class Relay:
         self._send = send
         self._sealer = sealer
 
-    async def __call__(self, batch: Sequence[Received[Input]], finish: Finish[Input]) -> None:
-        """Tell of a batch. Raises `TryLater`; `BadRecord` for an event whose number does not open."""
-        told = [received.event for received in batch if isinstance(received.event, Told)]
-        partitions = await self._pairs.of({one.event.account_id for one in told})
-        outputs = [
-            self._output(each, partitions) for one in told if one.event.account_id in partitions for each in one.each()
-        ]
+    async def __call__(self, batch: Sequence[Received[AccountId]], finish: Finish[AccountId]) -> None:
+        """Tell of a batch. Raises `TryLater`; `BadRecord` for an event that cannot be read, or does not open."""
+        partitions = await self._pairs.of({received.event for received in batch})
+        told = [hear(received.record) for received in batch if received.event in partitions]
+        outputs = [self._output(each, partitions) for one in told if isinstance(one, Told) for each in one.each()]
         if outputs:
             try:
                 await self._send(outputs)

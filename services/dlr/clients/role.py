@@ -8,8 +8,8 @@ from typing import Final
 
 from services.dlr.clients.pairs import Pairs
 from services.dlr.clients.relay import Relay
+from services.dlr.clients.whose import whose
 from services.dlr.settings import RelaySettings
-from services.dlr.webhooks.delivery.told import hear
 from shared.contracts import topics
 from shared.kafka.at_least_once import AtLeastOnceRunner
 from shared.kafka.sending import Sender
@@ -21,6 +21,9 @@ from shared.service import Context
 from shared.settings import load
 
 GROUP: Final = "dlr.relay"
+
+_COMMIT_SECONDS: Final = 1.0
+"""A commit costs as much as some twenty records; what is told again after a crash has the same ids."""
 
 
 def build_relay(context: Context) -> Sequence[Component]:
@@ -37,10 +40,11 @@ def build_relay(context: Context) -> Sequence[Component]:
         connection=connection,
         group=GROUP,
         topics=[topics.EVENTS, topics.INBOUND_EVENTS],
-        decode=hear,
+        decode=whose,
         handle=relay,
         dead_letter_topic=topics.dead_letters,
         per_partition=True,
+        commit_interval=_COMMIT_SECONDS,
         clock=context.clock,
         metrics=context.kafka_metrics,
         random=context.random,

@@ -25,10 +25,10 @@ _log = get_log()
 
 SECONDS: Final = 0.25
 """For so long a message that is under way waits for more."""
-_LOOK: Final = 0.05
-"""Seconds between two looks for what is due. A message that has ended waits for so long: its receipt may overtake the
-fact that it was submitted.
-"""
+_ENDED: Final = 0.05
+"""For so long a message that has ended waits: its receipt may overtake the fact that it was submitted."""
+_LOOK: Final = 0.1
+"""Seconds between two looks for what is due: each writes, tells and is read by three groups, whatever it finds."""
 _PAUSE: Final = 0.5
 _CAREFUL: Final = 10_000
 """Records that are handed on as they come whenever partitions were assigned: twice what may be unfinished. What ended
@@ -126,7 +126,7 @@ class Holding:
                 waiting = self._waiting[event.message_id] = _Waiting(now + self._seconds, [])
             waiting.heard.append(received)
             if isinstance(event.what, Report) and event.what.state in FINAL:
-                waiting.due = min(waiting.due, now + _LOOK)
+                waiting.due = min(waiting.due, now + _ENDED)
 
     async def _run(self) -> None:
         while True:

@@ -34,6 +34,9 @@ from shared.stores.mongodb import MongoStore
 
 GROUP = "dlr.status"
 _PAIRS_SECONDS = 10.0
+_COMMIT_SECONDS = 1.0
+_REST_SECONDS = 0.05
+"""What comes waits for at least as long anyway (`holding`)."""
 TOPICS = (*(topics.requests(lane) for lane in Lane), topics.FACTS, topics.RECEIPTS)
 
 
@@ -46,7 +49,7 @@ def build_status(context: Context) -> Sequence[Component]:
     connection = settings.cluster(GROUP)
     keys = FileKeyStore(settings.key_store)
     sealer = Sealer(keys, context.clock)
-    mongo = MongoStore(settings.mongodb.get_secret_value(), DATABASE)
+    mongo = MongoStore(settings.mongodb.get_secret_value(), DATABASE, repeat_writes=False)
     store = MessageStore(mongo)
     parked = ParkedReceipts(mongo)
     metrics = StatusMetrics(context.registry)
@@ -74,6 +77,8 @@ def build_status(context: Context) -> Sequence[Component]:
         handle=holding,
         dead_letter_topic=topics.dead_letters,
         max_batch=settings.status_batch,
+        commit_interval=_COMMIT_SECONDS,
+        rest=_REST_SECONDS,
         requires={topics.EVENTS: partitions, topics.RECEIPTS: partitions},
         partition_assignment="range",
         clock=context.clock,

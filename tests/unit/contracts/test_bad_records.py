@@ -1,10 +1,11 @@
 from __future__ import annotations
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.contracts.codec import Reader, only, read
+from shared.contracts.codec import Excerpt, Reader, only, read
 from shared.contracts.envelope import event_id
 from shared.contracts.events import OperatorReceipt, PartFact, SendRequested
 from shared.errors import BadRecord
@@ -115,6 +116,24 @@ def test_a_reader_takes_the_types_of_its_topic() -> None:
     assert isinstance(reader(record("no.budstikke.sms.operator-receipt.v1")), OperatorReceipt)
     with pytest.raises(BadRecord, match="unexpected_event_type"):
         reader(record(SENT))
+
+
+class Cause(msgspec.Struct):
+    cause: str
+
+
+def test_an_excerpt_reads_what_it_names_and_judges_nothing_else() -> None:
+    excerpt = Excerpt({PartFact: Cause})
+    assert excerpt(record(kind="nothing")).cause == only(PartFact, record()).cause
+    for bad, code in (
+        (record(cause=...), "bad_payload"),
+        (record(value=b'{"cause":"x"'), "bad_payload"),
+        (record(value=None), "empty_value"),
+        (record(SENT), "unexpected_event_type"),
+        (record(headers=typed("no.budstikke.sms.part-fact.v2")), "unknown_event_version"),
+    ):
+        with pytest.raises(BadRecord, match=code):
+            excerpt(bad)
 
 
 @pytest.mark.parametrize("headers", [without("ce_id"), {**without("ce_id"), "ce_id": ""}])

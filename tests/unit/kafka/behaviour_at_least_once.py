@@ -89,6 +89,20 @@ class AtLeastOnceBehaviour:
         await wait_until(lambda: again.got == ["b", "c"], 20.0)
         await kit.until_no_lag(group, source)
 
+    async def test_a_reader_that_rests_reads_on_later_and_ends_at_once(self, kit: Kit) -> None:
+        source, group, desk = await kit.topic(), kit.group(), Desk(at_once=True)
+        runner = await kit.at_least_once([source], desk, group=group, rest=300.0)
+        await kit.write(source, "a")
+        await wait_until(lambda: desk.got == ["a"], 20.0)
+        await kit.write(source, "b", "c")
+        await runner.stop(5.0)
+        assert desk.got == ["a"]
+        again = Desk(at_once=True)
+        await kit.at_least_once([source], again, group=group, rest=0.01)
+        await wait_until(lambda: again.got == ["b", "c"], 20.0)
+        await kit.write(source, "d")
+        await wait_until(lambda: again.got == ["b", "c", "d"], 20.0)
+
     async def test_stopping_waits_for_what_is_unfinished(self, kit: Kit) -> None:
         source, group, desk = await kit.topic(), kit.group(), Desk()
         runner = await kit.at_least_once([source], desk, group=group)

@@ -12,21 +12,26 @@ import pytest
 
 from services.dlr.clients.pairs import Pairs
 from services.dlr.clients.relay import Relay
-from services.dlr.webhooks.delivery.told import Input, Told, Untold
+from services.dlr.clients.whose import whose
 from shared.clock import ManualClock, SystemClock
-from shared.contracts.events import MessageCorrected, MessageStatusChanged, PassedState
+from shared.contracts.codec import Writer
+from shared.contracts.events import Event, MessageCorrected, MessageStatusChanged, PassedState
 from shared.contracts.inbound import InboundAction, InboundCoding, InboundId, InboundRouted
 from shared.contracts.states import State
+from shared.contracts.topics import EVENTS
 from shared.contracts.words import ReceiptState
-from shared.errors import TryLater
+from shared.errors import BadRecord, TryLater
 from shared.ids import AccountId, MessageId
-from shared.kafka.record import Output, Received, Record
+from shared.kafka.record import Output, Received
 from shared.privacy.keys import FileKeyStore
 from shared.privacy.sealing import Sealer
+from tests.integration.dlr.driving import landed
 
 ACME, OTHER = AccountId("acme"), AccountId("other")
 MESSAGE = MessageId("0190163d-8694-739b-aea5-966c26f8ad91")
 AT = datetime(2026, 3, 1, 12, tzinfo=UTC)
+
+_write = Writer("/budstikke/dlr/status").output
 
 
 class Topics:
@@ -68,8 +73,8 @@ def relay(topics: Topics, clock: ManualClock, sealer: Sealer) -> Relay:
     return Relay(Pairs(topics.ask, clock), topics.send, sealer)
 
 
-def received(sealer: Sealer, account: AccountId = ACME, state: State = State.DELIVERED) -> Received[Input]:
-    event = MessageStatusChanged(
+def changed(sealer: Sealer, account: AccountId = ACME, state: State = State.DELIVERED) -> MessageStatusChanged:
+    return MessageStatusChanged(
         message_id=MESSAGE,
         account_id=account,
         to=sealer.seal(account, MESSAGE, "to", "+4790000001", AT),
@@ -78,11 +83,20 @@ def received(sealer: Sealer, account: AccountId = ACME, state: State = State.DEL
         at=AT,
         reference="r",
     )
-    return Received(Record("sms.events", 0, 1, 0, None, b"", ()), Told(f"{MESSAGE}:3", event, b""))
 
 
-async def tell(relay: Relay, *batch: Received[Input]) -> int:
-    finished: list[Received[Input]] = []
+def heard(event: Event, event_id: str) -> Received[AccountId]:
+    """An event as the kit hands it over."""
+    record = landed(_write(EVENTS, 0, event, event_id=event_id, time=AT, subject=event_id))
+    return Received(record, whose(record))
+
+
+def received(sealer: Sealer, account: AccountId = ACME) -> Received[AccountId]:
+    return heard(changed(sealer, account), f"{MESSAGE}:3")
+
+
+async def tell(relay: Relay, *batch: Received[AccountId]) -> int:
+    finished: list[Received[AccountId]] = []
     await relay(batch, finished.append)
     return len(finished)
 
@@ -113,8 +127,7 @@ async def test_an_incoming_message_is_told_under_its_own_id(relay: Relay, topics
         received_at=AT,
         action=InboundAction.NONE,
     )
-    record = Record("dlr.inbound-events", 0, 1, 0, None, b"", ())
-    assert await tell(relay, Received(record, Told(inbound_id, event, b""))) == 1
+    assert await tell(relay, heard(event, inbound_id)) == 1
     (output,) = topics.sent
     body = json.loads(output.value or b"")
     assert (body["type"], body["data"]["from"], body["data"]["text"]) == ("message.received", "+4790000001", "PIZZA")
@@ -123,11 +136,9 @@ async def test_an_incoming_message_is_told_under_its_own_id(relay: Relay, topics
 
 async def test_states_that_were_passed_are_told_one_by_one(relay: Relay, topics: Topics, sealer: Sealer) -> None:
     topics.known = {"clients.acme.events": 1}
-    one = received(sealer)
-    assert isinstance(one.event, Told)
-    assert isinstance(one.event.event, MessageStatusChanged)
-    event = msgspec.structs.replace(one.event.event, passed=(PassedState(state=State.SUBMITTED, sequence=2, at=AT),))
-    assert await tell(relay, Received(one.record, Told(one.event.id, event, b""))) == 1
+    passed = PassedState(state=State.SUBMITTED, sequence=2, at=AT)
+    event = msgspec.structs.replace(changed(sealer), passed=(passed,))
+    assert await tell(relay, heard(event, f"{MESSAGE}:3")) == 1
     bodies = [json.loads(output.value or b"") for output in topics.sent]
     assert [(body["id"], body["type"]) for body in bodies] == [
         (f"{MESSAGE}:2", "message.submitted"),
@@ -153,8 +164,20 @@ async def test_a_correction_is_not_told(relay: Relay, topics: Topics) -> None:
         part=1,
         receipt_state=ReceiptState.EXPIRED,
     )
-    assert await tell(relay, Received(Record("sms.events", 0, 1, 0, None, b"", ()), Untold(event))) == 1
+    assert await tell(relay, heard(event, f"{MESSAGE}:4")) == 1
     assert topics.sent == []
+
+
+async def test_what_cannot_be_read_is_set_aside_for_an_account_with_topics_alone(
+    relay: Relay, topics: Topics, sealer: Sealer
+) -> None:
+    record = received(sealer).record
+    bad = msgspec.structs.replace(record, value=(record.value or b"").replace(b'"delivered"', b'"nowhere"'))
+    assert await tell(relay, Received(bad, whose(bad))) == 1
+    topics.known = {"clients.acme.events": 1}
+    relay._pairs.forget()
+    with pytest.raises(BadRecord, match="bad_payload"):
+        await tell(relay, Received(bad, whose(bad)))
 
 
 async def test_the_broker_is_asked_once_a_second(
@@ -184,7 +207,7 @@ async def test_a_topic_that_goes_while_it_is_written_to_holds_nobody_up(
 
 async def test_without_a_broker_nothing_is_finished(relay: Relay, topics: Topics, sealer: Sealer) -> None:
     topics.known, topics.broken = {"clients.acme.events": 1}, True
-    finished: list[Received[Input]] = []
+    finished: list[Received[AccountId]] = []
     with pytest.raises(TryLater):
         await relay([received(sealer)], finished.append)
     assert finished == []
