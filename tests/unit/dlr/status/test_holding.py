@@ -108,9 +108,7 @@ async def test_a_message_is_handed_on_whole_soon_after_it_has_ended(
     assert clock.monotonic() - began < 0.25
 
 
-async def test_a_message_under_way_waits_for_a_moment(
-    holding: Holding, behind: Behind, clock: ManualClock
-) -> None:
+async def test_a_message_under_way_waits_for_a_moment(holding: Holding, behind: Behind, clock: ManualClock) -> None:
     finish, one, other = assignment(), heard(asked()), heard(asked(), OTHER)
     await holding([one], finish)
     clock.advance(0.2)
