@@ -173,7 +173,7 @@ class ChosenRunner(Reader):
 
     async def _fetch(self) -> Mapping[TopicPartition, Fetched]:
         if not self._feeds:
-            await asyncio.sleep(POLL)
+            await asyncio.sleep(self._refresh)
             return {}
         try:
             return await self.consumer.poll(POLL, 2 * self._max_batch)

@@ -18,8 +18,8 @@ from shared.telemetry.logs import get_log
 
 _log = get_log()
 
-POLL = 0.2
-"""Seconds for which a poll waits for records."""
+POLL = 1.0
+"""Seconds for which a poll waits for records. News end it at once."""
 
 _PAUSE = 0.2
 _ASLEEP = 5.0  # between two polls that fail: nobody polled meanwhile

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
 from typing import Final
 
 from services.dlr.clients.pairs import Pairs
@@ -12,8 +11,8 @@ from services.dlr.clients.whose import whose
 from services.dlr.settings import RelaySettings
 from shared.contracts import topics
 from shared.kafka.at_least_once import AtLeastOnceRunner
+from shared.kafka.partition_counts import PartitionCounts
 from shared.kafka.sending import Sender
-from shared.kafka.topics import partitions
 from shared.lifecycle import Component
 from shared.privacy.keys import FileKeyStore
 from shared.privacy.sealing import Sealer
@@ -31,8 +30,9 @@ def build_relay(context: Context) -> Sequence[Component]:
     settings = load(RelaySettings)
     connection = settings.cluster(GROUP)
     sender = Sender(connection=connection, clock=context.clock, metrics=context.kafka_metrics)
+    counts = PartitionCounts(connection=connection)
     relay = Relay(
-        Pairs(partial(partitions, connection), context.clock),
+        Pairs(counts, context.clock),
         sender.send,
         Sealer(FileKeyStore(settings.key_store), context.clock),
     )
@@ -49,4 +49,4 @@ def build_relay(context: Context) -> Sequence[Component]:
         metrics=context.kafka_metrics,
         random=context.random,
     )
-    return [sender, runner]
+    return [sender, counts, runner]

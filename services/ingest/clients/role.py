@@ -6,7 +6,6 @@ import os
 import secrets
 import socket
 from collections.abc import Sequence
-from functools import partial
 from typing import Final
 
 from services.ingest.accounts.store import DATABASE
@@ -28,8 +27,8 @@ from shared.contracts.codec import Writer
 from shared.contracts.topics import ACCOUNTS, requests
 from shared.contracts.words import Lane
 from shared.kafka.chosen import ChosenRunner
+from shared.kafka.partition_counts import PartitionCounts
 from shared.kafka.sending import Sender
-from shared.kafka.topics import partitions
 from shared.kafka.whole import WholeTopics
 from shared.lifecycle import Component, Prepare
 from shared.privacy.keys import FileKeyStore
@@ -72,7 +71,8 @@ def build_clients(context: Context) -> Sequence[Component]:
     )
     leases = ShareLeases(mongo.database, f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}")
     shares = HeldShares(leases, clock, metrics)
-    clients = Clients(accounts, reader.up_to_date, shares, partial(partitions, connection), clock)
+    counts = PartitionCounts(connection=connection)
+    clients = Clients(accounts, reader.up_to_date, shares, counts, clock)
     limiter = Limiter(
         SharedBuckets(valkey),
         clock,
@@ -110,6 +110,7 @@ def build_clients(context: Context) -> Sequence[Component]:
         *senders.values(),
         answers,
         reader,
+        counts,
         shares,
         runner,
     ]
