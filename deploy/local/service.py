@@ -11,6 +11,7 @@ import httpx
 from deploy.local.ports import require_free
 from deploy.local.process import Process
 from deploy.local.settings import ROOT
+from shared.trust import trusted
 
 _PROBE = 2.0  # seconds for one answer
 
@@ -50,9 +51,10 @@ class Service:
     def ready(self) -> bool:
         """Whether the probe answers 200."""
         try:
-            return httpx.get(f"{self._probe}/ready", timeout=_PROBE, trust_env=False).status_code == httpx.codes.OK
+            answer = httpx.get(f"{self._probe}/ready", timeout=_PROBE, verify=trusted(), trust_env=False)
         except httpx.TransportError:
             return False
+        return answer.status_code == httpx.codes.OK
 
     def stop(self, deadline: float = 25.0) -> None:
         """Let it finish its work and end."""

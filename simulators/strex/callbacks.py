@@ -14,6 +14,7 @@ from shared.clock import Clock
 from shared.lifecycle import Health
 from shared.strex.signatures import CALLBACK_HEADER, PrivateKey, sign
 from shared.tasks import end
+from shared.trust import trusted
 from simulators.smsc.timetable import Timetable
 from simulators.strex.behaviour import Behaviour, falls_on
 from simulators.strex.transaction import Kind, Transaction, report
@@ -85,7 +86,7 @@ class Callbacks:
 
     async def start(self) -> None:
         """Begin to call."""
-        self._client = httpx.AsyncClient(timeout=_TIMEOUT, trust_env=False)
+        self._client = httpx.AsyncClient(timeout=_TIMEOUT, verify=trusted(), trust_env=False)
         self._tasks = [asyncio.create_task(self._run(self._client)) for _ in range(_AT_ONCE)]
 
     async def stop(self, deadline: float) -> None:  # noqa: ARG002 - what is under way is cut off

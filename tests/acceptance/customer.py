@@ -11,6 +11,7 @@ from typing import Any
 import httpx
 
 from shared.contracts.states import FINAL, State, may_move
+from shared.trust import trusted
 from tests.support import wait_until
 
 DELIVER = 45.0
@@ -98,5 +99,7 @@ class Customer:
 async def customer_of(api: str, key: str) -> AsyncIterator[Customer]:
     """Whoever has this key."""
     headers = {"authorization": f"Bearer {key}"}
-    async with httpx.AsyncClient(base_url=api, headers=headers, trust_env=False, timeout=30.0) as http:
+    async with httpx.AsyncClient(
+        base_url=api, headers=headers, verify=trusted(), trust_env=False, timeout=30.0
+    ) as http:
         yield Customer(http)

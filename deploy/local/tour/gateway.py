@@ -10,6 +10,7 @@ from typing import Any, Self, TypeVar
 import httpx
 
 from shared.errors import Fatal
+from shared.trust import trusted
 
 T = TypeVar("T")
 
@@ -28,6 +29,7 @@ class Gateway:
                 base_url=told.get(address, ""),
                 headers={"Authorization": f"Bearer {told[key]}"} if key else {},
                 timeout=_ANSWER,
+                verify=trusted(),
                 trust_env=False,
                 transport=transport,
             )

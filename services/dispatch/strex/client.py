@@ -18,6 +18,7 @@ from shared.clock import Clock
 from shared.errors import TryLater
 from shared.lifecycle import Health
 from shared.strex.signatures import PrivateKey, PublicKey, read_public_key, sign
+from shared.trust import trusted
 
 _CONNECT: Final = 5.0
 _LONG_POLL: Final = 30.0
@@ -139,8 +140,8 @@ class StrexClient:
     async def start(self) -> None:
         """Make the clients; they connect with the first call."""
         self._clients = (
-            httpx.AsyncClient(timeout=self._asking, limits=self._limits[0], trust_env=False),
-            httpx.AsyncClient(timeout=self._looking, limits=self._limits[1], trust_env=False),
+            httpx.AsyncClient(timeout=self._asking, limits=self._limits[0], verify=trusted(), trust_env=False),
+            httpx.AsyncClient(timeout=self._looking, limits=self._limits[1], verify=trusted(), trust_env=False),
         )
 
     async def stop(self, deadline: float) -> None:

@@ -12,6 +12,7 @@ from shared.clock import Clock
 from shared.ids import AccountId
 from shared.internal.token import ACTOR, HEADER, Scope, sign
 from shared.lifecycle import Health
+from shared.trust import trusted
 
 _TIMEOUT: Final = httpx.Timeout(3.0, connect=1.0, pool=1.0)
 _LIMITS: Final = httpx.Limits(max_connections=64, max_keepalive_connections=32, keepalive_expiry=30.0)
@@ -85,7 +86,9 @@ class Owner:
 
     async def start(self) -> None:
         """Make the client; it connects with the first question."""
-        self._client = httpx.AsyncClient(timeout=_TIMEOUT, limits=_LIMITS, transport=self._transport, trust_env=False)
+        self._client = httpx.AsyncClient(
+            timeout=_TIMEOUT, limits=_LIMITS, transport=self._transport, verify=trusted(), trust_env=False
+        )
 
     async def stop(self, deadline: float) -> None:
         """Close the connections."""

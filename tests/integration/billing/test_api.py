@@ -27,6 +27,7 @@ from shared.kafka.metrics import KafkaMetrics
 from shared.money.periods import month_of, moved
 from shared.service import Context
 from shared.stores.mongodb import MongoStore
+from shared.trust import trusted
 from tests.integration.billing.conftest import emptied
 from tests.integration.billing.outbox import Outbox
 from tests.unit.billing.building import charge
@@ -106,7 +107,9 @@ async def api(mongodb: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
         await component.start()
     (server,) = [component for component in components if isinstance(component, HttpServer)]
     (mongo,) = [component for component in components if isinstance(component, MongoStore)]
-    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{server.port}", trust_env=False) as client:
+    async with httpx.AsyncClient(
+        base_url=f"http://127.0.0.1:{server.port}", verify=trusted(), trust_env=False
+    ) as client:
         yield Api(client, mongo)
     await emptied(mongo)
     for component in reversed(components):

@@ -35,6 +35,7 @@ from services.ingest.clients.access import BrokerAccess
 from shared.contracts.topics import LOCAL, specs
 from shared.kafka.settings import KafkaSettings
 from shared.kafka.topics import create
+from shared.trust import trusted
 from tests.conftest import Stack
 from tests.support import wait_until
 
@@ -180,7 +181,7 @@ async def run(python: Path, role: Role, told: dict[str, str], folder: Path) -> N
             python, "-m", f"services.{role.service}", role.name, cwd=folder, env=told, stdout=file, stderr=file
         )
     try:
-        async with httpx.AsyncClient(trust_env=False) as http:
+        async with httpx.AsyncClient(verify=trusted(), trust_env=False) as http:
 
             async def ready() -> bool:
                 assert child.returncode is None, said(log)

@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from shared.clock import SystemClock
 from shared.http import HttpServer
 from shared.strex.signatures import PrivateKey, sign
+from shared.trust import trusted
 from simulators.strex.api import api
 from simulators.strex.authentication import Authentication
 from simulators.strex.behaviour import Behaviour
@@ -68,7 +69,7 @@ class Client:
     def __init__(self, simulator: Simulator, key_name: str = "test", key: PrivateKey | None = None) -> None:
         self._key = key or simulator.key
         self._name = key_name
-        self._http = httpx.AsyncClient(base_url=simulator.url, trust_env=False)
+        self._http = httpx.AsyncClient(base_url=simulator.url, verify=trusted(), trust_env=False)
 
     def request(self, method: str, path: str, body: object = None, **signed: Any) -> httpx.Request:
         content = b"" if body is None else msgspec.json.encode(body)

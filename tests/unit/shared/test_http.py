@@ -16,6 +16,7 @@ from starlette.routing import Route
 from shared.errors import BadSettings, FieldError
 from shared.http import HttpServer, probes, problem
 from shared.lifecycle import Health
+from shared.trust import trusted
 from tests.support import wait_until
 
 LOCAL = "127.0.0.1"
@@ -60,7 +61,7 @@ Serve = Callable[[Starlette], Awaitable[HttpServer]]
 
 
 def client(server: HttpServer) -> httpx.AsyncClient:
-    return httpx.AsyncClient(base_url=f"http://{LOCAL}:{server.port}", timeout=10, trust_env=False)
+    return httpx.AsyncClient(base_url=f"http://{LOCAL}:{server.port}", timeout=10, verify=trusted(), trust_env=False)
 
 
 async def test_port_zero_takes_a_free_port_and_tells_which(serve: Serve, door: Door) -> None:

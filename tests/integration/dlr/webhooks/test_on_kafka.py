@@ -32,6 +32,7 @@ from shared.kafka.settings import KafkaSettings
 from shared.privacy.keys import FileKeyStore
 from shared.privacy.sealing import Sealer
 from shared.stores.mongodb import MongoStore
+from shared.trust import trusted
 from simulators.customer.behaviour import Behaviour, Manner
 from simulators.customer.receiver import Receiver
 from tests.catalogue import fresh
@@ -65,7 +66,7 @@ class Process:
         async def ready() -> bool:
             assert self._process is not None
             assert self._process.poll() is None, self._log.read_text()
-            async with httpx.AsyncClient(trust_env=False) as http:
+            async with httpx.AsyncClient(verify=trusted(), trust_env=False) as http:
                 with suppress(httpx.TransportError):
                     return (await http.get(f"http://127.0.0.1:{self._port}/ready")).status_code == 200
             return False

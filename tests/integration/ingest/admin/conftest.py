@@ -16,6 +16,7 @@ from services.ingest.accounts.keys import KeyKind, make
 from services.ingest.accounts.staff import CONSOLE, Role, StaffKey
 from services.ingest.accounts.store import DATABASE, AccountStore
 from shared.stores.mongodb import MongoStore
+from shared.trust import trusted
 from tests.integration.ingest.api.conftest import CLOCK, open_door
 
 
@@ -33,7 +34,9 @@ class Admin:
         """A client of a door."""
         headers = {"authorization": authorization} if isinstance(authorization, str) else {}
         auth = authorization if isinstance(authorization, httpx.Auth) else None
-        made = httpx.AsyncClient(base_url=url, headers=headers, auth=auth, timeout=30.0, trust_env=False)
+        made = httpx.AsyncClient(
+            base_url=url, headers=headers, auth=auth, timeout=30.0, verify=trusted(), trust_env=False
+        )
         self._clients.append(made)
         return made
 

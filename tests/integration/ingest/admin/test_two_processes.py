@@ -22,6 +22,7 @@ from shared.contracts.topics import LOCAL, specs
 from shared.kafka.settings import KafkaSettings
 from shared.kafka.topics import create
 from shared.stores.mongodb import MongoStore
+from shared.trust import trusted
 from tests.integration.ingest.admin.conftest import Admin
 from tests.integration.ingest.api.conftest import CLOCK, NO_VALKEY, SECRET
 from tests.support import wait_until
@@ -54,7 +55,7 @@ async def process(kafka: str, mongodb: str, folder: Path) -> AsyncIterator[str]:
         stderr=asyncio.subprocess.DEVNULL,
     )
     try:
-        async with httpx.AsyncClient(trust_env=False) as http:
+        async with httpx.AsyncClient(verify=trusted(), trust_env=False) as http:
 
             async def ready() -> bool:
                 assert child.returncode is None

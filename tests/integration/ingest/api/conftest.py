@@ -29,6 +29,7 @@ from shared.privacy.keys import FileKeyStore
 from shared.privacy.sealing import Sealer
 from shared.service import Context
 from shared.stores.mongodb import MongoStore
+from shared.trust import trusted
 
 SECRET = "s" * 43
 CLOCK = SystemClock()
@@ -44,7 +45,11 @@ class Caller:
         self.accounts = accounts
         self.sealer = Sealer(FileKeyStore(key_store), CLOCK)
         self.http = httpx.AsyncClient(
-            base_url=url, headers={"authorization": f"Bearer {key.text}"}, timeout=30.0, trust_env=False
+            base_url=url,
+            headers={"authorization": f"Bearer {key.text}"},
+            timeout=30.0,
+            verify=trusted(),
+            trust_env=False,
         )
 
 

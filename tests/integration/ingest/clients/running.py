@@ -37,6 +37,7 @@ from shared.kafka.sending import Sender
 from shared.kafka.settings import KafkaSettings
 from shared.kafka.topics import create
 from shared.stores.mongodb import MongoStore
+from shared.trust import trusted
 from tests.support import wait_until
 
 READY = 60.0
@@ -124,7 +125,7 @@ class Room:
 
     async def ready(self) -> None:
         """Wait until the probe of the last one started says so."""
-        async with httpx.AsyncClient(trust_env=False) as http:
+        async with httpx.AsyncClient(verify=trusted(), trust_env=False) as http:
 
             async def answers() -> bool:
                 assert self._processes[-1].running, self.log()
