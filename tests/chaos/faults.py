@@ -36,6 +36,8 @@ class Fault(msgspec.Struct, frozen=True):
     crashes: int = 0
     ends: str = ""
     """A process that ends by itself, and must."""
+    refuses: bool = False
+    """The operator may refuse for good, so that messages end without having been delivered."""
     shows: tuple[str, ...] = ()
     """Counters of the operator that grow, or it was no fault."""
     why_not: Callable[[ChaosSystem], str] = lambda _: ""
@@ -83,7 +85,12 @@ def faults(processes: Sequence[str]) -> list[Fault]:
         ),
         Fault("the operator throttles above 40 a second", _told(throttle_above=40), shows=("refused",)),
         *(
-            Fault(f"every second submit: {what}", _told(refuse_status=status, refuse_every=2), shows=("refused",))
+            Fault(
+                f"every second submit: {what}",
+                _told(refuse_status=status, refuse_every=2),
+                refuses=status == ESME_RSYSERR,
+                shows=("refused",),
+            )
             for what, status in (("queue full", ESME_RMSGQFUL), ("system error", ESME_RSYSERR))
         ),
         Fault("receipts before their responses", _told(receipt_early_every=1, response_delay_ms=200)),

@@ -39,6 +39,11 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     ends: Mapping[str, int]
     """Messages by the final state that was told."""
 
+    @property
+    def ended_otherwise(self) -> int:
+        """The customer was told an end, and not that it was delivered."""
+        return self.answered - self.untold - self.ends.get("delivered", 0)
+
 
 class Told(msgspec.Struct):
     """Final states of one message, each with the id of its event."""

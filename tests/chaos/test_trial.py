@@ -125,6 +125,11 @@ def told_twice_of_one_event(gateway: Broken, message: str, number: str) -> None:
     gateway.tell(message)
 
 
+def failed(gateway: Broken, message: str, number: str) -> None:
+    gateway.take(number)
+    gateway.tell(message, "failed")
+
+
 def taken_twice(gateway: Broken, message: str, number: str) -> None:
     both(gateway, message, number)
     gateway.tell(f"{message}-again")
@@ -163,6 +168,7 @@ async def run(gateway: Broken, say: Callable[[str], object] = lambda _: None, **
         (doubled, ("P3: 1 doubled",)),
         (told_under_two_ids, ("P5: 1 told twice",)),
         (told_two_ends, ("P5: 1 told twice",)),
+        (failed, ("1 not delivered",)),
         (taken_twice, ("P4: 1 taken twice",)),
         (ends, ("dlr (1) ended by itself",)),
     ],
@@ -183,6 +189,10 @@ async def test_a_double_that_comes_after_its_fault_was_judged_is_seen(
         gateway.take(f"+{gateway.taken[-1]['destination']}")
 
     assert await run(gateway, late, crashes=crashes) == found
+
+
+async def test_where_the_operator_refuses_for_good_a_message_may_end_so() -> None:
+    assert await run(Broken(failed), refuses=True) == [(), ()]
 
 
 async def test_a_fault_that_came_to_nothing_is_named() -> None:

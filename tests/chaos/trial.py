@@ -94,7 +94,10 @@ class Chaos:
         wrong += self._found_beside(fault.ends)
         wrong += [f"the fault came to nothing: {name}" for name in fault.shows if after[name] == before[name]]
         allowed = (fault.crashes * BINDS + after["links_dropped"] - before["links_dropped"]) * UNRESOLVED
-        row = row_of(fault.name, self._judge.verdict(posted), allowed, max(0.0, last - over), wrong)
+        verdict = self._judge.verdict(posted)
+        if not fault.refuses and verdict.ended_otherwise > allowed:
+            wrong.append(f"{verdict.ended_otherwise} not delivered")
+        row = row_of(fault.name, verdict, allowed, max(0.0, last - over), wrong)
         self._suffered.append(Suffered(posted, row))
         return row
 

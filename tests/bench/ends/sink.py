@@ -25,7 +25,8 @@ class Sink:
         _, found, rest = line.partition(b"?n=")
         number = int(rest.split(b" ", 1)[0].split(b"&", 1)[0]) if found else -1
         self.callbacks.append((number, time.monotonic_ns(), _DELIVERED in body))
-        self.numbers.add(number)
+        if found:
+            self.numbers.add(number)
 
     def state(self) -> object:
         """As `bench sink` tells it."""
