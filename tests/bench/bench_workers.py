@@ -197,7 +197,7 @@ def measure(folder: Path, options: argparse.Namespace) -> command.Found:
 def main() -> int:
     """Command line."""
     parser = command.parser(__doc__)
-    parser.add_argument("--messages", type=int, default=4_000, help="of each round")
+    parser.add_argument("--messages", type=int, default=5_000, help="of each round")
     parser.add_argument("--warm-up", type=int, default=5_000, help="messages before those that count")
     parser.add_argument("--only", action="append", choices=STAGES, help="this stage")
     options = parser.parse_args()
