@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+from collections import defaultdict
 from collections.abc import Collection, Sequence
 from datetime import datetime
 from functools import partial
+from typing import Generic
 
 from prometheus_client import CollectorRegistry, Counter
 
@@ -17,7 +20,7 @@ from shared.contracts.codec import only
 from shared.contracts.codes import Reason
 from shared.contracts.events import DispatchOrdered, DispatchReturned, MessageAccepted
 from shared.contracts.words import FactKind
-from shared.kafka.record import Output, Received
+from shared.kafka.record import E, Output, Received
 from shared.privacy.sealing import Erased, Sealer
 
 read_accepted = partial(only, MessageAccepted)
@@ -38,8 +41,8 @@ class RouterMetrics:
         self.unrouted = Counter("budstikke_router_unrouted", "Messages that got no route", ["code"], registry=registry)
 
 
-class Router:
-    """Routes one lane's messages. The fact `queued` is in the same transaction as the order it speaks of."""
+class _Routing(ABC, Generic[E]):
+    """A handler that decides on each record by itself."""
 
     def __init__(
         self,
@@ -56,11 +59,23 @@ class Router:
         self._clock = clock
         self._outputs = Outputs(partitions)
         self._metrics = metrics
+        self._routed: defaultdict[str, int] = defaultdict(int)
 
-    async def __call__(self, batch: Sequence[Received[MessageAccepted]]) -> Sequence[Output]:
-        """An order and a fact for each message, or a fact alone."""
+    async def __call__(self, batch: Sequence[Received[E]]) -> Sequence[Output]:
+        """An order and a fact for each message or part, or facts alone."""
         now, up = self._clock.now(), self._links.hoped()
-        return [output for received in batch for output in self._route(received, up, now)]
+        self._routed.clear()
+        outputs = [output for received in batch for output in self._route(received, up, now)]
+        for route, count in self._routed.items():
+            self._metrics.routed.labels(route).inc(count)
+        return outputs
+
+    @abstractmethod
+    def _route(self, received: Received[E], up: Collection[str], now: datetime) -> Sequence[Output]: ...
+
+
+class Router(_Routing[MessageAccepted]):
+    """Routes one lane's messages. The fact `queued` is in the same transaction as the order it speaks of."""
 
     def _route(self, received: Received[MessageAccepted], up: Collection[str], now: datetime) -> Sequence[Output]:
         message = received.event
@@ -70,7 +85,7 @@ class Router:
         route = TEST if message.test else self._routes.choose(found, up)
         if route is None:
             return self._ended(received, FactKind.FAILED, Reason.NO_ROUTE, now)
-        self._metrics.routed.labels(route.route_id).inc()
+        self._routed[route.route_id] += 1
         order = DispatchOrdered(message=message, operator=route.operator, route_id=route.route_id, ordered_at=now)
         return self._outputs.ordered(received.record, order)
 
@@ -81,34 +96,13 @@ class Router:
         return self._outputs.ended(received.record, received.event, kind, code, now)
 
 
-class ReturnRouter:
+class ReturnRouter(_Routing[DispatchReturned]):
     """Routes what came back from a sender or from the sweeper, of all lanes, as the attempt that it names.
 
     An operator within reach that was not tried goes first. What has to stay goes back to where it was, and so does what
     is overdue, erased or without a route: a return may be told twice, and the attempt of its first copy be taken by
     now. A sender ends it, for he asks the ledger. Only without an operator to go back to it ends here.
     """
-
-    def __init__(
-        self,
-        routes: RouteTable,
-        links: Links,
-        sealer: Sealer,
-        clock: Clock,
-        partitions: int,
-        metrics: RouterMetrics,
-    ) -> None:
-        self._routes = routes
-        self._links = links
-        self._sealer = sealer
-        self._clock = clock
-        self._outputs = Outputs(partitions)
-        self._metrics = metrics
-
-    async def __call__(self, batch: Sequence[Received[DispatchReturned]]) -> Sequence[Output]:
-        """An order and a fact for each part, or the facts alone."""
-        now, up = self._clock.now(), self._links.hoped()
-        return [output for received in batch for output in self._route(received, up, now)]
 
     def _route(self, received: Received[DispatchReturned], up: Collection[str], now: datetime) -> Sequence[Output]:
         returned, message = received.event, received.event.message

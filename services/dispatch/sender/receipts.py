@@ -16,6 +16,7 @@ import msgspec
 from services.dispatch.sender.facts import SOURCE
 from services.dispatch.sender.incoming import Reading, incoming
 from services.dispatch.sender.metrics import SenderMetrics
+from services.dispatch.sender.settling import GATHER, MOST_AT_ONCE
 from services.dispatch.sender.work import Attempt
 from shared.clock import Clock
 from shared.contracts import topics
@@ -26,6 +27,7 @@ from shared.contracts.receipts import of_part
 from shared.contracts.words import ReceiptState
 from shared.errors import BudstikkeError
 from shared.ids import GATEWAY, AccountId, MessageId, partition_of
+from shared.kafka.lingering import linger
 from shared.kafka.record import Output
 from shared.kafka.sending import Sender
 from shared.privacy.pseudonyms import Pseudonyms
@@ -40,7 +42,6 @@ from shared.telemetry.logs import get_log
 
 _log = get_log()
 
-_MOST_AT_ONCE = 500
 _KINDS = (_RECEIPT, _ORPHAN, _INCOMING) = ("receipt", "orphan_receipt", "incoming")
 _HANDSET = 8
 """Digits at the end of a number that operators do not write differently."""
@@ -179,7 +180,8 @@ class ReceiptRelay:
             await self._arrived.wait()
             self._arrived.clear()
             while self._waiting:
-                batch = list(islice(self._waiting, _MOST_AT_ONCE))
+                await linger(lambda: len(self._waiting), MOST_AT_ONCE, GATHER)
+                batch = list(islice(self._waiting, MOST_AT_ONCE))
                 del self._waiting[: len(batch)]
                 await self._relay(batch)
 

@@ -25,6 +25,7 @@ from shared.clock import Clock
 from shared.contracts.codes import Reason
 from shared.contracts.words import FactKind, Lane
 from shared.errors import TryLater
+from shared.kafka.lingering import linger
 from shared.kafka.record import Output
 from shared.kafka.sending import Sender
 from shared.tasks import end
@@ -36,6 +37,13 @@ _log = get_log()
 
 PAUSE_SECONDS = 0.5
 """Between two tries at a store or a broker that is away."""
+
+GATHER, MOST_AT_ONCE = 0.004, 500
+"""What goes to the broker waits for company while more comes, for so many seconds at a time and five times at most; a
+produce costs 150 µs here and as much there, whatever is in it."""
+
+_A_MOMENT, _ROWS = 0.002, 32
+"""So do outcomes, for less time: until theirs is on record, parts count as unresolved."""
 
 
 class Settler:
@@ -184,6 +192,7 @@ class Settler:
         while True:
             await self._arrived.wait()
             self._arrived.clear()
+            await linger(lambda: len(self._settled), _ROWS, _A_MOMENT)
             settled, self._settled = self._settled, []
             await self._make_durable(settled)
             if unknown := [one for one in settled if one.outcome.kind is OutcomeKind.UNKNOWN and not one.late]:
@@ -206,6 +215,7 @@ class Settler:
         while True:
             await self._durable.wait()
             self._durable.clear()
+            await linger(lambda: self.untold, MOST_AT_ONCE, GATHER)
             untold, self._untold = self._untold, []
             ended, self._ended = self._ended, []
             outputs = [

@@ -15,8 +15,7 @@ from services.dispatch.unknowns.store import Unknown, UnknownStore
 from shared.contracts.events import OperatorReceipt
 from shared.errors import TryLater
 from shared.kafka.record import Output
-from shared.lifecycle import Health
-from shared.tasks import end
+from shared.looping import Looping
 from shared.telemetry.logs import get_log
 
 _log = get_log()
@@ -32,7 +31,7 @@ Naming: TypeAlias = Callable[[Sequence[Unknown]], Awaitable[Mapping[AttemptKey, 
 Send: TypeAlias = Callable[[Sequence[Output]], Awaitable[None]]
 
 
-class Sweeper:
+class Sweeper(Looping):
     """A component. Every few seconds: claim what is due, ask for receipts that name it, close it, tell what follows,
     and forget it.
 
@@ -54,7 +53,7 @@ class Sweeper:
         every: float = 5.0,
     ) -> None:
         """`owner` is this process's alone; `every` is seconds."""
-        self.name = "sweeper of unknown outcomes"
+        super().__init__("sweeper of unknown outcomes")
         self._unknowns = unknowns
         self._ledger = ledger
         self._receipts = receipts
@@ -72,26 +71,6 @@ class Sweeper:
             registry=registry,
         )
         self._waiting = Gauge("budstikke_sweeper_unknown", "Attempts whose outcome nobody knows", registry=registry)
-        self._task: asyncio.Task[None] | None = None
-
-    async def start(self) -> None:
-        """Begin to sweep."""
-        self._task = asyncio.create_task(self._run(), name=self.name)
-
-    async def stop(self, deadline: float) -> None:  # noqa: ARG002 - what is cut off is done again by whoever comes next
-        """Sweep no more."""
-        if self._task is not None:
-            await end(self._task)
-            self._task = None
-
-    async def wait(self) -> None:
-        """Raise what ended the sweeping; it never ends by itself."""
-        if self._task is not None:
-            await asyncio.shield(self._task)
-
-    def health(self) -> Health:
-        """Ready once started."""
-        return Health(ready=self._task is not None, reason="" if self._task else "not started")
 
     async def sweep(self) -> int:
         """Close what is due, at most `MOST` rows; how many there were. Raises `TryLater`."""

@@ -8,8 +8,7 @@ from typing import Final
 from services.dlr.inbound.inbound import Inbound
 from services.dlr.inbound.long_messages import LongMessages
 from shared.errors import BudstikkeError, TryLater
-from shared.lifecycle import Health
-from shared.tasks import end
+from shared.looping import Looping
 from shared.telemetry.logs import get_log
 
 _log = get_log()
@@ -18,7 +17,7 @@ _MOST: Final = 100
 _SHARE: Final = 0.1
 
 
-class Sweeper:
+class Sweeper(Looping):
     """Looks ten times while a part may wait, for the first time after the whole of it: what came meanwhile, while no
     process of the role ran, is read before that.
 
@@ -26,29 +25,9 @@ class Sweeper:
     """
 
     def __init__(self, inbound: Inbound, long_messages: LongMessages) -> None:
-        self.name = "long messages"
+        super().__init__("long messages")
         self._inbound = inbound
         self._long = long_messages
-        self._task: asyncio.Task[None] | None = None
-
-    async def start(self) -> None:
-        """Begin to sweep."""
-        self._task = asyncio.create_task(self._run(), name=self.name)
-
-    async def stop(self, deadline: float) -> None:  # noqa: ARG002 - what is cut short is done again by whoever is next
-        """End."""
-        if self._task is not None:
-            await end(self._task)
-            self._task = None
-
-    async def wait(self) -> None:
-        """Raise what ended the sweeping; it never ends by itself."""
-        if self._task is not None:
-            await asyncio.shield(self._task)
-
-    def health(self) -> Health:
-        """Ready once started."""
-        return Health(ready=self._task is not None, reason="" if self._task else "not started")
 
     async def sweep(self) -> None:
         """Hand on what is overdue. One that fails is looked at again, later, and holds up no other."""

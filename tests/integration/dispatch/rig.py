@@ -367,6 +367,30 @@ async def no_answer_can_come(life: Life, count: int = 1) -> None:
     life.clock.pushed += 31.0
 
 
+async def dies_before_the_answer(life: Life, smsc: Smsc, order: Received[DispatchOrdered]) -> None:
+    """The operator has the PDU, and keeps its answer to itself."""
+    smsc.silent = True
+    await life.start([order])
+    await life.handle([order])
+    await wait_until(lambda: len(smsc.kept) == 1)
+    await life.die()
+
+
+async def inherits(life: Life, order: Received[DispatchOrdered]) -> None:
+    """Another takes over, and finds the attempt open."""
+    await life.start([order])
+    await life.handle([order])
+    await wait_until(lambda: len(life.inherited) == 1)
+
+
+async def called_unknown(life: Life, smsc: Smsc, order: Received[DispatchOrdered]) -> None:
+    """No answer comes in time. (The life should not wait long for it.)"""
+    smsc.silent = True
+    await life.start([order])
+    await life.handle([order])
+    await life.until_finished(1)
+
+
 def partitions(orders: Sequence[Received[DispatchOrdered]]) -> set[TopicPartition]:
     return {TopicPartition(order.record.topic, order.record.partition) for order in orders}
 

@@ -10,7 +10,7 @@ from shared.contracts.events import DispatchOrdered
 from shared.kafka.record import Received
 from shared.privacy.keys import Quarter
 from tests.integration.dispatch.conftest import Live
-from tests.integration.dispatch.rig import Life, Smsc, no_answer_can_come, partitions
+from tests.integration.dispatch.rig import Life, Smsc, dies_before_the_answer, no_answer_can_come, partitions
 from tests.support import wait_until
 from tests.unit.dispatch.building import Letters, received
 
@@ -78,12 +78,8 @@ async def test_died_between_pdu_and_answer_the_part_is_unknown_and_not_sent_agai
     live: Live, smsc: Smsc, letters: Letters
 ) -> None:
     first, second = live(), live()
-    smsc.silent = True
     order = received(letters.order())
-    await first.start([order])
-    await first.handle([order])
-    await wait_until(lambda: len(smsc.submits) == 1)
-    await first.die()
+    await dies_before_the_answer(first, smsc, order)
     smsc.silent = False
 
     await second.start([order])

@@ -17,7 +17,15 @@ from shared.kafka.record import Received
 from shared.smpp.constants import ESME_RMSGQFUL, ESME_RSYSERR, ESME_RTHROTTLED
 from shared.stores.mongodb import Database
 from tests.integration.dispatch.conftest import Live
-from tests.integration.dispatch.rig import Life, Smsc, no_answer_can_come, partitions
+from tests.integration.dispatch.rig import (
+    Life,
+    Smsc,
+    called_unknown,
+    dies_before_the_answer,
+    inherits,
+    no_answer_can_come,
+    partitions,
+)
 from tests.integration.dispatch.sweeping import Broom, route
 from tests.support import wait_until
 from tests.unit.dispatch.building import Letters, received
@@ -150,11 +158,7 @@ async def test_what_a_predecessor_with_another_clock_began_is_closed_half_a_minu
     old, new, broom = live(), live(), Broom(database)
     order = received(letters.order(valid_until=datetime.now(UTC) + timedelta(hours=3)))
     old.clock.pushed = ahead
-    smsc.silent = True
-    await old.start([order])
-    await old.handle([order])
-    await wait_until(lambda: len(smsc.kept) == 1)
-    await old.die()
+    await dies_before_the_answer(old, smsc, order)
     await new.start([order])
     await new.handle([order])
     await no_answer_can_come(new)
@@ -237,11 +241,7 @@ async def test_a_late_answer_that_comes_first_closes_it_and_nothing_is_sent_agai
     live: Live, smsc: Smsc, letters: Letters, database: Database
 ) -> None:
     life, broom = live(response_timeout=0.2), Broom(database)
-    smsc.silent = True
-    order = received(letters.order())
-    await life.start([order])
-    await life.handle([order])
-    await life.until_finished(1)
+    await called_unknown(life, smsc, received(letters.order()))
     smsc.answer_kept()
     await wait_until(lambda: life.broker.kinds() == ["1:1:unknown", "1:1:submitted"])
 
@@ -256,11 +256,7 @@ async def test_a_late_answer_that_asks_for_patience_ends_nothing_and_it_is_sent_
     live: Live, smsc: Smsc, letters: Letters, database: Database, status: int
 ) -> None:
     life, broom = live(response_timeout=0.2), Broom(database)
-    smsc.silent = True
-    order = received(letters.order())
-    await life.start([order])
-    await life.handle([order])
-    await life.until_finished(1)
+    await called_unknown(life, smsc, received(letters.order()))
     ((reply, _),) = smsc.kept
     reply(status, b"")
     await wait_until(lambda: life.submitter._patience.left() > 0)
@@ -275,11 +271,8 @@ async def test_an_answer_after_it_was_closed_is_told_and_changes_nothing_else(
     live: Live, smsc: Smsc, letters: Letters, database: Database
 ) -> None:
     life, broom = live(response_timeout=0.2), Broom(database)
-    smsc.silent = True
     order = received(letters.order())
-    await life.start([order])
-    await life.handle([order])
-    await life.until_finished(1)
+    await called_unknown(life, smsc, order)
     await broom.sweep(DUE)
 
     smsc.answer_kept()
@@ -465,9 +458,7 @@ async def test_a_predecessor_that_lives_may_still_bring_its_answer_until_the_res
     await old.handle([order])
     await wait_until(lambda: len(smsc.kept) == 1)
     await old.leases.give_up(partitions([order]))
-    await new.start([order])
-    await new.handle([order])
-    await wait_until(lambda: len(new.inherited) == 1)
+    await inherits(new, order)
 
     smsc.answer_kept()
     await new.until_finished(1)
@@ -519,15 +510,9 @@ async def test_what_was_inherited_is_given_back_when_the_partition_goes(
     live: Live, smsc: Smsc, letters: Letters
 ) -> None:
     old, new = live(), live()
-    smsc.silent = True
     order = received(letters.order())
-    await old.start([order])
-    await old.handle([order])
-    await wait_until(lambda: len(smsc.kept) == 1)
-    await old.die()
-    await new.start([order])
-    await new.handle([order])
-    await wait_until(lambda: len(new.inherited) == 1)
+    await dies_before_the_answer(old, smsc, order)
+    await inherits(new, order)
 
     new.closing = True
     await wait_until(lambda: new.given_back == [order.event.message.message_id])
