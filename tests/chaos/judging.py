@@ -36,6 +36,8 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     """The customer was told two final states, under two ids or one, or one state under two ids (P5)."""
     untrue: int
     """Told `delivered`, with a part that no operator took."""
+    mixed_up: int
+    """Went out with a text that is another's."""
     ends: Mapping[str, int]
     """Messages by the final state that was told."""
 
@@ -63,6 +65,8 @@ class Judge:
         self._operator = operator
         self._customer = customer
         self._copies: dict[str, Counter[int]] = defaultdict(Counter)
+        self._texts: dict[str, set[str]] = defaultdict(set)
+        """By number the first words of what went there."""
         self._told: dict[str, Told] = {}
         self._heard_of: set[str] = set()
         self._taken_after = self._told_after = 0
@@ -91,7 +95,10 @@ class Judge:
         while taken := await _page(self._operator, "/messages", self._taken_after):
             self._taken_after = taken[-1]["number"]
             for each in taken:
-                self._copies[f"+{each['destination']}"][_part(each)] += 1
+                number, part = f"+{each['destination']}", _part(each)
+                self._copies[number][part] += 1
+                if part == 1:
+                    self._texts[number].add(bytes.fromhex(each["short_message"]).decode("latin-1").partition(" ")[0])
         while told := await _page(self._customer, "/deliveries", self._told_after):
             self._told_after = told[-1]["number"]
             for each in told:
@@ -114,11 +121,12 @@ class Judge:
         """How the promises stand."""
         answered = [each for each in posted if each.message_id is not None]
         ends: Counter[str] = Counter()
-        lost = untold = doubled = twice = untrue = 0
+        lost = untold = doubled = twice = untrue = mixed_up = 0
         for each in answered:
             told, copies = self._told.get(each.message_id or ""), self._copies.get(each.number, Counter())
             missing = any(not copies[part] for part in range(1, each.parts + 1))
             doubled += sum(count - 1 for count in copies.values())
+            mixed_up += not self._texts.get(each.number, set()) <= {each.key}
             if told is None:
                 untold += 1
                 lost += missing
@@ -134,6 +142,7 @@ class Judge:
             doubled=doubled,
             told_twice=twice,
             untrue=untrue,
+            mixed_up=mixed_up,
             ends=dict(ends),
         )
 

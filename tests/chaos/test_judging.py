@@ -18,9 +18,9 @@ SHORT = Posted("k", NUMBER, 1, "m", 1.0)
 LONG = Posted("k", NUMBER, 2, "m", 1.0)
 
 
-def part(number: int = 1) -> dict[str, str]:
+def part(number: int = 1, text: bytes = b"k Hei") -> dict[str, str]:
     """As the simulated operator shows it."""
-    return {"destination": NUMBER.removeprefix("+"), "udh": f"05000301020{number}"}
+    return {"destination": NUMBER.removeprefix("+"), "udh": f"05000301020{number}", "short_message": text.hex()}
 
 
 def told(state: str = "delivered", event: str = "m:4") -> dict[str, str]:
@@ -49,6 +49,7 @@ def serving(name: str, rows: Sequence[dict[str, str]]) -> httpx.AsyncClient:
         (SHORT, [part()], [told("submitted", "m:3"), told()], ()),
         (SHORT, [], [], ("P1: 1 lost", "P1: 1 without an end")),
         (SHORT, [part()], [], ("P1: 1 without an end",)),
+        (SHORT, [part(text=b"l Hei")], [told()], ("1 with the text of another",)),
         (LONG, [part(1)], [told()], ("P1: 1 lost",)),
         (SHORT, [part(), part(), part()], [told()], ("P3: 2 doubled",)),
         (SHORT, [part()], [told(), told("delivered", "m:5")], ("P5: 1 told twice",)),

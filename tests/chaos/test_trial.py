@@ -31,9 +31,11 @@ class Gateway:
             for answer in (self.post, self.show_operator, self.show_customer)
         )
         self.ids: dict[str, str] = {}
+        self.texts: dict[str, str] = {}
 
     def post(self, request: httpx.Request) -> httpx.Response:
         key, body = request.headers["idempotency-key"], msgspec.json.decode(request.content)
+        self.texts[body["to"]] = body["text"]
         if key not in self.ids:
             self.ids[key] = f"m{len(self.ids)}"
             self.pass_on(self.ids[key], body["to"], 2 if len(body["text"]) > 160 else 1)
@@ -45,8 +47,9 @@ class Gateway:
         self.tell(message)
 
     def take(self, number: str, part: int = 1) -> None:
-        one = {"number": len(self.taken) + 1, "destination": number.removeprefix("+"), "udh": f"05000301020{part}"}
-        self.taken.append(one)
+        text, place = self.texts[number].encode().hex(), len(self.taken) + 1
+        shown = {"destination": number.removeprefix("+"), "udh": f"05000301020{part}", "short_message": text}
+        self.taken.append({"number": place, **shown})
 
     def tell(self, message: str, state: str = "delivered", event: int = 4) -> None:
         body = msgspec.json.encode({"id": f"{message}:{event}", "data": {"id": message, "state": state}}).decode()
@@ -130,6 +133,11 @@ def failed(gateway: Broken, message: str, number: str) -> None:
     gateway.tell(message, "failed")
 
 
+def with_another_s_text(gateway: Broken, message: str, number: str) -> None:
+    gateway.texts[number] = next(iter(gateway.texts.values()))
+    both(gateway, message, number)
+
+
 def taken_twice(gateway: Broken, message: str, number: str) -> None:
     both(gateway, message, number)
     gateway.tell(f"{message}-again")
@@ -168,6 +176,7 @@ async def run(gateway: Broken, say: Callable[[str], object] = lambda _: None, **
         (doubled, ("P3: 1 doubled",)),
         (told_under_two_ids, ("P5: 1 told twice",)),
         (told_two_ends, ("P5: 1 told twice",)),
+        (with_another_s_text, ("1 with the text of another",)),
         (failed, ("1 not delivered",)),
         (taken_twice, ("P4: 1 taken twice",)),
         (ends, ("dlr (1) ended by itself",)),
@@ -176,7 +185,7 @@ async def run(gateway: Broken, say: Callable[[str], object] = lambda _: None, **
 async def test_one_message_that_goes_wrong_is_seen(wrong: Wrong, found: tuple[str, ...]) -> None:
     during, at_the_end = await run(Broken(wrong))
     assert during == found
-    assert at_the_end == tuple(each for each in found if each.startswith(("P1", "P3", "P5")))
+    assert at_the_end == tuple(each for each in found if each.startswith(("P1", "P3", "P5", "1 with")))
 
 
 @pytest.mark.parametrize(("crashes", "found"), [(0, [(), ("P3: 1 doubled", "fault: P3: 1 doubled")]), (1, [(), ()])])

@@ -157,6 +157,7 @@ def row_of(name: str, verdict: Verdict, allowed: int, seconds: float, wrong: Seq
     broken = {
         "P1: {} lost": verdict.lost + verdict.untrue,
         "P1: {} without an end": verdict.untold,
+        "{} with the text of another": verdict.mixed_up,
         "P3: {} doubled": verdict.doubled if verdict.doubled > allowed else 0,
         "P5: {} told twice": verdict.told_twice,
     }

@@ -46,8 +46,12 @@ class Smsc:
         self.numbers: set[int] = set()
 
     def take(self, body: bytes) -> tuple[int, bytes]:
-        """Note a submit_sm; its operator id, and the body of its receipt. No earlier SMSC gave that id."""
-        number = number_of(body)
+        """Note a submit_sm; its operator id, which no earlier SMSC gave, and the body of its receipt. A text that went
+        to another's number is nobody's.
+        """
+        number, destination = number_of(body), _destination(body)
+        if not destination.endswith(b"%08d\0" % number):
+            number = -1
         self.submits.append((number, time.monotonic_ns()))
         self.numbers.add(number)
         operator_id = self._first_id + len(self.submits)
@@ -56,7 +60,7 @@ class Smsc:
             % operator_id
         )
         # service type empty; from handset to nobody: the gateway finds the message by the id; esm_class 4 is a receipt
-        return operator_id, b"%b%b\0\1\0\4\0\0\0\0\0\0\0\0%c%b" % (_NO_ADDRESS, _destination(body), len(text), text)
+        return operator_id, b"%b%b\0\1\0\4\0\0\0\0\0\0\0\0%c%b" % (_NO_ADDRESS, destination, len(text), text)
 
     def state(self) -> object:
         """As `bench smsc` tells it."""

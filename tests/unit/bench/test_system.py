@@ -74,6 +74,7 @@ async def test_the_smsc_answers_a_message_and_reports_it_delivered() -> None:
     port = server.sockets[0].getsockname()[1]
     bind = await connect(BindSettings(host="127.0.0.1", port=port, system_id="us", password="x"), on_deliver=on_deliver)
     result = await bind.submit(SubmitSm(destination_addr=b"4740000001", short_message=b"PB-40000001 and so on"))
+    await bind.submit(SubmitSm(destination_addr=b"4740000003", short_message=b"PB-40000002 of another"))
     receipt = await receipts.get()
     await bind.unbind(1.0)
     await wait_until(lambda: not smsc.bound, 5.0, waiting_for="the SMSC to see the end")
@@ -84,7 +85,7 @@ async def test_the_smsc_answers_a_message_and_reports_it_delivered() -> None:
     assert said is not None
     assert (said.message_id, said.state) == (result.message_id, ReceiptState.DELIVERED)
     assert receipt.source_addr == b"4740000001"
-    assert [number for number, _ in smsc.submits] == [40_000_001]
+    assert [number for number, _ in smsc.submits] == [40_000_001, -1]
 
 
 async def test_the_sink_counts_callbacks_by_their_url() -> None:
