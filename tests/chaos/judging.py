@@ -113,6 +113,15 @@ class Judge:
         """Those answered whose customer knows no end yet."""
         return [each for each in posted if each.message_id is not None and each.message_id not in self._told]
 
+    def charged_wrong(self, posted: Iterable[Posted], charged: Mapping[str, int]) -> int:
+        """Messages told `delivered` of which the usage ledger does not have each part once (P9)."""
+        told = [(each, self._told.get(each.message_id or "")) for each in posted]
+        return sum(
+            charged.get(each.message_id or "", 0) != each.parts
+            for each, ends in told
+            if ends is not None and "delivered" in {state for _, state in ends.ends}
+        )
+
     def strangers(self, posted: Iterable[Posted]) -> set[str]:
         """Ids that the customer was told of and no request was answered with: a request was taken twice (P4)."""
         return self._heard_of - {each.message_id for each in posted if each.message_id is not None}

@@ -5,27 +5,39 @@ holds, attempts that may yet be made again.
 from __future__ import annotations
 
 from collections import defaultdict
+from typing import Any, Final
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from pymongo import AsyncMongoClient
 from pymongo.asynchronous.database import AsyncDatabase
 
+_STAGES: Final = (
+    "ingest.screening",
+    "dispatch.router",
+    "dispatch.sender",
+    "dlr.status",
+    "dlr.webhooks",
+    "billing.usage",
+)
+"""With what the names of their groups begin. Each message passes all of them."""
+
 
 async def unrest(kafka: str, mongodb: str) -> list[str]:
     """Everything that is not at rest, in words; nothing once no part can be sent and no event be told any more."""
     async with AsyncMongoClient[dict[str, object]](mongodb) as client:
-        dispatch = client["dispatch"]
+        dispatch, behind = client["dispatch"], await lag(kafka)
         return [
-            *(f"{group} is {count} behind" for group, count in (await lag(kafka)).items()),
+            *(f"{stage} has read nothing" for stage in _STAGES if not any(each.startswith(stage) for each in behind)),
+            *(f"{group} is {count} behind" for group, count in behind.items() if count),
             *(f"no owner: {lease}" for lease in await free_leases(dispatch)),
             *(f"{count} attempts {what}" for what, count in (await open_attempts(dispatch)).items() if count),
         ]
 
 
 async def lag(bootstrap: str) -> dict[str, int]:
-    """Records behind the commit of each group that has some, by the last offset that readers of commits see. A group
-    that has committed in one partition of a topic reads them all.
+    """Records that each group is behind, by its commits and the last offset that readers of commits see. A group that
+    has committed in one partition of a topic reads them all.
     """
     admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
     consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, isolation_level="read_committed")
@@ -47,7 +59,7 @@ async def lag(bootstrap: str) -> dict[str, int]:
         for group, marks in committed.items():
             for place in (place for topic in {mark.topic for mark in marks} for place in places[topic]):
                 behind[group] += max(0, ends[place] - marks.get(place, begins[place]))
-        return {group: count for group, count in behind.items() if count}
+        return behind
     finally:
         await consumer.stop()
         await admin.close()
@@ -67,3 +79,12 @@ async def open_attempts(dispatch: AsyncDatabase[dict[str, object]]) -> dict[str,
         "unknown": await dispatch["unknowns"].count_documents({}),
         "without an outcome": len(intents - ended),
     }
+
+
+async def charged(mongodb: str) -> dict[str, int]:
+    """Parts that the usage ledger has of each message."""
+    async with AsyncMongoClient[dict[str, Any]](mongodb) as client:
+        parts: dict[str, int] = defaultdict(int)
+        async for row in client["billing"]["usage"].find({}, {"parts": 1}):
+            parts[row["_id"].partition(":")[0]] += row["parts"]
+        return parts

@@ -32,7 +32,7 @@ from shared.tasks import end
 from simulators.smsc.behaviour import Behaviour
 from tests.chaos.clocks import Clock, Clocks
 from tests.chaos.load import CALLERS
-from tests.chaos.rest import unrest
+from tests.chaos.rest import charged, unrest
 from tests.chaos.small_disk import SmallDisk
 from tests.support import wait_until
 
@@ -239,6 +239,10 @@ class ChaosSystem:
     async def unrest(self) -> Sequence[str]:
         """What is not at rest."""
         return await unrest(self.kafka, self.mongodb)
+
+    async def charged(self) -> Mapping[str, int]:
+        """Parts in the usage ledger, by message."""
+        return await charged(self.mongodb)
 
     def last_words(self) -> str:
         """The ends of all services' logs."""

@@ -32,6 +32,7 @@ class Gateway:
         )
         self.ids: dict[str, str] = {}
         self.texts: dict[str, str] = {}
+        self.usage: dict[str, int] = {}
 
     def post(self, request: httpx.Request) -> httpx.Response:
         key, body = request.headers["idempotency-key"], msgspec.json.decode(request.content)
@@ -45,6 +46,7 @@ class Gateway:
         for part in range(1, parts + 1):
             self.take(number, part)
         self.tell(message)
+        self.usage[message] = parts
 
     def take(self, number: str, part: int = 1) -> None:
         text, place = self.texts[number].encode().hex(), len(self.taken) + 1
@@ -68,6 +70,9 @@ class Gateway:
 
     async def counters(self) -> Row:
         return cast("Row", (await self.operator.get("/control")).json()["counters"])
+
+    async def charged(self) -> dict[str, int]:
+        return self.usage
 
     async def unrest(self) -> list[str]:
         """Nothing."""
@@ -98,6 +103,7 @@ def both(gateway: Broken, message: str, number: str) -> None:
     """As it should be."""
     gateway.take(number)
     gateway.tell(message)
+    gateway.usage[message] = 1
 
 
 def doubled(gateway: Broken, message: str, number: str) -> None:
@@ -107,6 +113,12 @@ def doubled(gateway: Broken, message: str, number: str) -> None:
 
 def not_taken(gateway: Broken, message: str, _: str) -> None:
     gateway.tell(message)
+    gateway.usage[message] = 1
+
+
+def charged_twice(gateway: Broken, message: str, number: str) -> None:
+    both(gateway, message, number)
+    gateway.usage[message] = 2
 
 
 def lost(_: Broken, __: str, ___: str) -> None:
@@ -177,6 +189,7 @@ async def run(gateway: Broken, say: Callable[[str], object] = lambda _: None, **
         (told_under_two_ids, ("P5: 1 told twice",)),
         (told_two_ends, ("P5: 1 told twice",)),
         (with_another_s_text, ("1 with the text of another",)),
+        (charged_twice, ("P9: 1 charged wrong",)),
         (failed, ("1 not delivered",)),
         (taken_twice, ("P4: 1 taken twice",)),
         (ends, ("dlr (1) ended by itself",)),
@@ -185,7 +198,7 @@ async def run(gateway: Broken, say: Callable[[str], object] = lambda _: None, **
 async def test_one_message_that_goes_wrong_is_seen(wrong: Wrong, found: tuple[str, ...]) -> None:
     during, at_the_end = await run(Broken(wrong))
     assert during == found
-    assert at_the_end == tuple(each for each in found if each.startswith(("P1", "P3", "P5", "1 with")))
+    assert at_the_end == tuple(each for each in found if each.startswith(("P1", "P3", "P5", "P9", "1 with")))
 
 
 @pytest.mark.parametrize(("crashes", "found"), [(0, [(), ("P3: 1 doubled", "fault: P3: 1 doubled")]), (1, [(), ()])])

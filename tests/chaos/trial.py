@@ -97,6 +97,8 @@ class Chaos:
         verdict = self._judge.verdict(posted)
         if not fault.refuses and verdict.ended_otherwise > allowed:
             wrong.append(f"{verdict.ended_otherwise} not delivered")
+        if count := self._judge.charged_wrong(posted, await system.charged()):
+            wrong.append(f"P9: {count} charged wrong")
         row = row_of(fault.name, verdict, allowed, max(0.0, last - over), wrong)
         self._suffered.append(Suffered(posted, row))
         return row
@@ -149,6 +151,8 @@ class Chaos:
             late += [f"{row.fault}: {what}" for what in now.wrong if what not in row.wrong]
         allowed = sum(row.allowed for _, row in self._suffered)
         verdict = self._judge.verdict(self._load.posted)
+        if count := self._judge.charged_wrong(self._load.posted, await self._system.charged()):
+            late.append(f"P9: {count} charged wrong")
         return row_of("all of it, at the end", verdict, allowed, 0.0, [*late, *self._found_beside()])
 
 
