@@ -8,7 +8,6 @@ import asyncio
 import os
 import shutil
 import signal
-import subprocess
 import sys
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import ExitStack, asynccontextmanager, suppress
@@ -30,6 +29,7 @@ from deploy.local.valkey import Valkey
 from shared.errors import Fatal
 from shared.tasks import end
 from simulators.smsc.behaviour import Behaviour
+from tests.chaos.beside import customer, provisioned
 from tests.chaos.clocks import Clock, Clocks
 from tests.chaos.load import CALLERS
 from tests.chaos.rest import charged, unrest
@@ -126,10 +126,10 @@ class ChaosSystem:
         self._servers = {"kafka": kafka, "mongodb": mongodb, "valkey": valkey}
         settings.var.mkdir(parents=True, exist_ok=True)
         settings.operators.write_text(_OPERATORS.replace("@FJORD@", str(port(Port.FJORD_SMPP))))
-        self._start([valkey, mongodb, kafka, *plan.simulators(settings), self._customer()])
+        self._start([valkey, mongodb, kafka, *plan.simulators(settings), customer(settings)])
         topics.catalogue(settings).create(kafka.bootstrap)
         self._told = plan.environment(settings, kafka=kafka.bootstrap, mongodb=mongodb.uri, valkey=valkey.url)
-        self.door.headers["authorization"] = f"Bearer {self._provision()}"
+        self.door.headers["authorization"] = f"Bearer {provisioned(settings, self._told)}"
         services = plan.services(settings, self._told)
         self.services = {service.process.name: service for service in services}
         self._start(services)
@@ -262,30 +262,6 @@ class ChaosSystem:
 
     def _url(self, port: Port) -> str:
         return self.settings.url(port)
-
-    def _customer(self) -> Service:
-        port, control = self.settings.port_base + 97, self.settings.port_base + 98
-        return Service(
-            "customer",
-            ("simulators.customer", "--port", str(port), "--control-port", str(control)),
-            ports={"customer": port, "control": control},
-            probe=f"http://127.0.0.1:{control}",
-            environment=plan.with_health_port({}, 0),
-            logs=self.settings.logs,
-            processes=self.settings.processes,
-        )
-
-    def _provision(self) -> str:
-        key_file = self.settings.keys / "demo-key"
-        subprocess.run(
-            [sys.executable, "-m", "services.ingest", "provision-demo", "--key-file", str(key_file)],
-            cwd=ROOT,
-            env=plan.with_health_port(self._told, 0),
-            check=True,
-            capture_output=True,
-            timeout=60,
-        )
-        return key_file.read_text().strip()
 
     def _start(self, parts: Sequence[Part]) -> None:
         for part in parts:

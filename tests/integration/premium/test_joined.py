@@ -8,7 +8,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from tests.chaos.premium import Outcome, run
+from tests.chaos.premium import run
+from tests.chaos.premium_outcome import Outcome
 
 
 @pytest.mark.timeout(180)
