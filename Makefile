@@ -94,7 +94,7 @@ bench-%:
 	@$(VENV)/python -m deploy.local jars
 	@$(VENV)/python -m tests.bench.bench_$* $(ARGS)
 
-chaos: ## every fault under load, the promises held against what came of it (a quarter of an hour; SEED=7 ROUNDS=1)
+chaos: ## every fault under load, the promises held against what came of it (twenty minutes; SEED=7 ROUNDS=1)
 	@$(SETUP) dev
 	@$(VENV)/python -m deploy.local jars
 	@$(VENV)/python -m tests.chaos.run $(if $(SEED),--seed $(SEED)) $(if $(ROUNDS),--rounds $(ROUNDS)) $(ARGS)
