@@ -23,8 +23,8 @@ from shared.telemetry.logs import get_log
 
 _log = get_log()
 
-SECONDS: Final = 0.15
-"""For so long a message that is under way waits for more, and then until the next look: 250 ms at most."""
+SECONDS: Final = 0.2
+"""For so long a message that is under way waits for more, and then until the next look: 250 ms on average."""
 _ENDED: Final = 0.05
 """For so long a message that has ended waits: its receipt may overtake the fact that it was submitted."""
 _LOOK: Final = 0.1
