@@ -22,11 +22,11 @@ TRACEPARENT = "traceparent"
 
 
 def fixed_headers(source: str, type_name: str) -> Headers:
-    """Headers that all events of one type from one source share; built once."""
+    """Headers that all events of one type from one source share; built once. The type goes first: all look for it."""
     return (
+        (TYPE, type_name.encode()),
         ("ce_specversion", b"1.0"),
         ("ce_source", source.encode()),
-        (TYPE, type_name.encode()),
         ("content-type", b"application/json"),
     )
 

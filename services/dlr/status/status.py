@@ -23,6 +23,7 @@ from shared.errors import TryLater
 from shared.ids import AccountId, MessageId
 from shared.kafka.at_least_once import Finish
 from shared.kafka.record import Output, Received
+from shared.telemetry.histograms import observe_all
 from shared.telemetry.logs import get_log
 
 _log = get_log()
@@ -156,9 +157,7 @@ class Status:
         for move, number in moves.items():
             self._metrics.moves.labels(move).inc(number)
         for labels, samples in ages.items():
-            observe = self._metrics.age_seconds.labels(*labels).observe
-            for age in samples:
-                observe(age)
+            observe_all(self._metrics.age_seconds.labels(*labels), samples)
 
     def _note(self, message: Message, report: Report, move: Move) -> None:
         self._metrics.backwards.labels(message.state, report.state).inc()

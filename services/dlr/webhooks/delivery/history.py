@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime
-from typing import Final
+from typing import Final, TypeAlias
 
 import msgspec
 from redis.asyncio import Redis
@@ -30,7 +31,7 @@ MOST: Final = 100
 SECONDS: Final = 7 * 86_400
 
 _EVERY: Final = 0.25
-_BUFFER: Final = 20_000
+_ENDPOINTS: Final = 20_000
 _TIMEOUT: Final = 2.0
 
 
@@ -47,8 +48,14 @@ class Success(msgspec.Struct, frozen=True, array_like=True, gc=False):
     milliseconds: int
 
 
+Make: TypeAlias = Callable[[], Success]
+
+
 class History:
-    """Writes four times a second whatever came; drops what does not fit the buffer or is refused."""
+    """Writes four times a second what came, of each endpoint the last 100; drops what is refused.
+
+    What nobody will see is not even made: a success is a call that makes it.
+    """
 
     def __init__(self, url: str, metrics: WebhookMetrics | None = None) -> None:
         """Raises `BadSettings` for an URL that cannot be read. Who only reads needs no metrics."""
@@ -60,15 +67,18 @@ class History:
         self._metrics = metrics
         self._encode = msgspec.msgpack.Encoder().encode
         self._decode = msgspec.msgpack.Decoder(Success).decode
-        self._buffer: deque[tuple[EndpointId, Success]] = deque()
+        self._news: dict[EndpointId, deque[Make]] = {}
         self._task: asyncio.Task[None] | None = None
 
-    def add(self, endpoint: EndpointId, success: Success) -> None:
+    def add(self, endpoint: EndpointId, make: Make) -> None:
         """Remember a success soon."""
-        if len(self._buffer) >= _BUFFER:
-            self._buffer.popleft()
-            self._lost(1)
-        self._buffer.append((endpoint, success))
+        news = self._news.get(endpoint)
+        if news is None:
+            if len(self._news) >= _ENDPOINTS:
+                self._lost(1)
+                return
+            news = self._news[endpoint] = deque(maxlen=MOST)
+        news.append(make)
 
     async def of(self, endpoint: EndpointId) -> list[Success]:
         """The newest first. Raises `TryLater` (`history_unavailable`)."""
@@ -108,17 +118,14 @@ class History:
             await self._flush()
 
     async def _flush(self) -> None:
-        news: dict[EndpointId, list[bytes]] = {}
-        count = len(self._buffer)
-        while self._buffer:
-            endpoint, success = self._buffer.popleft()
-            news.setdefault(endpoint, []).append(self._encode(success))
+        news, self._news = self._news, {}
         if not news:
             return
+        count = sum(map(len, news.values()))
         pipeline = self._redis.pipeline(transaction=False)
-        for endpoint, entries in news.items():
+        for endpoint, made in news.items():
             key = _key(endpoint)
-            pipeline.lpush(key, *entries[-MOST:])
+            pipeline.lpush(key, *[self._encode(make()) for make in made])
             pipeline.ltrim(key, 0, MOST - 1)
             pipeline.expire(key, SECONDS)
         try:

@@ -6,6 +6,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from random import Random
 from typing import Final
 
@@ -199,7 +200,7 @@ class Sweeper:
         match next_step(outcome, delivery.attempts + 1, delivery.first_at, now, self._random):
             case Done():
                 self._metrics.age_seconds.observe((now - delivery.created_at).total_seconds())
-                self._history.add(delivery.endpoint_id, _success(delivery, outcome, now))
+                self._history.add(delivery.endpoint_id, partial(_success, delivery, outcome, now))
                 self._parking.put(delivered(delivery))
             case Again(due):
                 self._parking.put(tried(delivery, last, due))

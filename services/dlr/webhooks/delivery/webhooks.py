@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from functools import partial
 from random import Random
 from typing import NamedTuple
 
@@ -144,7 +145,7 @@ class Webhooks:
         match next_step(outcome, 1, began, now, self._random):
             case Done():
                 self._metrics.age_seconds.observe((now - told.at).total_seconds())
-                self._history.add(place.endpoint_id, _success(told, place, outcome, now))
+                self._history.add(place.endpoint_id, partial(_success, told, place, outcome, now))
                 work.settle()
             case Again(due):
                 last = Last(now, outcome.status, outcome.failure)
