@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
@@ -15,7 +15,7 @@ from cli import output
 from cli.administration import Administration
 from cli.exits import HELP
 from cli.gateway import SECONDS, Gateway
-from cli.running import Api, Json, Timeout, failures, print_json, print_lines
+from cli.running import Api, Json, Timeout, failures, show, show_pages
 from cli.settings import STAFF, find_access
 from shared.contracts.words import Lane
 
@@ -105,20 +105,11 @@ def _administration(json: bool, api: str | None, key_file: Path | None, timeout:
         yield Administration(gateway)
 
 
-def show(json: bool, octets: bytes, lines: Callable[[], Iterable[str]]) -> None:
-    """The gateway's own octets, or the same for people."""
-    if json:
-        print_json(octets)
-    else:
-        print_lines(lines())
-
-
 @accounts.command("list", epilog=HELP)
 def list_accounts(json: Json = False, api: Api = None, key_file: KeyFile = None, timeout: Timeout = SECONDS) -> None:
     """List all accounts."""
     with _administration(json, api, key_file, timeout) as administration:
-        for page, octets in administration.accounts():
-            show(json, octets, lambda page=page: output.accounts(page.accounts))  # type: ignore[misc]
+        show_pages(json, administration.accounts(), lambda page: output.accounts(page.accounts))
 
 
 @accounts.command("show", epilog=HELP)
@@ -246,8 +237,7 @@ def list_keys(
 ) -> None:
     """List the keys of an account, revoked ones too."""
     with _administration(json, api, key_file, timeout) as administration:
-        for page, octets in administration.keys(account):
-            show(json, octets, lambda page=page: output.keys(page.keys))  # type: ignore[misc]
+        show_pages(json, administration.keys(account), lambda page: output.keys(page.keys))
 
 
 @keys.command("create", epilog=HELP)
@@ -302,8 +292,7 @@ def revoke_key(
 def list_staff(json: Json = False, api: Api = None, key_file: KeyFile = None, timeout: Timeout = SECONDS) -> None:
     """List personal keys, revoked ones too."""
     with _administration(json, api, key_file, timeout) as administration:
-        for page, octets in administration.staff():
-            show(json, octets, lambda page=page: output.staff(page.staff))  # type: ignore[misc]
+        show_pages(json, administration.staff(), lambda page: output.staff(page.staff))
 
 
 @staff.command("create", epilog=HELP)

@@ -14,11 +14,11 @@ import msgspec
 import typer
 
 from cli import invoices_output as output
-from cli.administering import KeyFile, show
+from cli.administering import KeyFile
 from cli.exits import HELP, Exit, Failure
 from cli.gateway import SECONDS, Gateway
 from cli.invoices import CLOSED, REFUSED, Billing, Period
-from cli.running import Api, Json, Timeout, failures
+from cli.running import Api, Json, Timeout, failures, show, show_pages
 from cli.settings import STAFF, find_access
 from shared.clock import Clock, SystemClock
 
@@ -80,8 +80,7 @@ def close(
 def months(json: Json = False, api: Api = None, key_file: KeyFile = None, timeout: Timeout = SECONDS) -> None:
     """List the months that are closed or being closed, newest first."""
     with _books(json, api, key_file, timeout) as books:
-        for found, octets in books.periods():
-            show(json, octets, lambda found=found: output.periods(found.periods))  # type: ignore[misc]
+        show_pages(json, books.periods(), lambda found: output.periods(found.periods))
 
 
 @billing.command("set-customer", epilog=HELP)
@@ -106,16 +105,14 @@ def set_customer(
 def customers(json: Json = False, api: Api = None, key_file: KeyFile = None, timeout: Timeout = SECONDS) -> None:
     """List customers."""
     with _books(json, api, key_file, timeout) as books:
-        for found, octets in books.customers():
-            show(json, octets, lambda found=found: output.customers(found.customers))  # type: ignore[misc]
+        show_pages(json, books.customers(), lambda found: output.customers(found.customers))
 
 
 @billing.command("waiting", epilog=HELP)
 def waiting(json: Json = False, api: Api = None, key_file: KeyFile = None, timeout: Timeout = SECONDS) -> None:
     """List usage of closed months that is on no invoice: the next close takes it if its account has a customer."""
     with _books(json, api, key_file, timeout) as books:
-        for found, octets in books.waiting():
-            show(json, octets, lambda found=found: output.waiting(found.waiting))  # type: ignore[misc]
+        show_pages(json, books.waiting(), lambda found: output.waiting(found.waiting))
 
 
 @billing.command("write-off", epilog=HELP)
@@ -144,8 +141,7 @@ def invoices(
 ) -> None:
     """List invoices."""
     with _books(json, api, key_file, timeout) as books:
-        for found, octets in books.invoices(month):
-            show(json, octets, lambda found=found: output.invoices(found.invoices))  # type: ignore[misc]
+        show_pages(json, books.invoices(month), lambda found: output.invoices(found.invoices))
 
 
 @billing.command("invoice", epilog=HELP)

@@ -11,12 +11,12 @@ from typing import Annotated, Final
 import typer
 
 from cli import output
-from cli.administering import AccountId, KeyFile, commands, show
+from cli.administering import AccountId, KeyFile, commands
 from cli.administration import Administration, Client
 from cli.credentials import kept_in
 from cli.exits import HELP
 from cli.gateway import SECONDS, Gateway
-from cli.running import Api, Json, Timeout, failures
+from cli.running import Api, Json, Timeout, failures, show, show_pages
 from cli.settings import STAFF, find_access
 
 USER: Final = "BUDSTIKKE_KAFKA_USER"
@@ -76,8 +76,7 @@ def rotate_client(
 def list_clients(json: Json = False, api: Api = None, key_file: KeyFile = None, timeout: Timeout = SECONDS) -> None:
     """List the accounts whose systems come in."""
     with failures(json), _administration(api, key_file, timeout) as one:
-        for page, octets in one.clients():
-            show(json, octets, lambda page=page: output.clients(page.clients))  # type: ignore[misc]
+        show_pages(json, one.clients(), lambda page: output.clients(page.clients))
 
 
 @clients.command("revoke", epilog=HELP)

@@ -12,10 +12,10 @@ from typing import Annotated, Any
 import typer
 
 from cli import holding
-from cli.administering import KeyFile, Reason, commands, show
+from cli.administering import KeyFile, Reason, commands
 from cli.exits import HELP
 from cli.gateway import SECONDS, Gateway
-from cli.running import Api, Json, Timeout, failures
+from cli.running import Api, Json, Timeout, failures, show, show_pages
 from cli.settings import STAFF, find_access
 
 holds = commands(
@@ -62,8 +62,7 @@ def list_holds(
     if account is not None:
         narrowed["account"] = account
     with _desk(json, api, key_file, timeout) as desk:
-        for page, octets in desk.holds(**narrowed):
-            show(json, octets, lambda page=page: holding.holds(page.holds))  # type: ignore[misc]
+        show_pages(json, desk.holds(**narrowed), lambda page: holding.holds(page.holds))
 
 
 @holds.command("show", epilog=HELP)

@@ -11,10 +11,9 @@ from urllib.parse import quote
 import typer
 
 from cli import incoming_answers as answers
-from cli.administering import show
 from cli.exits import HELP
 from cli.gateway import SECONDS, Gateway
-from cli.running import Api, Json, KeyFile, Timeout, failures
+from cli.running import Api, Json, KeyFile, Timeout, failures, show
 from cli.settings import find_access
 
 A = TypeVar("A")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any, Final
@@ -16,7 +16,7 @@ from cli.administering import KeyFile as StaffKeyFile
 from cli.books import PremiumBooks
 from cli.exits import HELP, Exit, Failure
 from cli.gateway import SECONDS, Gateway
-from cli.running import Api, Json, KeyFile, Timeout, failures, print_json, print_lines
+from cli.running import Api, Json, KeyFile, Timeout, failures, show, show_pages
 from cli.settings import ACCOUNT, STAFF, KeyNames, find_access
 
 _CROWNS: Final = re.compile(r"(-?)([0-9]{1,9})(?:\.([0-9]{2}))?")
@@ -49,13 +49,6 @@ def _books(
         yield PremiumBooks(gateway)
 
 
-def _show(json: bool, octets: bytes, lines: Callable[[], Iterable[str]]) -> None:
-    if json:
-        print_json(octets)
-    else:
-        print_lines(lines())
-
-
 @premium.command("transactions", epilog=HELP)
 def transactions(
     account: Annotated[str | None, typer.Option("--account", metavar="ID", help="Of this account alone.")] = None,
@@ -72,12 +65,11 @@ def transactions(
 ) -> None:
     """List transactions, newest first."""
     with _books(json, api, key_file, timeout, STAFF) as books:
-        for page, octets in books.transactions(account, standings or ()):
-            _show(json, octets, lambda page=page: output.transactions(page))  # type: ignore[misc]
+        show_pages(json, books.transactions(account, standings or ()), output.transactions)
 
 
 @premium.command("show", epilog=HELP)
-def show(
+def show_transaction(
     transaction: Annotated[str, typer.Argument(metavar="ID", help="Id of a transaction.")],
     json: Json = False,
     api: Api = None,
@@ -87,7 +79,7 @@ def show(
     """Show a transaction and what is booked of it, line by line."""
     with _books(json, api, key_file, timeout, STAFF) as books:
         answer, octets = books.transaction(transaction)
-        _show(json, octets, lambda: output.booked(answer))
+        show(json, octets, lambda: output.booked(answer))
 
 
 @premium.command("refund", epilog=HELP)
@@ -107,7 +99,7 @@ def refund(
     body: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
     with _books(json, api, key_file, timeout, ACCOUNT) as books:
         answer, octets = books.refund(body)
-        _show(json, octets, lambda: output.refunds(answer))
+        show(json, octets, lambda: output.refunds(answer))
 
 
 @premium.command("settle", epilog=HELP)
@@ -127,7 +119,7 @@ def settle(
         answer, octets = books.close(month)
         if received is not None and amount is not None:
             answer, octets = books.receive(month, received, _ore(amount))
-        _show(json, octets, lambda: output.month(answer))
+        show(json, octets, lambda: output.month(answer))
 
 
 @premium.command("statement", epilog=HELP)
@@ -137,7 +129,7 @@ def statement(
     """Show a closed month: statements, settlement, payouts."""
     with _books(json, api, key_file, timeout, STAFF) as books:
         answer, octets = books.month(month)
-        _show(json, octets, lambda: output.month(answer))
+        show(json, octets, lambda: output.month(answer))
 
 
 @premium.command("reconcile", epilog=HELP)
@@ -151,7 +143,7 @@ def reconcile(
     """Compare the books of a day with the daily file of Strex. It names what differs and changes nothing."""
     with _books(json, api, key_file, timeout, STAFF) as books:
         answer, octets = books.reconcile(day)
-        _show(json, octets, lambda: output.report(answer))
+        show(json, octets, lambda: output.report(answer))
         if answer.report.findings or answer.report.unreadable:
             raise Failure(Exit.DIFFERENCES)
 

@@ -15,11 +15,11 @@ from typing import Annotated
 import typer
 
 from cli import retaining
-from cli.administering import KeyFile, commands, show
+from cli.administering import KeyFile, commands
 from cli.canary import Canary
 from cli.exits import HELP, Exit, Failure
 from cli.gateway import SECONDS, Gateway
-from cli.running import Api, Json, Timeout, failures, print_lines
+from cli.running import Api, Json, Timeout, failures, print_lines, show
 from cli.settings import STAFF, find_access
 from shared.clock import SystemClock
 from shared.privacy.proof import ProofRecord, faults

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 import typer
 
 from cli import output
 from cli.exits import Failure
 from cli.gateway import Refusal, Unreachable
+
+P = TypeVar("P")
 
 Api = Annotated[str | None, typer.Option("--api", metavar="URL", help="Address of the gateway [env: BUDSTIKKE_API].")]
 KeyFile = Annotated[
@@ -53,6 +56,20 @@ def print_lines(lines: Iterable[str]) -> None:
     """Text for people."""
     for line in lines:
         typer.echo(line, color=True)
+
+
+def show(json: bool, octets: bytes, lines: Callable[[], Iterable[str]]) -> None:
+    """The gateway's own octets, or the same for people."""
+    if json:
+        print_json(octets)
+    else:
+        print_lines(lines())
+
+
+def show_pages(json: bool, pages: Iterable[tuple[P, bytes]], lines: Callable[[P], Iterable[str]]) -> None:
+    """A list, page by page as it comes."""
+    for page, octets in pages:
+        show(json, octets, partial(lines, page))
 
 
 def colour() -> bool:

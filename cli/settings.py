@@ -63,7 +63,8 @@ def find_access(
     address = api or environment.get(API) or local_api
     if not address:
         raise Failure(
-            Exit.USAGE, f"no gateway: give --api URL, set {API}, or start one here (`make run` writes var/local.env)"
+            Exit.USAGE,
+            f"no gateway: give --api URL, set and export {API}, or start one here (`make run` writes var/local.env)",
         )
     if not _is_address(address):
         raise Failure(Exit.USAGE, "the gateway's address must look like https://host or http://127.0.0.1:8080")

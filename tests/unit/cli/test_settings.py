@@ -91,7 +91,7 @@ def test_the_key_is_not_in_the_representation() -> None:
 def test_the_command_says_what_is_missing_and_ends_as_wrong_usage(budstikke: Run) -> None:
     result = budstikke("send", "--to", "+4790000001", "--text", "Hei")
     assert result.exit_code == 2
-    assert result.stderr.startswith("no gateway: give --api URL, set BUDSTIKKE_API")
+    assert result.stderr.startswith("no gateway: give --api URL, set and export BUDSTIKKE_API")
 
 
 def test_the_key_is_no_option(budstikke: Run) -> None:
