@@ -6,6 +6,7 @@ import asyncio
 import uuid
 import warnings
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 
@@ -16,6 +17,7 @@ from shared.kafka.aio import AioCluster
 from shared.kafka.settings import Credentials, KafkaSettings
 from shared.kafka.transactional import TransactionalRunner
 from tests.integration.kafka.conftest import BrokerTruth
+from tests.integration.kafka.router import LONGEST, Router
 from tests.unit.kafka.kit import Kit, copies_to
 
 with warnings.catch_warnings():
@@ -116,3 +118,18 @@ async def run(runner: TransactionalRunner[str]) -> None:
     """Start, and wait for the end."""
     await runner.start()
     await asyncio.wait_for(runner.wait(), 20.0)
+
+
+async def test_a_service_that_may_do_nothing(guest: Guest, tmp_path: Path) -> None:
+    """A service logs in as a user whom no access list names.
+
+    Holds: the process ends with 1 at once; it names a topic that it was refused, and never the password.
+    """
+    password = tmp_path / "password"
+    password.write_text(PASSWORD)
+    login = {"BUDSTIKKE_KAFKA_USER": guest.name, "BUDSTIKKE_KAFKA_PASSWORD": str(password)}
+    code, output = await Router(tmp_path, guest.kit.settings.bootstrap, LONGEST, **login).end()
+    assert code == 1, output
+    assert "kafka_not_authorised" in output
+    assert "topic sms." in output
+    assert PASSWORD not in output

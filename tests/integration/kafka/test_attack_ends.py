@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -23,20 +21,12 @@ from shared.kafka.health import Pause
 from shared.kafka.record import Output, Received, TopicPartition
 from shared.kafka.settings import KafkaSettings
 from shared.kafka.topics import TopicSpec, create
-from tests.integration.kafka.conftest import ROOT
+from tests.integration.kafka.router import LONGEST, Router
 from tests.support import wait_until
 from tests.unit.kafka.behaviour_transactional import numbers
 from tests.unit.kafka.kit import Finish, Kit, copies_to
 
 START_SECONDS = 2.0
-LONGEST = 40.0
-OPERATORS = """
-operators:
-  fjord:
-    links: [{name: fjord-1, host: 127.0.0.1, port: 2775, system_id: fjord, password_env: BUDSTIKKE_SMSC_PASSWORD}]
-routes:
-  - {prefix: "+", operator: fjord}
-"""
 
 
 async def test_a_transactional_stage_that_writes_to_a_missing_topic(kit: Kit, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -102,41 +92,6 @@ async def test_offsets_out_of_range(kit: Kit) -> None:
     assert f"{source}[0]" in str(ended.value)
     assert "set the group's offsets" in str(ended.value)
     assert await kit.values(target) == numbers(5)
-
-
-class Router:
-    """`python -m services.dispatch router` on some cluster, with `seconds` of patience."""
-
-    def __init__(self, folder: Path, kafka: str, seconds: float) -> None:
-        operators = folder / "operators.yaml"
-        operators.write_text(OPERATORS)
-        self._environment = os.environ | {
-            "BUDSTIKKE_KAFKA": kafka,
-            "BUDSTIKKE_OPERATORS": str(operators),
-            "BUDSTIKKE_KEY_STORE": str(folder),
-            "BUDSTIKKE_HEALTH_PORT": "0",
-            "BUDSTIKKE_START_SECONDS": str(seconds),
-        }
-
-    async def end(self) -> tuple[int | None, str]:
-        """Its exit code and what it said."""
-        process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-m",
-            "services.dispatch",
-            "router",
-            cwd=ROOT,
-            env=self._environment,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.STDOUT,
-        )
-        try:
-            output, _ = await asyncio.wait_for(process.communicate(), LONGEST)
-        except TimeoutError:
-            process.kill()
-            await process.communicate()
-            raise
-        return process.returncode, output.decode()
 
 
 async def test_a_service_with_a_wrong_address(tmp_path: Path) -> None:
