@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import secrets
 from pathlib import Path
 
 import msgspec
@@ -15,7 +16,8 @@ from deploy.local.settings import ROOT
 from tests.acceptance.customer import Customer
 from tests.acceptance.numbers import Numbers
 from tests.acceptance.smsc import Smsc
-from tests.acceptance.system import System
+from tests.acceptance.system import System, read_env
+from tests.support import wait_until
 
 
 class Command:
@@ -138,3 +140,36 @@ async def test_a_key_may_come_from_a_file(
     key.chmod(0o600)
     arguments = ("send", "--to", numbers.norwegian(), "--text", "Hei", "--key-file", str(key))
     assert (await budstikke(*arguments, BUDSTIKKE_KEY=""))[0] == Exit.OK
+
+
+async def test_staff_let_an_account_in_stop_it_and_end_its_key(
+    budstikke: Command, system: System, numbers: Numbers
+) -> None:
+    staff = {"BUDSTIKKE_STAFF_KEY": read_env(system.local_env)["BUDSTIKKE_STAFF_KEY"]}
+    account = f"skole-{secrets.token_hex(4)}"
+
+    async def staffed(*arguments: str) -> str:
+        code, output, errors = await budstikke(*arguments, **staff)
+        assert (code, errors) == (Exit.OK, ""), (arguments, output, errors)
+        return output
+
+    async def until_sending(ends: Exit) -> None:
+        send = ("send", "--to", numbers.norwegian(), "--text", "Hei", "--category", "alarm")
+
+        async def ended() -> bool:
+            return (await budstikke(*send, BUDSTIKKE_KEY=key))[0] == ends
+
+        await wait_until(ended, waiting_for=f"sending to end with {ends}")
+
+    new = ("--organisation", account, "--new-organisation", "Nordvik kommune", "--name", "Nordvik skole")
+    await staffed("accounts", "create", account, *new, "--from", "Skolen")
+    key = (await staffed("keys", "create", account, "--name", "varsling")).splitlines()[-1]
+    await until_sending(Exit.OK)
+    await staffed("accounts", "suspend", account, "--lane", "express", "--reason", "klager")
+    assert "express" in await staffed("accounts", "show", account)
+    await until_sending(Exit.REFUSED)
+    await staffed("accounts", "resume", account)
+    await until_sending(Exit.OK)
+    await staffed("keys", "revoke", account, key.split("_")[1])
+    await until_sending(Exit.REFUSED)
+    await staffed("accounts", "close", account, "--yes")

@@ -242,6 +242,32 @@ async def test_a_charged_message_shows_its_payment(client: Client) -> None:
     assert (found["strex"]["billed"], found["strex"]["price"], found["delivered"]) == (True, 42, True)
 
 
+async def test_a_message_whose_payment_fails_is_not_delivered(simulator: Simulator, client: Client) -> None:
+    simulator.strex.ledger.profiles["+4798079008"] = Profile(barred=True)
+    payment = {"merchantId": "mer_test", "serviceCode": "14002", "invoiceText": "x", "price": 42}
+    body = {"sender": "2002", "recipient": "+4798079008", "content": "Takk!", "strex": payment}
+    posted = await client.call("POST", "/api/out-messages", body)
+    path = httpx.URL(posted.headers["location"]).path
+    found: dict[str, Any] = {}
+
+    async def settled() -> bool:
+        found.update((await client.call("GET", path)).json())
+        return found["statusCode"] != "Queued"
+
+    await wait_until(settled)
+    assert (found["statusCode"], found["detailedStatusCode"]) == ("Failed", "SubscriberBarred")
+    assert (found["strex"]["billed"], found["delivered"]) == (False, False)
+    assert simulator.strex.ledger.totals().charged == 0
+
+
+@pytest.mark.parametrize("kind", [None, "application/json", "text/plain", "application/x-www-form-urlencoded"])
+async def test_a_body_is_read_whatever_it_is_called(client: Client, kind: str | None) -> None:
+    request = client.request("POST", CHARGES, transaction(fresh()))
+    if kind is not None:
+        request.headers["content-type"] = kind
+    assert (await client.send(request)).status_code == 201
+
+
 @pytest.mark.parametrize("body", [{}, {"transactionId": "x"}, transaction("x", price="much"), transaction("a/b"), []])
 async def test_a_body_that_is_wrong_is_400_with_a_message(client: Client, body: object) -> None:
     answer = await client.call("POST", CHARGES, body)
@@ -287,6 +313,19 @@ async def test_the_daily_export_has_every_column_and_survives_line_breaks(client
     assert (rows[1]["TransactionId"], rows[1]["Price"]) == (f"-{wanted}", "-10.00")
     assert (rows[2]["Price"], len(rows[2]["SmscTransactionId"])) == ("", 34)
     assert (await client.plain("GET", f"/api/export/transactions/{day}.csv")).status_code == 401
+
+
+async def test_what_has_not_ended_is_in_the_daily_export_too(simulator: Simulator, client: Client) -> None:
+    simulator.strex.ledger.profiles["+4799031520"] = Profile(scenario=Scenario.NEVER_KNOWN)
+    sent, _ = await charged(client, recipient="+4799031520")
+    simulator.behave(settle_ms=60_000)
+    queued = fresh()
+    await client.call("POST", CHARGES, transaction(queued))
+    day = SystemClock().now().astimezone(OSLO).date().isoformat()
+    answer = await client.plain("GET", f"/api/export/transactions/{day}.csv", {"X-ApiKey": API_KEY})
+    rows = {row["TransactionId"]: row for row in csv.DictReader(StringIO(answer.text, newline=""))}
+    assert (rows[sent]["StatusCode"], rows[sent]["ResultCode"]) == ("Sent", "")
+    assert (rows[queued]["StatusCode"], rows[queued]["ResultCode"]) == ("Queued", "")
 
 
 async def test_validity_is_told_for_plus_and_for_a_space(client: Client) -> None:

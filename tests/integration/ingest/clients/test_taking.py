@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import signal
 
+import aiokafka
 from aiokafka.admin import AIOKafkaAdminClient
 
 from deploy.local.kafka import Kafka
@@ -56,6 +58,24 @@ async def test_poison_is_answered_and_stops_neither_its_partition_nor_another_ac
         "invalid_request",
         "no_valid_recipient",
     }
+
+
+async def test_records_that_are_too_large_are_answered_and_what_comes_after_them_is_taken_over(room: Room) -> None:
+    """Two that the broker takes all the same: one below its limit, and one of 3 MB, compressed to 3 kB."""
+    account = await room.account()
+    room.start()
+    async with aiokafka.AIOKafkaProducer(
+        bootstrap_servers=room.kafka, max_request_size=5_000_000, compression_type="gzip"
+    ) as system:
+        for size in (1_040_000, 3_000_000):
+            body = json.dumps({**TEXT, "text": "x" * size}).encode()
+            await system.send_and_wait(client_requests(account), body, partition=0)
+    await room.publish(account, TEXT)
+    await room.wait_for(account, 1)
+    answers = await room.answers(account, 2)
+    assert {answer["data"]["offset"] for answer in answers} == {0, 1}
+    assert {answer["data"]["problem"]["code"] for answer in answers} == {"invalid_request"}
+    assert max(len(json.dumps(answer)) for answer in answers) < 1000
 
 
 async def test_killed_twice_under_way_every_request_is_taken_over_under_one_id(room: Room) -> None:

@@ -102,6 +102,25 @@ async def test_an_empty_batch_asks_nothing(counters: SharedCounters) -> None:
     assert list(await counters.count([])) == []
 
 
+async def test_a_batch_is_one_call_however_many_accounts_and_months_it_holds(
+    counters: SharedCounters, store: ValkeyStore
+) -> None:
+    async def calls() -> int:
+        told = await store.client.info("commandstats")
+        return sum(stats["calls"] for name, stats in told.items() if name in {"cmdstat_evalsha", "cmdstat_eval"})
+
+    await counters.count([entry("first")])
+    before = await calls()
+    accounts, months = [AccountId(f"account-{number}") for number in range(50)], ["2026-10", MONTH]
+    await counters.count(
+        [
+            entry(f"m{number}", account=accounts[number % 50], month=months[number % 2], at=f"p@{number}")
+            for number in range(500)
+        ]
+    )
+    assert await calls() == before + 1
+
+
 async def test_every_key_has_an_end(counters: SharedCounters, store: ValkeyStore) -> None:
     await counters.count([entry("a"), entry("b", 0)])
 
