@@ -6,12 +6,14 @@ import asyncio
 from collections.abc import Callable
 from typing import Final
 
-ROUNDS: Final = 5
+LONGEST: Final = 2.5
+"""Times `seconds`: for so long at most."""
 
 
 async def linger(waiting: Callable[[], int], most: int, seconds: float) -> None:
-    """Return once nothing more came for `seconds`, or `most` wait, or after five times `seconds`."""
-    before, rounds = 0, ROUNDS if seconds else 0
-    while rounds and before < (now := waiting()) < most:
-        before, rounds = now, rounds - 1
-        await asyncio.sleep(seconds)
+    """Return once nothing more came for `seconds`, or `most` wait, or after 2.5 times `seconds`."""
+    before, left = 0, LONGEST * seconds
+    while left > 0 and before < (now := waiting()) < most:
+        before = now
+        await asyncio.sleep(min(seconds, left))
+        left -= seconds

@@ -30,7 +30,7 @@ class TransactionalRunner(Runner, Generic[E]):
     group alone would not stop it). Keep to about 12 input partitions per process.
 
     Per batch: decode, handle, encode; begin, write outputs and offsets, commit. The next batch begins when the last
-    one ended and nothing came for `linger` seconds, five times as long at most, unless `max_batch` records wait: a
+    one ended and nothing came for `linger` seconds, 2.5 times as long at most, unless `max_batch` records wait: a
     transaction costs 1.5 ms of CPU here and 4 in the broker, however small it is. Whatever fails inside a transaction
     ends the same way: a new producer with the same id, then back to the committed offset. So the handler may see
     records again, and must not keep effects of its own that a repeat would double.
