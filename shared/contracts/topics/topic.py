@@ -49,12 +49,15 @@ class Topic(msgspec.Struct, frozen=True):
     consumers: tuple[str, ...]
 
     def spec(self, profile: Profile) -> TopicSpec:
-        """What the broker is told to create."""
+        """What the broker is told to create. What client systems compress it stores as it was before: of their methods
+        our client can read one.
+        """
+        stored = {"compression.type": "uncompressed"} if self.keyed_by is KeyedBy.CLIENT else {}
         return TopicSpec(
             name=self.name,
             partitions=self._partitions(profile),
             replication=profile.replication,
-            config=settings_of(self.kept, profile),
+            config={**settings_of(self.kept, profile), **stored},
         )
 
     def _partitions(self, profile: Profile) -> int:
