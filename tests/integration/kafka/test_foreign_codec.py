@@ -8,6 +8,7 @@ import aiokafka
 import msgspec
 import pytest
 from aiokafka import codec
+from aiokafka.errors import MessageSizeTooLargeError, RecordListTooLargeError
 from aiokafka.record._crecords import default_records
 
 from shared.contracts.topics import LOCAL, client_pair
@@ -39,17 +40,23 @@ async def write_compressed(bootstrap: str, topic: str, values: list[bytes], patc
             await (await foreign.send_batch(batch, topic, partition=0))
 
 
-async def test_what_a_client_system_compresses_is_read(kit: Kit, monkeypatch: pytest.MonkeyPatch) -> None:
+async def requests_topic(kit: Kit) -> str:
+    """A topic as an account gets it for what its own systems ask."""
     spec = msgspec.structs.replace(client_pair(AccountId("acme"))[0].spec(LOCAL), name=f"{kit.name}.requests")
     admin = kit.keep(kit.cluster.admin())
     await admin.start()
     await admin.create([spec])
+    return spec.name
+
+
+async def test_what_a_client_system_compresses_is_read(kit: Kit, monkeypatch: pytest.MonkeyPatch) -> None:
+    topic = await requests_topic(kit)
     values = [b"first", b"x" * 500]
-    await write_compressed(kit.settings.bootstrap, spec.name, values, monkeypatch)
+    await write_compressed(kit.settings.bootstrap, topic, values, monkeypatch)
     reader, found = kit.keep(kit.cluster.reader()), list[Any]()
     await reader.start()
-    reader.assign([TopicPartition(spec.name, 0)])
-    reader.seek(TopicPartition(spec.name, 0), 0)
+    reader.assign([TopicPartition(topic, 0)])
+    reader.seek(TopicPartition(topic, 0), 0)
 
     async def all_read() -> bool:
         for fetched in (await reader.poll(0.1, 10)).values():
@@ -58,3 +65,12 @@ async def test_what_a_client_system_compresses_is_read(kit: Kit, monkeypatch: py
 
     await wait_until(all_read)
     assert found == values
+
+
+async def test_what_is_small_only_while_it_is_compressed_is_refused_by_the_broker(kit: Kit) -> None:
+    topic = await requests_topic(kit)
+    async with aiokafka.AIOKafkaProducer(
+        bootstrap_servers=kit.settings.bootstrap, max_request_size=5_000_000, compression_type="gzip"
+    ) as foreign:
+        with pytest.raises((MessageSizeTooLargeError, RecordListTooLargeError)):
+            await foreign.send_and_wait(topic, b"y" * 3_000_000, partition=0)
