@@ -98,8 +98,10 @@ class Submitter:
         await self._inherited.stop()
         await end(*([self._task] if self._task is not None else []))
         self._task = None
-        if self._chunks:
-            await asyncio.wait(self._chunks, timeout=deadline)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(deadline):
+                while self._chunks:  # the end of one may begin another
+                    await asyncio.wait(self._chunks)
         await end(*self._chunks)
 
     async def wait(self) -> None:

@@ -49,3 +49,22 @@ def test_a_slow_answer_holds_up_nothing_but_itself(world: World) -> None:
     took = seconds(world, lambda: 0.4 if next(number) % 100 == 0 else ROUND_TRIP)
 
     assert took < MESSAGES / 2_000 + 0.4
+
+
+def test_what_waits_for_a_slot_when_the_sender_is_stopped_is_put_on_record_as_never_written() -> None:
+    world = World(window=2, unresolved=4)
+    try:
+        world.run(world.start("fjord"))
+        world.run(world.sleep(0.1))
+        for _ in range(4):
+            world.put("hei", never_twice=False)
+        world.feed()
+        world.run(world.sleep(0.005))
+
+        world.run(world.current["fjord"].submitter.stop(10.0))
+
+        intents, outcomes = (world.store.get_collection(name).rows for name in ("intents", "outcomes"))
+        assert [row["kind"] for row in outcomes.values()] == ["withheld"] * 2
+        assert len(intents.keys() - outcomes.keys()) == len(world.pdus) == 2
+    finally:
+        world.close()
