@@ -35,7 +35,7 @@ class Looking:
         log's event for a look that has to be tried again.
         """
         self.name = name
-        self._look = look
+        self._act = look
         self._every = every
         self._longest = max(longest, every)
         self._first = first
@@ -55,11 +55,20 @@ class Looking:
         """There will be something: look within `every` seconds. Costs next to nothing, however often it is called."""
         self._pause = self._every
         if self._task is not None:
-            self._look_within(self._every)
+            self.look_within(self._every)
+
+    def look_within(self, seconds: float) -> None:
+        """Look after so many seconds, unless one looks earlier anyway."""
+        loop = asyncio.get_running_loop()
+        due = loop.time() + seconds
+        if self._timer is None or due < self._goes_off:
+            self._forget_timer()
+            self._goes_off = due
+            self._timer = loop.call_at(due, self._woken.set)
 
     async def start(self) -> None:
         """Begin."""
-        self._look_within(self._first)
+        self.look_within(self._first)
         self._task = asyncio.create_task(self._run(), name=self.name)
 
     async def stop(self, deadline: float) -> None:  # noqa: ARG002 - what is left is done by a later look
@@ -86,20 +95,11 @@ class Looking:
             self._forget_timer()
             found: int | None = True
             try:
-                found = await self._look()
+                found = await self._act()
             except TryLater as error:
                 _log.warning(self._waits, code=error.code)
             self._pause = self._every if found else min(max(self._pause * 2, _LEAST), self._longest)
-            self._look_within(self._pause)
-
-    def _look_within(self, seconds: float) -> None:
-        """Set the timer, unless it goes off earlier."""
-        loop = asyncio.get_running_loop()
-        due = loop.time() + seconds
-        if self._timer is None or due < self._goes_off:
-            self._forget_timer()
-            self._goes_off = due
-            self._timer = loop.call_at(due, self._woken.set)
+            self.look_within(self._pause)
 
     def _forget_timer(self) -> None:
         if self._timer is not None:

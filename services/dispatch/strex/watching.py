@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Sequence
 from datetime import timedelta
 from functools import partial
+from math import inf
 from typing import Final
 
 from services.dispatch.strex import row as moves
@@ -19,7 +20,7 @@ from services.dispatch.strex.store import Page, PremiumStore
 from services.dispatch.strex.telling import Teller
 from shared.clock import Clock
 from shared.errors import TryLater
-from shared.lifecycle import Health
+from shared.looking import Looking
 from shared.tasks import end
 from shared.telemetry.logs import get_log
 
@@ -27,12 +28,14 @@ _log = get_log()
 
 _MOST: Final = 500
 _AFTER_FAILURE: Final = 10.0
+_LONGEST: Final = 2.0
+_AHEAD: Final = timedelta(seconds=_LONGEST)
 _ASIDE: Final = timedelta(hours=1)
 """For so long a row that cannot be read is passed over; then its alarm is raised anew."""
 
 
-class Watcher:
-    """A component. Looks `every` seconds, or when it is woken, at what is due, at most `at_once` at a time.
+class Watcher(Looking):
+    """A component. Looks when it is woken, when something is due, and from time to time, at most `at_once` at a time.
 
     Several processes may look at the same row: the first move counts, and events have their ids from the row.
     """
@@ -55,7 +58,7 @@ class Watcher:
         """`gone` after it was asked for, what Strex knows nothing of will not come any more; `anew` is when reversals
         are asked for again then. What was not told for `untold_after` seconds is told by us, whoever should have.
         """
-        self.name = "premium watcher"
+        super().__init__("premium watcher", self._work, every=every, longest=_LONGEST, waits="premium_watcher_waits")
         self._store = store
         self._client = client
         self._teller = teller
@@ -65,66 +68,41 @@ class Watcher:
         self._gone = gone
         self._at_once = at_once
         self._anew = anew
-        self._every = every
         self._untold_after = untold_after
-        self._woken = asyncio.Event()
+        self._swept = -inf
         self._looking: dict[RowId, asyncio.Task[None]] = {}
-        self._task: asyncio.Task[None] | None = None
 
-    def wake(self) -> None:
-        """There may be something due."""
-        self._woken.set()
+    async def stop(self, deadline: float) -> None:
+        """Look no more. A look that is cut off changes nothing."""
+        await super().stop(deadline)
+        await end(*self._looking.values())
 
-    async def start(self) -> None:
-        """Begin to look."""
-        self._task = asyncio.create_task(self._run(), name=self.name)
+    async def _work(self) -> int:
+        begun = await self._begin()
+        if self._clock.monotonic() - self._swept > self._untold_after:
+            self._swept = self._clock.monotonic()
+            await self._tell_untold()
+        return begun
 
-    async def stop(self, deadline: float) -> None:  # noqa: ARG002 - a look that is cut off changes nothing
-        """Look no more."""
-        if self._task is not None:
-            await end(self._task, *self._looking.values())
-            self._task = None
-
-    async def wait(self) -> None:
-        """Raise what ended the looking; it never ends by itself."""
-        if self._task is not None:
-            await asyncio.shield(self._task)
-
-    def health(self) -> Health:
-        """Ready once started."""
-        return Health(ready=self._task is not None, reason="" if self._task else "not started")
-
-    async def _run(self) -> None:
-        swept = self._clock.monotonic()
-        while True:
-            self._woken.clear()
-            try:
-                await self._begin()
-                if self._clock.monotonic() - swept > self._untold_after:
-                    swept = self._clock.monotonic()
-                    await self._tell_untold()
-            except TryLater as error:
-                _log.warning("premium_watcher_waits", code=error.code)
-            try:
-                async with asyncio.timeout(self._every):
-                    await self._woken.wait()
-            except TimeoutError:
-                continue
-
-    async def _begin(self) -> None:
-        """Begin to look at what is due, as far as there is room."""
+    async def _begin(self) -> int:
+        """Begin to look at what is due, as far as there is room; how many. What is due soon is looked at in time."""
         room = self._at_once - len(self._looking)
         if room <= 0:
-            return
-        due = await self._store.due(self._clock.now(), room, list(self._looking))
-        for row in await self._readable(due):
+            return 0
+        now = self._clock.now()
+        soon = await self._readable(await self._store.due(now + _AHEAD, room, list(self._looking)))
+        due = [row for row in soon if row.due_at is not None and row.due_at <= now]
+        if len(due) < len(soon):
+            self.look_within(self._every)
+        for row in due:
             task = asyncio.create_task(self._look(row))
             self._looking[row.id] = task
             task.add_done_callback(partial(self._ended, row.id))
+        return len(due)
 
     def _ended(self, row_id: RowId, task: asyncio.Task[None]) -> None:
         del self._looking[row_id]
-        self._woken.set()
+        self.wake()
         if not task.cancelled() and (error := task.exception()) is not None:
             _log.error("premium_look_failed", transaction_id=row_id, exc_info=error)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Final, TypeAlias
@@ -13,9 +12,8 @@ from services.dispatch.sender.ledger import AttemptKey, Ledger, Outcome
 from services.dispatch.sweeper.deciding import Telling, closing
 from services.dispatch.unknowns.store import Unknown, UnknownStore
 from shared.contracts.events import OperatorReceipt
-from shared.errors import TryLater
 from shared.kafka.record import Output
-from shared.looping import Looping
+from shared.looking import Looking
 from shared.telemetry.logs import get_log
 
 _log = get_log()
@@ -31,7 +29,7 @@ Naming: TypeAlias = Callable[[Sequence[Unknown]], Awaitable[Mapping[AttemptKey, 
 Send: TypeAlias = Callable[[Sequence[Output]], Awaitable[None]]
 
 
-class Sweeper(Looping):
+class Sweeper(Looking):
     """A component. Every few seconds: claim what is due, ask for receipts that name it, close it, tell what follows,
     and forget it.
 
@@ -53,14 +51,13 @@ class Sweeper(Looping):
         every: float = 5.0,
     ) -> None:
         """`owner` is this process's alone; `every` is seconds."""
-        super().__init__("sweeper of unknown outcomes")
+        super().__init__("sweeper of unknown outcomes", self._sweep_all, every=every, waits="sweeping_waits")
         self._unknowns = unknowns
         self._ledger = ledger
         self._receipts = receipts
         self._send = send
         self._telling = Telling(partitions)
         self._owner = owner
-        self._every = every
         self._claims = 0
         self._closed = Counter(
             "budstikke_sweeper_closed", "Unknown attempts by how they were closed", ["kind"], registry=registry
@@ -106,12 +103,7 @@ class Sweeper(Looping):
         stood = await self._ledger.settle(wanted)
         return {outcome.key: stood.get(outcome.row_id, outcome) for outcome in wanted}
 
-    async def _run(self) -> None:
-        while True:
-            try:
-                while await self.sweep() == MOST:
-                    pass
-                self._waiting.set(await self._unknowns.count())
-            except TryLater as error:
-                _log.warning("sweeping_waits", code=error.code)
-            await asyncio.sleep(self._every)
+    async def _sweep_all(self) -> None:
+        while await self.sweep() == MOST:
+            pass
+        self._waiting.set(await self._unknowns.count())

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Final
 
 from services.dlr.inbound.inbound import Inbound
 from services.dlr.inbound.long_messages import LongMessages
-from shared.errors import BudstikkeError, TryLater
-from shared.looping import Looping
+from shared.errors import BudstikkeError
+from shared.looking import Looking
 from shared.telemetry.logs import get_log
 
 _log = get_log()
@@ -17,7 +16,7 @@ _MOST: Final = 100
 _SHARE: Final = 0.1
 
 
-class Sweeper(Looping):
+class Sweeper(Looking):
     """Looks ten times while a part may wait, for the first time after the whole of it: what came meanwhile, while no
     process of the role ran, is read before that.
 
@@ -25,7 +24,10 @@ class Sweeper(Looping):
     """
 
     def __init__(self, inbound: Inbound, long_messages: LongMessages) -> None:
-        super().__init__("long messages")
+        patience = long_messages.patience.total_seconds()
+        super().__init__(
+            "long messages", self.sweep, every=patience * _SHARE, first=patience, waits="inbound_sweep_waits"
+        )
         self._inbound = inbound
         self._long = long_messages
 
@@ -41,13 +43,3 @@ class Sweeper(Looping):
                     _log.warning("inbound_parts_wait", code=error.code, joining=joining.id)
             if handed == 0 or len(joinings) < _MOST:
                 return
-
-    async def _run(self) -> None:
-        seconds = self._long.patience.total_seconds()
-        await asyncio.sleep(seconds)
-        while True:
-            try:
-                await self.sweep()
-            except TryLater as error:
-                _log.warning("inbound_sweep_waits", code=error.code)
-            await asyncio.sleep(seconds * _SHARE)
