@@ -71,3 +71,20 @@ async def test_a_crowd_is_told_to_come_again() -> None:
     for _ in asking:
         trips.free.release()
     assert await asyncio.gather(*asking) == [2, 4, 6]
+
+
+async def test_what_has_waited_long_for_a_trip_goes_beside_it_but_no_third() -> None:
+    trips = Trips()
+    ask = Together(trips, patience=0.0)
+    first = asyncio.create_task(ask(1))
+    await wait_until(lambda: trips.made == [[1]])
+    others = [asyncio.create_task(ask(2))]
+    await wait_until(lambda: trips.made == [[1], [2]])
+    others += [asyncio.create_task(ask(3)), asyncio.create_task(ask(4))]
+    await asyncio.sleep(0)
+    trips.free.release()
+    assert await first == 2
+    await wait_until(lambda: trips.made == [[1], [2], [3, 4]])
+    trips.free.release()
+    trips.free.release()
+    assert await asyncio.gather(*others) == [4, 6, 8]
