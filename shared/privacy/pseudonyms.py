@@ -6,13 +6,33 @@ and year is not, and becomes unlinkable when that key is destroyed. Only E.164 g
 
 from __future__ import annotations
 
-import hmac
 from datetime import datetime
+from hashlib import sha256
+from typing import Final
 
 from shared.ids import AccountId
 from shared.privacy.keys import KeyStore
 
-_OCTETS = 16
+_OCTETS: Final = 16
+_BLOCK: Final = 64
+_INNER: Final = bytes(octet ^ 0x36 for octet in range(256))
+_OUTER: Final = bytes(octet ^ 0x5C for octet in range(256))
+
+
+class _Mac:
+    """HMAC-SHA-256 (RFC 2104) under one key of at most 64 octets, of which the key's part is done once: a third of the
+    time that `hmac.digest` takes, which OpenSSL looks up anew each time (1.7 µs, 5.4).
+    """
+
+    def __init__(self, key: bytes) -> None:
+        block = key.ljust(_BLOCK, b"\0")
+        self._inner, self._outer = sha256(block.translate(_INNER)), sha256(block.translate(_OUTER))
+
+    def digest(self, content: bytes) -> bytes:
+        inner, outer = self._inner.copy(), self._outer.copy()
+        inner.update(content)
+        outer.update(inner.digest())
+        return outer.digest()
 
 
 class Pseudonyms:
@@ -20,7 +40,7 @@ class Pseudonyms:
 
     def __init__(self, store: KeyStore) -> None:
         self._store = store
-        self._keys: dict[tuple[AccountId, int], bytes] = {}
+        self._macs: dict[tuple[AccountId, int], _Mac] = {}
 
     def of(self, account: AccountId, number: str, at: datetime) -> str:
         """Pseudonym of an E.164 number for an account, under the key of the year of `at`."""
@@ -28,10 +48,10 @@ class Pseudonyms:
 
     def in_year(self, account: AccountId, number: str, year: int) -> str:
         """Pseudonym under the key of one year, to search what was written then."""
-        key = self._keys.get((account, year))
-        if key is None:
-            key = self._keys[account, year] = self._store.pseudonym_key(account, year)
-        return f"{year}:{hmac.digest(key, number.encode(), 'sha256')[:_OCTETS].hex()}"
+        mac = self._macs.get((account, year))
+        if mac is None:
+            mac = self._macs[account, year] = _Mac(self._store.pseudonym_key(account, year))
+        return f"{year}:{mac.digest(number.encode())[:_OCTETS].hex()}"
 
 
 def year_of(pseudonym: str) -> int:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hmac
 import re
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,6 +23,11 @@ def pseudonyms(tmp_path: Path) -> Pseudonyms:
 
 def test_a_pseudonym_is_the_year_and_a_digest(pseudonyms: Pseudonyms) -> None:
     assert re.fullmatch(r"2026:[0-9a-f]{32}", pseudonyms.of(DEMO, NUMBER, AT))
+
+
+def test_the_digest_is_hmac_sha_256_under_the_key_of_account_and_year(pseudonyms: Pseudonyms, tmp_path: Path) -> None:
+    key = FileKeyStore(tmp_path / "keys").pseudonym_key(DEMO, 2026)
+    assert pseudonyms.of(DEMO, NUMBER, AT) == f"2026:{hmac.digest(key, NUMBER.encode(), 'sha256')[:16].hex()}"
 
 
 def test_a_pseudonym_is_the_same_for_every_process(pseudonyms: Pseudonyms, tmp_path: Path) -> None:
