@@ -15,15 +15,18 @@ async def wait_until(
 ) -> None:
     """Poll a condition, plain or async, until it holds.
 
-    Fails after `deadline` seconds, naming what was waited for: `waiting_for`, or else the condition's own source.
+    Fails when it does not hold after `deadline` seconds, naming what was waited for: `waiting_for`, or else the
+    condition's own source. The last look begins after them: on a machine that had no time for us, looks from before
+    say nothing.
     """
     until = time.monotonic() + deadline
     pause = _FIRST_PAUSE
     while True:
+        last = time.monotonic() > until
         answer = condition()
         if await answer if inspect.isawaitable(answer) else answer:
             return
-        if time.monotonic() > until:
+        if last:
             raise AssertionError(f"after {deadline:g} s still waiting for: {waiting_for or _source(condition)}")
         await asyncio.sleep(pause)
         pause = min(pause * 2, _LONGEST_PAUSE)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Final
 
 import msgspec
@@ -69,9 +70,7 @@ def front_door(
         wanted = quote_draft(await read_json(headers, request.receive))
         return Response(msgspec.json.encode(quoted(wanted)), media_type=_JSON)
 
-    described = document(TITLE, VERSION)
-    described_json = msgspec.json.encode(described)
-    described_page = page(described)
+    described_json, described_page = _described()
 
     async def openapi(_: Request) -> Response:
         return Response(described_json, media_type=_JSON)
@@ -95,6 +94,13 @@ def front_door(
     )
     app.router.redirect_slashes = False
     return Straight(submit, Counted(app if admin is None else _Split(app, admin), metrics), metrics)
+
+
+@cache
+def _described() -> tuple[bytes, str]:
+    """The document as JSON, and as a page: the same for every door."""
+    whole = document(TITLE, VERSION)
+    return msgspec.json.encode(whole), page(whole)
 
 
 class Straight:
