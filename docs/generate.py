@@ -50,6 +50,7 @@ PAGES: Final[Mapping[str, Mapping[str, Callable[[], str]]]] = {
     "performance.md": {
         "smpp": figures.figures("smpp"),
         "hops": figures.figures("hops"),
+        "sender": figures.figures("sender"),
         "status": figures.figures("status"),
         "system": figures.figures("system"),
         "pace": figures.figures("pace"),

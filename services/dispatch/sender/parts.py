@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
 from typing import Literal, TypeAlias
 
@@ -113,11 +113,13 @@ def _with_tlvs(plain: SubmitSm, segments: Segments, position: int, reference: in
     return replace(plain, short_message=segments.parts[position - 1].payload, tlvs=tlvs)
 
 
-def _wanted(order: DispatchOrdered, count: int) -> frozenset[int]:
-    every = frozenset(range(1, count + 1))
-    if not every.issuperset(order.parts):
+def _wanted(order: DispatchOrdered, count: int) -> Collection[int]:
+    every = range(1, count + 1)
+    if not order.parts:
+        return every
+    if not all(part in every for part in order.parts):
         raise BadRecord("no_such_part", f"the order names a part beyond the {count} of the message")
-    return frozenset(order.parts) or every
+    return frozenset(order.parts)
 
 
 def absolute_time(at: datetime) -> bytes:
