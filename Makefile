@@ -79,6 +79,7 @@ bench-backlog: ## 100,000 messages wait for an operator that is down, and go whe
 bench-clients: ## what client systems on Kafka may publish
 bench-growth: ## what a message costs, and what the stores grow by, from the first to the 200,000th
 bench-hops: ## what a message costs our own code, from the door to the router, without any server
+bench-lag: ## what a message costs dlr and billing while the sender lags behind the door
 bench-latency: ## how long one message takes, from the door to the handset
 bench-pace: ## the whole system at 1,000 messages a second: how long each takes to the operator
 bench-screening: ## what the rules cost
