@@ -11,11 +11,15 @@ from typing import Final
 import httpx
 import msgspec
 
+from shared.contracts.words import Category
+
 CALLERS: Final = 24
 _AGAIN: Final = 0.25
 """Seconds before a request that was not answered 202 is made again, under its key."""
 _REPEATED: Final = 40
 """One request of so many is made once more after its answer, which must be the same."""
+_EXPRESS: Final = 3
+"""One message of so many is a one-time code: topics, readers and leases of its own."""
 _LONG: Final = 10
 """One message of so many has two parts."""
 
@@ -80,6 +84,7 @@ class Load:
         body = {
             "to": one.number,
             "text": f"{one.key} " + "Hei " * (50 if one.parts == 2 else 5),
+            "category": Category.OTP if count % _EXPRESS == 0 else Category.TRANSACTIONAL,
             "callback_url": self._callback,
         }
         message_id = await self._insist(one.key, body)
