@@ -43,7 +43,7 @@ NO_LIMITS = {
 }
 _START = 400.0
 """Seconds until all is ready, of as many processes as there are roles, beside other work; a quiet machine takes 30."""
-_IDLE = 40.0
+_IDLE = 60.0
 """Seconds without any progress after which a run is given up."""
 
 
