@@ -111,7 +111,7 @@ class Status:
             for message_id, things in heard.items()
             if message_id not in found and all(thing.order for thing in things)
         }
-        eager = await self._eager.of({things[0].account_id for things in heard.values()})
+        eager = await self._eager.of({thing.account_id for things in heard.values() for thing in things})
         for _ in range(_MOST_ROUNDS):
             if ask:
                 found |= await self._store.load(ask)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 
+import msgspec
 import pytest
 from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.errors import AutoReconnect
@@ -114,6 +115,13 @@ async def test_who_asks_meanwhile_is_told_of_the_next_state_at_once(
     assert [event.state for _, event in events(outbox.sent)] == ALL[:2]
     await role.handle([submitted, delivered])
     assert [event.state for _, event in events(outbox.sent)] == ALL
+
+
+async def test_a_receipt_that_does_not_say_whose_it_is_hides_no_account(role: Role, door: Door, outbox: Outbox) -> None:
+    (message_id,) = message_ids(1)
+    early = operator_receipt(ReceiptState.DELIVERED, receipt_id="early", message_id=message_id)
+    await role.handle([receipt(msgspec.structs.replace(early, account_id=None)), door.request(message_id)])
+    assert [event.state for _, event in events(outbox.sent)] == [State.ACCEPTED]
 
 
 async def test_a_crash_between_document_and_event_costs_nothing(
