@@ -2,11 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import asyncio
+from collections.abc import Callable, Iterator, Sequence
 from itertools import count
+from pathlib import Path
+from random import Random
+from typing import cast
 
 import pytest
+from prometheus_client import CollectorRegistry
 
+from services.dispatch.sender.incoming import Reading
+from services.dispatch.sender.metrics import SenderMetrics
+from services.dispatch.sender.receipts import ReceiptRelay, SentMemory
+from services.dispatch.sender.settling import GATHER
+from shared.kafka.record import Output
+from shared.kafka.sending import Sender
+from shared.privacy.pseudonyms import Pseudonyms
+from shared.smpp.pdu import DeliverSm
+from shared.smpp.reply import Reply
+from tests.unit.dispatch.building import PARTITIONS, Letters
+from tests.unit.dispatch.simulation.time import VirtualClock, VirtualLoop
 from tests.unit.dispatch.simulation.world import World
 
 MESSAGES = 1_000
@@ -49,6 +65,58 @@ def test_a_slow_answer_holds_up_nothing_but_itself(world: World) -> None:
     took = seconds(world, lambda: 0.4 if next(number) % 100 == 0 else ROUND_TRIP)
 
     assert took < MESSAGES / 2_000 + 0.4
+
+
+def test_outcomes_and_facts_wait_for_company_while_more_comes(world: World) -> None:
+    random = Random(1)
+    world.run(world.start("fjord"))
+    world.current["fjord"].wire.delay = lambda: random.uniform(0.015, 0.03)
+    for _ in range(100):
+        for _ in range(5):
+            world.put("hei", never_twice=False)
+        world.feed()
+        world.run(world.sleep(0.005))
+    world.run(world.sleep(0.1))
+
+    assert len(world.finished) == 500
+    assert world.store.get_collection("outcomes").inserts < 50
+    assert world.counts["produces"] < 50
+
+
+def test_an_operator_that_gives_few_receipts_before_their_answers_is_not_held_up(tmp_path: Path) -> None:
+    loop, letters, given, most = VirtualLoop(), Letters(tmp_path), count(), 10
+
+    class Broker:
+        async def send(self, outputs: Sequence[Output]) -> None:
+            await asyncio.sleep(CALL)
+
+    relay = ReceiptRelay(
+        "fjord",
+        SentMemory(10),
+        cast("Sender", Broker()),
+        letters.sealer,
+        Pseudonyms(letters.keys),
+        VirtualClock(loop),
+        PARTITIONS,
+        SenderMetrics(CollectorRegistry()),
+        Reading(),
+    )
+
+    def give(_status: int = 0) -> None:
+        text = b"id:%d stat:DELIVRD" % next(given)
+        relay.take("fjord-1", DeliverSm(esm_class=4, short_message=text), cast("Reply", give))
+
+    async def run() -> None:
+        relay.start()
+        for _ in range(most):
+            give()
+        await asyncio.sleep(1.0)
+        await relay.stop()
+
+    loop.run_until_complete(run())
+    loop.close()
+
+    assert next(given) > 0.9 * most / (CALL + GATHER)
 
 
 def test_what_waits_for_a_slot_when_the_sender_is_stopped_is_put_on_record_as_never_written() -> None:

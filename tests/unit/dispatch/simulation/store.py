@@ -26,9 +26,11 @@ class Collection:
 
     def __init__(self, hop: float = HOP) -> None:
         self.rows: dict[str, Document] = {}
+        self.inserts = 0
         self.hop = hop
 
     async def insert_many(self, rows: Sequence[Document], ordered: bool = True) -> None:
+        self.inserts += 1
         await asyncio.sleep(self.hop)
         failures = []
         for index, row in enumerate(rows):

@@ -231,6 +231,7 @@ class World:
 
     async def send(self, outputs: Sequence[Output], *, deadline: float = 10.0) -> None:
         """The broker."""
+        self.count("produces")
         await asyncio.sleep(self.hop)
         self.outputs += outputs
         await asyncio.sleep(self.hop)
