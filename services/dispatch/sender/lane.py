@@ -25,8 +25,8 @@ Elsewhere: TypeAlias = Callable[[DispatchOrdered, str], bool]
 class LaneSender:
     """Handler of the topic `sms.dispatch.<operator>.<lane>`.
 
-    Returns when every part of the batch is written to the operator: the window is the back-pressure. A batch is
-    planned whole before anything of it has an effect, so a record that cannot be planned harms no other.
+    Returns when every part of the batch has its intent on record: U is the back-pressure. A batch is planned whole
+    before anything of it has an effect, so a record that cannot be planned harms no other.
 
     Whether the recipient has opted out is asked once more until the message is submitted; not of an answer to
     somebody, who has just asked for it.

@@ -39,8 +39,8 @@ PAUSE_SECONDS = 0.5
 """Between two tries at a store or a broker that is away."""
 
 GATHER, MOST_AT_ONCE = 0.004, 500
-"""What goes to the broker waits for company while more comes, for so many seconds at a time and five times at most; a
-produce costs 150 µs here and as much there, whatever is in it."""
+"""What goes to the broker waits for company while more comes, for so many seconds at a time (`linger`); a produce costs
+150 µs here and as much there, whatever is in it."""
 
 _A_MOMENT, _ROWS = 0.002, 32
 """So do outcomes, for less time: until theirs is on record, parts count as unresolved."""
@@ -86,6 +86,7 @@ class Settler:
         self._seconds = {lane: metrics.seconds_to_submit.labels(operator, lane) for lane in Lane}
         self._open: dict[AttemptKey, datetime] = {}
         self._settled: list[Settled] = []
+        self._settling = 0
         self._ended: list[tuple[Parcel, Sequence[Output]]] = []
         self._arrived = asyncio.Event()
         self._untold: list[Settled] = []
@@ -119,7 +120,8 @@ class Settler:
             return
         with suppress(TimeoutError):
             async with asyncio.timeout(deadline), self.changed:
-                await self.changed.wait_for(lambda: not (self._open or self._settled or self.untold))
+                # Late answers are of attempts that are not open any more.
+                await self.changed.wait_for(lambda: not (self._open or self._settled or self._settling or self.untold))
         await end(*self._tasks)
         self._tasks = []
 
@@ -194,6 +196,7 @@ class Settler:
             self._arrived.clear()
             await linger(lambda: len(self._settled), _ROWS, _A_MOMENT)
             settled, self._settled = self._settled, []
+            self._settling = len(settled)
             await self._make_durable(settled)
             if unknown := [one for one in settled if one.outcome.kind is OutcomeKind.UNKNOWN and not one.late]:
                 await self._keep(unknown)
@@ -207,6 +210,7 @@ class Settler:
                     self.try_again(one.attempt.next())
                 else:
                     self._untold.append(one)
+            self._settling = 0
             self._durable.set()
             await self.notify()
 

@@ -84,11 +84,13 @@ class Submitter:
         self._deferred.over = True  # nobody stands by: what comes back of it has to wake somebody
         self._came_back = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
+        self._failed: asyncio.Future[None] | None = None
         settler.try_again = self._defer
 
     def start(self) -> None:
         """Begin to make the next attempts of what was deferred, and to go on with what was inherited."""
         self._inherited.start()
+        self._failed = asyncio.get_running_loop().create_future()
         self._task = asyncio.create_task(self._try_again(), name=f"deferred {self._link_name}")
 
     async def stop(self, deadline: float) -> None:
@@ -105,9 +107,9 @@ class Submitter:
         await end(*self._chunks)
 
     async def wait(self) -> None:
-        """Return or raise when that ended by itself."""
-        if self._task is not None:
-            await first_end(self._inherited.wait(), _ended(self._task))
+        """Return or raise when that ended by itself, or something that was begun failed behind its handler's back."""
+        if self._task is not None and self._failed is not None:
+            await first_end(self._inherited.wait(), _ended(self._task), _ended(self._failed))
 
     async def submit(self, attempts: Iterable[Attempt]) -> None:
         """Take attempts up to their intents; return when all are on record (or need none any more).
@@ -241,7 +243,7 @@ class Submitter:
         if flight.over:
             self._stalled = False
         else:
-            self._keep(asyncio.create_task(self._withhold(flight, waiting)))
+            self._keep(asyncio.create_task(self._withhold(flight, waiting))).add_done_callback(self._fail)
         return again
 
     async def _withhold(self, flight: Flight, waiting: Waiting) -> Sequence[Attempt]:
@@ -257,6 +259,11 @@ class Submitter:
                 waiting.put_back(again)
             await self._settler.notify()
         return ()
+
+    def _fail(self, withholding: asyncio.Task[Sequence[Attempt]]) -> None:
+        error = None if withholding.cancelled() else withholding.exception()
+        if error is not None and self._failed is not None and not self._failed.done():
+            self._failed.set_exception(error)
 
     def _refuse(self, attempt: Attempt) -> None:
         """A part that cannot be encoded."""
@@ -310,5 +317,5 @@ class Submitter:
             await self._submit(self._deferred)
 
 
-async def _ended(task: asyncio.Task[None]) -> None:
+async def _ended(task: asyncio.Future[None]) -> None:
     await asyncio.shield(task)

@@ -37,8 +37,10 @@ class Waiting(deque[Attempt]):
         self.look_again()
 
     def put_back(self, attempts: Sequence[Attempt]) -> None:
-        """Of those that were here, or the next attempts after them, these go first."""
-        self.extendleft(reversed(attempts))
+        """Of those that were here, or the next attempts after them, these go first. The last look did not see them."""
+        if attempts:
+            self.extendleft(reversed(attempts))
+            self.look_again()
 
     def is_due(self, now: datetime) -> bool:
         """Whether to look now."""

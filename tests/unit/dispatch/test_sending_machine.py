@@ -63,6 +63,19 @@ class Sending(RuleBasedStateMachine):
 
     @precondition(lambda self: self.world.current)
     @rule(operator=OPERATOR)
+    def a_sender_is_stopped(self, operator: str) -> None:
+        life = self.world.current.pop(operator, None)
+        if life is not None:
+            self.world.incidents += 1
+            self.world.run(life.stop())
+
+    @rule(store=lists(booleans(), max_size=4), broker=lists(booleans(), max_size=2))
+    def calls_fail(self, store: list[bool], broker: list[bool]) -> None:
+        self.world.store.faults.come(store)
+        self.world.broker.come(broker)
+
+    @precondition(lambda self: self.world.current)
+    @rule(operator=OPERATOR)
     def another_member_gets_the_partition(self, operator: str) -> None:
         life = self.world.current.pop(operator, None)
         if life is not None:

@@ -136,3 +136,22 @@ def test_what_waits_for_a_slot_when_the_sender_is_stopped_is_put_on_record_as_ne
         assert len(intents.keys() - outcomes.keys()) == len(world.pdus) == 2
     finally:
         world.close()
+
+
+def test_a_part_that_cannot_be_withheld_ends_the_sender_and_is_not_forgotten() -> None:
+    world = World(window=2, unresolved=4)
+    try:
+        world.run(world.start("fjord"))
+        world.run(world.sleep(0.1))
+        for _ in range(4):
+            world.put("hei", never_twice=False)
+        world.feed()
+        world.run(world.sleep(0.1))
+        unreadable = world.store.get_collection("outcomes").rows
+        for key in world.store.get_collection("intents").rows.keys() - set(world.pdus):
+            unreadable[key] = {"_id": key, "kind": "of a later release", "at": world.clock.now(), "link": "fjord-1"}
+
+        with pytest.raises(ValueError, match="of a later release"):
+            world.run(asyncio.wait_for(world.current["fjord"].submitter.wait(), 5.0))
+    finally:
+        world.close()

@@ -6,12 +6,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from copy import deepcopy
 from datetime import datetime
 from typing import Any, cast
 
 import msgspec
-from pymongo.errors import BulkWriteError
+from pymongo.errors import AutoReconnect, BulkWriteError
 
 from services.dispatch.sender.lease import LIFETIME, Lease, LeaseStore
 from shared.clock import Clock
@@ -21,24 +22,52 @@ HOP = 0.01
 """Seconds that a call takes on its way, and its answer."""
 
 
+class Faults:
+    """How many calls from now on fail, each before its effect or behind it."""
+
+    def __init__(self) -> None:
+        self._coming: list[bool] = []
+
+    def come(self, faults: Sequence[bool]) -> None:
+        """The next calls fail: those that are true behind their effect."""
+        self._coming = list(faults)
+
+    def next(self) -> tuple[bool, bool]:
+        """Whether this call fails before its effect, and whether behind it."""
+        behind = self._coming.pop(0) if self._coming else None
+        return behind is False, behind is True
+
+
 class Collection:
     """Documents by `_id`."""
 
-    def __init__(self, hop: float = HOP) -> None:
+    def __init__(self, hop: float = HOP, faults: Faults | None = None) -> None:
         self.rows: dict[str, Document] = {}
         self.inserts = 0
+        self.faults = faults or Faults()
         self.hop = hop
+
+    @asynccontextmanager
+    async def call(self) -> AsyncIterator[None]:
+        """The way there and back of a call."""
+        before, behind = self.faults.next()
+        await asyncio.sleep(self.hop)
+        if before:
+            raise AutoReconnect("away")
+        yield
+        await asyncio.sleep(self.hop)
+        if behind:
+            raise AutoReconnect("away")
 
     async def insert_many(self, rows: Sequence[Document], ordered: bool = True) -> None:
         self.inserts += 1
-        await asyncio.sleep(self.hop)
         failures = []
-        for index, row in enumerate(rows):
-            if row["_id"] in self.rows:
-                failures.append({"index": index, "code": 11000})
-            else:
-                self.rows[row["_id"]] = deepcopy(row)
-        await asyncio.sleep(self.hop)
+        async with self.call():
+            for index, row in enumerate(rows):
+                if row["_id"] in self.rows:
+                    failures.append({"index": index, "code": 11000})
+                else:
+                    self.rows[row["_id"]] = deepcopy(row)
         if failures:
             raise BulkWriteError({"writeErrors": failures})
 
@@ -49,16 +78,14 @@ class Collection:
         return next(iter([row async for row in self.find(query)]), None)
 
     async def update_many(self, query: Document, change: Document) -> None:
-        await asyncio.sleep(self.hop)
-        for row in self.matching(query):
-            self.rows[row["_id"]].update(change["$set"])
-        await asyncio.sleep(self.hop)
+        async with self.call():
+            for row in self.matching(query):
+                self.rows[row["_id"]].update(change["$set"])
 
     async def delete_many(self, query: Document) -> None:
-        await asyncio.sleep(self.hop)
-        for row in self.matching(query):
-            del self.rows[row["_id"]]
-        await asyncio.sleep(self.hop)
+        async with self.call():
+            for row in self.matching(query):
+                del self.rows[row["_id"]]
 
     def matching(self, query: Document) -> list[Document]:
         return [deepcopy(row) for row in self.rows.values() if all(_meets(row.get(k), v) for k, v in query.items())]
@@ -80,9 +107,8 @@ class Cursor:
         return self
 
     async def __aiter__(self) -> AsyncIterator[Document]:
-        await asyncio.sleep(self._collection.hop)
-        found = sorted(self._collection.matching(self._query), key=lambda row: row[self._order])[: self._most]
-        await asyncio.sleep(self._collection.hop)
+        async with self._collection.call():
+            found = sorted(self._collection.matching(self._query), key=lambda row: row[self._order])[: self._most]
         for row in found:
             yield row
 
@@ -93,6 +119,7 @@ class Memory:
     def __init__(self, clock: Clock, hop: float = HOP) -> None:
         self._clock = clock
         self._hop = hop
+        self.faults = Faults()
         self.collections: dict[str, Collection] = {}
 
     async def command(self, _hello: str) -> Document:
@@ -100,7 +127,7 @@ class Memory:
         return {"localTime": self._clock.now()}
 
     def get_collection(self, name: str) -> Collection:
-        return self.collections.setdefault(name, Collection(self._hop))
+        return self.collections.setdefault(name, Collection(self._hop, self.faults))
 
     @property
     def database(self) -> Database:

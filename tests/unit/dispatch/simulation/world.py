@@ -6,6 +6,7 @@ import asyncio
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, TypeVar, cast
@@ -30,6 +31,7 @@ from services.dispatch.sweeper.sweeper import Sweeper
 from services.dispatch.unknowns.store import Unknown, UnknownStore
 from shared.contracts import codec
 from shared.contracts.events import DispatchOrdered, OperatorReceipt, PartFact
+from shared.errors import TryLater
 from shared.kafka.at_least_once import Finishing
 from shared.kafka.record import Output, Received, TopicPartition
 from shared.kafka.sending import Sender
@@ -43,7 +45,7 @@ from shared.smpp.results import Unknown as NoAnswer
 from shared.smpp.window import OnResult
 from shared.tasks import end
 from tests.unit.dispatch.building import PARTITIONS, Letters, link_news, received, record_of
-from tests.unit.dispatch.simulation.store import HOP, Memory, MemoryLeases
+from tests.unit.dispatch.simulation.store import HOP, Faults, Memory, MemoryLeases
 from tests.unit.dispatch.simulation.time import VirtualClock, VirtualLoop
 
 OPERATORS = ("fjord", "tinde")
@@ -62,12 +64,13 @@ class Wire:
         self._world = world
         self.delay: Callable[[], float] | None = None
         self.up = 0
+        self.closing = False
         self.in_flight: list[tuple[float, Attempt, OnResult]] = []
         self.late: list[Attempt] = []
 
     @property
     def free(self) -> int:
-        return self._world.window - len(self.in_flight) if self.up else 0
+        return self._world.window - len(self.in_flight) if self.up and not self.closing else 0
 
     def free_bind(self) -> Wire | None:
         return self if self.free else None
@@ -185,6 +188,21 @@ class SimulatedLife:
         self.owns = False
         await self.leases.give_up({TopicPartition(f"sms.dispatch.{self.operator}.standard", 0)})
 
+    async def stop(self, patience: float = 4.0) -> None:
+        """As a process does that is asked to. Its handler has so many seconds; its operator answers what it took."""
+        self.owns = False
+        if self.handling:
+            await asyncio.wait(self.handling, timeout=patience)
+        await end(*self.handling)
+        await self.leases.give_up({TopicPartition(f"sms.dispatch.{self.operator}.standard", 0)})
+        await self.submitter.stop(5.0)
+        self.wire.closing = True
+        while self.wire.in_flight:
+            self.wire.answer(Accepted(b"%d" % self.world.count("ids")))
+        self.wire.up = 0
+        await self.settler.stop(5.0)
+        await self.leases.stop()
+
     async def die(self) -> None:
         """As by kill -9, wherever it is."""
         self.owns = False
@@ -212,6 +230,7 @@ class World:
         self.current: dict[str, SimulatedLife] = {}
         self.former: list[SimulatedLife] = []
         self.outputs: list[Output] = []
+        self.broker = Faults()
         self.routed = 0
         self.counts: Counter[str] = Counter()
         self.incidents = 0
@@ -232,9 +251,14 @@ class World:
     async def send(self, outputs: Sequence[Output], *, deadline: float = 10.0) -> None:
         """The broker."""
         self.count("produces")
+        before, behind = self.broker.next()
         await asyncio.sleep(self.hop)
+        if before:
+            raise TryLater("kafka_send_timeout", "away")
         self.outputs += outputs
         await asyncio.sleep(self.hop)
+        if behind:
+            raise TryLater("kafka_send_timeout", "away")
 
     def accept(self, text: str, *, never_twice: bool) -> None:
         self.put(text, never_twice=never_twice)
@@ -300,7 +324,8 @@ class World:
         task = asyncio.ensure_future(sweeper.sweep())
         await asyncio.wait({task}, timeout=seconds)
         if task.done():
-            task.result()
+            with suppress(TryLater):
+                task.result()
         await end(task)
 
     async def route(self, up: Collection[str]) -> None:
@@ -324,6 +349,8 @@ class World:
 
     async def heal(self) -> None:
         """Everything works again, for long enough."""
+        self.store.faults.come(())
+        self.broker.come(())
         for life in self.former:
             await life.die()
         for operator in OPERATORS:
@@ -350,9 +377,13 @@ class World:
 
     def ended(self) -> set[tuple[str, int]]:
         """Parts that were told to be taken, or to have ended otherwise."""
-        facts = [codec.read(record_of(output)) for output in self.outputs if output.topic == "sms.facts"]
         final = {"submitted", "refused", "failed", "expired"}
-        return {(fact.message_id, fact.part) for fact in facts if isinstance(fact, PartFact) and fact.kind in final}
+        return {(fact.message_id, fact.part) for fact in self.facts() if fact.kind in final}
+
+    def facts(self) -> list[PartFact]:
+        """What was told of parts, in its order."""
+        told = [codec.read(record_of(output)) for output in self.outputs if output.topic == "sms.facts"]
+        return [fact for fact in told if isinstance(fact, PartFact)]
 
     def close(self) -> None:
         async def end_all() -> None:
