@@ -13,7 +13,7 @@ from tests.acceptance.system import System
 
 README = ROOT / "README.md"
 BLOCKS = blocks(README)
-ENV = "source var/local.env"
+ENV = "set -a; source var/local.env; set +a"
 
 
 def make(target: str) -> str:
