@@ -85,7 +85,7 @@ async def test_a_message_with_a_link_waits_until_it_is_approved_and_is_delivered
     to, name = numbers.norwegian(), domain()
     message = await api.send_one(to, f"Vinn en bil: https://{name}/bil")
     held = await api.until(message, "held")
-    assert held["final"] is False
+    assert (held["final"], held["charge"]) == (False, None)
     hold = await desk.hold_about(name)
     shown = await desk.holds("show", hold)
     assert shown["samples"] == [{"id": message, "from": "Budstikke", "text": f"Vinn en bil: https://{name}/bil"}]
@@ -97,6 +97,7 @@ async def test_a_message_with_a_link_waits_until_it_is_approved_and_is_delivered
     delivered = await api.until(message, "delivered")
     states = [step["state"] for step in delivered["history"] if step["state"] != "submitted"]
     assert states == ["accepted", "held", "accepted", "queued", "delivered"], "a receipt may overtake the answer"
+    assert delivered["charge"]["parts"] == 1
     assert len(await fjord.taken_for(to)) == 1
     entry = await desk.audit(hold)
     assert (entry["action"], entry["reason"], entry["actor"]["role"]) == ("hold.approve", "kjent kunde", "admin")
@@ -115,7 +116,7 @@ async def test_a_message_that_a_person_rejects_is_never_sent(
     await desk.holds("reject", await desk.hold_about(name))
 
     rejected = await api.until(message, "rejected")
-    assert rejected["reason"] == "url_not_approved"
+    assert (rejected["reason"], rejected["charge"]) == ("url_not_approved", None)
     assert await fjord.taken_for(to) == []
 
 

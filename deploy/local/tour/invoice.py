@@ -18,9 +18,10 @@ def show(gateway: Gateway, terminal: Terminal) -> None:
     """Close the current month, and show the invoice line by line. A month is closed once: from then on it is shown."""
     month = month_of(datetime.now(UTC))
     until(partial(_used, gateway, month), _SECONDS, "the first usage of the month")
-    _close(gateway, month)
+    new = _close(gateway, month)
     closed = until(partial(_closed, gateway, month), _SECONDS, f"the close of {month}")
-    terminal.done("closed", f"{month}: {closed['messages']} messages, {closed['parts']} parts")
+    later = "" if new else "; closed before, and what came since is on the next invoice"
+    terminal.done("closed", f"{month}: {closed['messages']} messages, {closed['parts']} parts{later}")
     for invoice in gateway.staff("GET", f"{_BOOKS}/invoices?period={month}")["invoices"]:
         terminal.done(f"invoice {invoice['number']}", f"due {invoice['due_on']}, KID {invoice['kid']}")
         for line in invoice["lines"]:
@@ -32,12 +33,15 @@ def show(gateway: Gateway, terminal: Terminal) -> None:
         terminal.line(f"      {terminal.paint(f'the EHF document: {ehf}', Style.DIM)}")
 
 
-def _close(gateway: Gateway, month: Month) -> None:
-    """Close what is open up to this month, one after the other; the usage of other accounts waits for a customer."""
+def _close(gateway: Gateway, month: Month) -> bool:
+    """Close what is open up to this month, one after the other; the usage of other accounts waits for a customer.
+
+    False if the month was closed before.
+    """
     periods = gateway.staff("GET", f"{_BOOKS}/periods")["periods"]
     closed = [Month(one["period"]) for one in periods if one["state"] != "refused"]
     if month in closed:
-        return
+        return False
     customers = gateway.staff("GET", f"{_BOOKS}/customers")["customers"]
     if not any("demo" in customer["accounts"] for customer in customers):
         gateway.staff("POST", f"{_BOOKS}/customers/demo", _customer(month))
@@ -48,6 +52,7 @@ def _close(gateway: Gateway, month: Month) -> None:
         gateway.staff("POST", f"{_BOOKS}/periods/{period}/close", order)
         until(partial(_closed, gateway, period), _SECONDS, f"the close of {period}")
         period = moved(period, 1)
+    return True
 
 
 def _customer(month: Month) -> dict[str, object]:
