@@ -74,7 +74,10 @@ class Customer:
     async def settled(
         self, ids: Sequence[str], deadline: float = DELIVER, *, resting: frozenset[State] = frozenset()
     ) -> dict[str, str]:
-        """Poll until every message has a final state, or one of those that are as good; the states by id."""
+        """Poll until every message has a final state, or one of those that are as good; the states by id.
+
+        Fifty at a time, and those behind them once these rest: to ask for all of them again and again is a load.
+        """
         ends = FINAL | resting
         states: dict[str, str] = dict.fromkeys(ids, State.ACCEPTED)
 
@@ -82,10 +85,11 @@ class Customer:
             states[message_id] = (await self.get(message_id))["state"]
 
         async def all_final() -> bool:
-            still_open = [message_id for message_id, state in states.items() if state not in ends]
-            for begin in range(0, len(still_open), 50):
-                await asyncio.gather(*(look(message_id) for message_id in still_open[begin : begin + 50]))
-            return ends.issuperset(states.values())
+            while still_open := [message_id for message_id, state in states.items() if state not in ends][:50]:
+                await asyncio.gather(*map(look, still_open))
+                if not ends.issuperset(states[message_id] for message_id in still_open):
+                    return False
+            return True
 
         try:
             await wait_until(all_final, deadline, waiting_for=f"{len(states)} messages to be final")

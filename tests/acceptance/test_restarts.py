@@ -103,9 +103,9 @@ async def _kill_under(traffic: Traffic, parts: RestartableSystem, operator: Smsc
 
 async def _some_taken(operator: Smsc, count: int) -> None:
     """Wait until the operator took more messages."""
-    before = len(await operator.taken())
+    before = (await operator.counters())["taken"]
 
     async def there() -> bool:
-        return len(await operator.taken()) >= before + count
+        return (await operator.counters())["taken"] >= before + count
 
     await wait_until(there, SETTLE, waiting_for=f"{count} more messages at the operator")

@@ -168,7 +168,8 @@ async def test_a_code_of_the_old_year_opens_its_charge_in_the_new_one(
     assert end.detail == ("Delivered" if same_person else "terms_differ")
 
 
-async def test_a_code_is_asked_for_and_opens_its_charge(life: Life, simulator: Simulator, orders: Orders) -> None:
+async def test_a_code_is_asked_for_and_opens_its_charge(live: Live, simulator: Simulator, orders: Orders) -> None:
+    life = await live(seconds=30.0, patience=30.0)  # what is said at once: nobody looks after it meanwhile
     password = orders.password(content="Koden din:")
     await life.handle(received(password))
     assert [event.status for event in life.passwords(password.transaction_id)] == [PremiumStatus.OK]
