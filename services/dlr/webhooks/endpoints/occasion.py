@@ -7,7 +7,7 @@ from typing import Final
 
 from shared.contracts.events import MessageStatusChanged
 from shared.contracts.inbound import InboundRouted
-from shared.contracts.states import FINAL
+from shared.contracts.states import FINAL, State
 
 
 class Occasion(StrEnum):
@@ -30,9 +30,10 @@ class Occasion(StrEnum):
     """Somebody wrote to a number or a keyword of the account."""
 
 
+OF_STATE: Final = {state: Occasion(state) for state in State}
 FINAL_OCCASIONS: Final = frozenset(map(Occasion, FINAL))
 
 
 def occasion_of(event: MessageStatusChanged | InboundRouted) -> Occasion:
     """What an event is to an endpoint."""
-    return Occasion.RECEIVED if isinstance(event, InboundRouted) else Occasion(event.state)
+    return Occasion.RECEIVED if isinstance(event, InboundRouted) else OF_STATE[event.state]

@@ -11,7 +11,7 @@ import msgspec
 
 from services.dlr.webhooks.client.targets import Target
 from services.dlr.webhooks.endpoints.endpoint import EndpointId, callbacks_of
-from services.dlr.webhooks.endpoints.occasion import FINAL_OCCASIONS, Occasion, occasion_of
+from services.dlr.webhooks.endpoints.occasion import FINAL_OCCASIONS, OF_STATE, Occasion, occasion_of
 from shared.contracts.events import MessageStatusChanged
 from shared.contracts.inbound import InboundRouted
 from shared.contracts.states import FINAL
@@ -60,7 +60,7 @@ def wants_more_than_the_end(event: MessageStatusChanged | InboundRouted, known: 
     """Whether an endpoint of the account wants a state that the message only went through. A callback never does."""
     if isinstance(event, InboundRouted) or not event.passed:
         return False
-    return any(Occasion(passed.state) in place.states for place in known.places for passed in event.passed)
+    return any(OF_STATE[passed.state] in place.states for place in known.places for passed in event.passed)
 
 
 def wants_callback(event: MessageStatusChanged | InboundRouted, told: Sequence[Place]) -> str | None:
