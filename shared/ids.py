@@ -6,9 +6,9 @@ keyed by message id, so everything about one message lies in the partition of th
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 from hashlib import blake2b
-from random import Random
 from typing import NewType, Protocol
 
 import uuid_utils
@@ -37,16 +37,18 @@ class MessageIds(Protocol):
 
 
 class TimeOrderedIds:
-    """UUIDv7 whose last 16 bits are chosen to fall into the wanted partition."""
+    """UUIDv7 whose last 16 bits are moved, by less than `partitions`, to fall into the wanted partition."""
 
-    def __init__(self, random: Random) -> None:
-        self._random = random
+    def __init__(self, uuid7: Callable[[], object] = uuid_utils.uuid7) -> None:
+        """`uuid7` gives UUIDs of version 7, whose text is canonical."""
+        self._uuid7 = uuid7
 
     def mint(self, partition: int, partitions: int) -> MessageId:
-        """Return a new id; 58 random bits remain beside the milliseconds, so ids of one flush do not meet."""
-        slots = (0x10000 - partition + partitions - 1) // partitions
-        tail = partition + self._random.randrange(slots) * partitions
-        return MessageId(f"{str(uuid_utils.uuid7())[:-4]}{tail:04x}")
+        """Return a new id: what is random in a UUIDv7 beside its last bits keeps ids of one flush apart."""
+        made = str(self._uuid7())
+        drawn = int(made[-4:], 16)
+        tail = drawn - drawn % partitions + partition
+        return MessageId(f"{made[:-4]}{tail if tail < 0x10000 else tail - partitions:04x}")
 
 
 class DerivedIds:

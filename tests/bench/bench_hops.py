@@ -18,7 +18,6 @@ from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
-from random import Random
 from types import SimpleNamespace
 from typing import Any, Final
 
@@ -139,7 +138,7 @@ async def door(folder: Path, count: int) -> float:
 
 def requested(letters: Letters, count: int) -> list[Record]:
     """As many requests as the door writes them."""
-    write, ids, now = Writer(SOURCE).output, TimeOrderedIds(Random(1)), datetime.now(UTC)
+    write, ids, now = Writer(SOURCE).output, TimeOrderedIds(), datetime.now(UTC)
     outputs = []
     for index in range(count):
         name = ids.mint(index // _BATCH % PARTITIONS, PARTITIONS)

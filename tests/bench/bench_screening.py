@@ -62,8 +62,7 @@ _WARM: Final = 0.25
 
 def records(count: int, sealer: Sealer) -> Iterator[Output]:
     """Requests of several accounts; one in fifty holds a link that nobody approved, one in fifty has a bad number."""
-    chance = SystemRandom()
-    ids, write, now = TimeOrderedIds(chance), Writer("/budstikke/ingest/api").output, SystemClock().now()
+    ids, write, now = TimeOrderedIds(), Writer("/budstikke/ingest/api").output, SystemClock().now()
     for index in range(count):
         partition = index // 100 % _PARTITIONS
         name, account = ids.mint(partition, _PARTITIONS), _ACCOUNTS[index % len(_ACCOUNTS)]

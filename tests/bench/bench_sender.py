@@ -17,7 +17,6 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from random import SystemRandom
 from typing import Final
 
 import uvloop
@@ -107,7 +106,7 @@ class Bench:
         return sum(ends.values()) >= self._written
 
     def _orders(self, operator: str, numbers: Sequence[int]) -> Sequence[Output]:
-        write, ids = Writer("/budstikke/bench/bench").output, TimeOrderedIds(SystemRandom())
+        write, ids = Writer("/budstikke/bench/bench").output, TimeOrderedIds()
         partitions = LOCAL.message_partitions
         now = datetime.now(UTC)
         times = {"requested_at": now, "accepted_at": now, "valid_until": now + timedelta(hours=1)}

@@ -117,7 +117,7 @@ class Wire:
 
 def lives(door: Door, count: int, callback: str = _CALLBACK) -> list[list[Record]]:
     """All records of messages that arrive, each with a callback of its own. `callback` is the URL but for a number."""
-    ids, found = TimeOrderedIds(Random(1)), []
+    ids, found = TimeOrderedIds(), []
     for number in range(count):
         name = MessageId(ids.mint(number % PARTITIONS, PARTITIONS))
         found.append(

@@ -50,7 +50,7 @@ _SHARE = 500
 
 def lives(messages: int, partitions: int) -> list[Output]:
     """Every event of these messages, each state of a share of them before the next state."""
-    now, ids = datetime.now(UTC), TimeOrderedIds(SystemRandom())
+    now, ids = datetime.now(UTC), TimeOrderedIds()
     write, outputs = Writer("/budstikke/bench/bench").output, []
     for start in range(0, messages, _SHARE):
         some = [ids.mint(number % partitions, partitions) for number in range(start, min(start + _SHARE, messages))]

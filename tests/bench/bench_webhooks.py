@@ -121,7 +121,7 @@ class Role:
             random=random,
         )
         self._mongo = mongo
-        self._ids = TimeOrderedIds(random)
+        self._ids = TimeOrderedIds()
         self._write = Writer("/budstikke/bench/bench").output
 
     async def count(self) -> int:

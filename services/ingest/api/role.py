@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Sequence
-from random import Random
 
 from services.ingest.accounts.book import AccountBook
 from services.ingest.accounts.failures import Failures
@@ -118,7 +117,7 @@ def build_api(context: Context) -> Sequence[Component]:
     )
     acceptance = Acceptance(
         gatherings,
-        TimeOrderedIds(Random(context.random.getrandbits(128))),
+        TimeOrderedIds(),
         sealer,
         Writer(SOURCE),
         context.clock,

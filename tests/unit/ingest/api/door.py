@@ -156,7 +156,7 @@ class Door:
         self.rows = MemoryRows()
         claims = self.claims = Claims(self.rows, self.sealer, self.clock, IdempotencyMetrics(self.registry))
         view = AccountView(self._find, self.clock)
-        acceptance = Acceptance(self.gatherings, TimeOrderedIds(Random(7)), self.sealer, Writer(SOURCE), self.clock)
+        acceptance = Acceptance(self.gatherings, TimeOrderedIds(), self.sealer, Writer(SOURCE), self.clock)
         self.dlr = Owner("http://owner", SECRET, self.clock, transport=httpx.MockTransport(self.owner))
         self.desk = Desk()
         reader = MessageReader(self.dlr, recent)

@@ -70,7 +70,7 @@ class Front:
             Lane.STANDARD, self.send, self.clock, metrics, partitions=PARTITIONS, first_partition=DEAD - 1
         )
         sealer = Sealer(FileKeyStore(keys), self.clock)
-        ids = TimeOrderedIds(Random(7))
+        ids = TimeOrderedIds()
         self._accept = Acceptance({Lane.STANDARD: self.lane}, ids, sealer, Writer(SOURCE), self.clock)
         key = make(Random(7).randbytes)
         self._grant = Grant(Key(key.key_id, ACME, key.digest, ALL_SCOPES, self.clock.now()), Account(ACME, "Acme"))
