@@ -11,6 +11,7 @@ from services.dispatch.sender.held import HeldLeases
 from services.dispatch.sender.patience import Patience
 from services.dispatch.sender.work import Attempt
 from shared.clock import Clock
+from shared.contracts.words import Lane
 from shared.smpp.errors import NotBound, UnencodablePdu, WindowFull
 from shared.smpp.link import Link
 from shared.smpp.window import OnResult
@@ -39,8 +40,8 @@ class Flight:
 
 
 class Outgoing:
-    """What waits for a free slot of the link, in the order in which it came. It waits for as long as its intent is
-    fresh; then it is withheld, as is whatever may not be written when its turn comes.
+    """What waits for a free slot of the link: lanes in turns, each in the order in which it came. It waits for as long
+    as its intent is fresh; then it is withheld, as is whatever may not be written when its turn comes.
     """
 
     def __init__(
@@ -60,12 +61,13 @@ class Outgoing:
         self._clock = clock
         self._on_result = on_result
         self._on_unencodable = on_unencodable
-        self._waiting: deque[tuple[Attempt, Flight]] = deque()
+        self._rows: dict[Lane, deque[tuple[Attempt, Flight]]] = {}
 
     def add(self, attempts: Sequence[Attempt]) -> Flight:
         """Write these as soon as there is room. One that is not `over` is to be waited for."""
         flight = Flight(len(attempts))
-        self._waiting.extend((attempt, flight) for attempt in attempts)
+        for attempt in attempts:
+            self._rows.setdefault(attempt.parcel.order.message.lane, deque()).append((attempt, flight))
         self.refill()
         return flight
 
@@ -77,15 +79,16 @@ class Outgoing:
                 async with asyncio.timeout(FRESH_SECONDS):
                     await flight.ended
         if flight.left:
-            flight.withheld += [attempt for attempt, its in self._waiting if its is flight]
-            self._waiting = deque((attempt, its) for attempt, its in self._waiting if its is not flight)
+            for row in self._rows.values():
+                flight.withheld += [attempt for attempt, its in row if its is flight]
+            left = {lane: deque(one for one in row if one[1] is not flight) for lane, row in self._rows.items()}
+            self._rows = {lane: row for lane, row in left.items() if row}
         return flight.withheld
 
     def refill(self) -> None:
         """Fill the free slots. To be called whenever there may be one: inside the read that brought an answer."""
-        waiting = self._waiting
-        while waiting and (bind := self._link.free_bind()) is not None:
-            attempt, flight = waiting.popleft()
+        while self._rows and (bind := self._link.free_bind()) is not None:
+            attempt, flight = self._next()
             flight.left -= 1
             if not self._may_write(attempt) or attempt.part.pdu is None:
                 flight.withheld.append(attempt)
@@ -99,6 +102,15 @@ class Outgoing:
                     flight.withheld.append(attempt)
             if not flight.left and flight.ended is not None and not flight.ended.done():
                 flight.ended.set_result(None)
+
+    def _next(self) -> tuple[Attempt, Flight]:
+        """The first of the lane whose turn it is; its next turn comes behind the others."""
+        lane = next(iter(self._rows))
+        row = self._rows.pop(lane)
+        first = row.popleft()
+        if row:
+            self._rows[lane] = row
+        return first
 
     def _may_write(self, attempt: Attempt) -> bool:
         """The intent is fresh, its lease is ours in the same epoch, and the operator has not asked for patience."""

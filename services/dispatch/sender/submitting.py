@@ -80,6 +80,7 @@ class Submitter:
         self.refill = self._outgoing.refill
         self._chunks: set[asyncio.Task[Sequence[Attempt]]] = set()
         self._stalled = False
+        self._asking = 0
         self._deferred = Waiting((), opt_outs)
         self._deferred.over = True  # nobody stands by: what comes back of it has to wake somebody
         self._came_back = asyncio.Event()
@@ -137,7 +138,11 @@ class Submitter:
 
         A message that came twice waits until the first copy is settled, and then finds what the ledger has of it.
         """
-        room = await self._wait_for_room(waiting)
+        self._asking += 1
+        try:
+            room = await self._wait_for_room(waiting)
+        finally:
+            self._asking -= 1
         now = self._record.next_time()
         chunk: list[Attempt] = []
         while waiting and len(chunk) < room and not self._settler.is_open(waiting[0]):
@@ -164,8 +169,10 @@ class Submitter:
         """Wait until the link is up and enough attempts may be unresolved; end what waits too long meanwhile, and let
         another operator have what it can.
 
-        Enough is what waits, or a fourth of all, so that a crowd is not written row by row. After a stall (an attempt
-        had to be withheld) wait for a free slot too: intents that find none are only rows.
+        Enough is what waits, or a fourth of all, so that a crowd is not written row by row; whoever takes it leaves
+        as much to each of the others that wait, so that a crowd of one lane holds up no other. After a stall (an
+        attempt had to be withheld) wait for free slots too, and take no more than there are: intents that find none
+        are only rows.
         """
         while True:
             waiting.leave()
@@ -181,7 +188,7 @@ class Submitter:
                 patience = self._patience.left()
                 free = self._link.up and (self._link.free or not self._stalled)
                 if free and room >= enough and patience <= 0 and not self._settler.is_open(waiting[0]):
-                    return room
+                    return max((min(room, self._link.free) if self._stalled else room) // self._asking, 1)
                 with suppress(TimeoutError):
                     async with asyncio.timeout(min(patience, _LONGEST_WAIT) if patience > 0 else _LONGEST_WAIT):
                         await self._settler.changed.wait()

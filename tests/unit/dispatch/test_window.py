@@ -16,6 +16,7 @@ from services.dispatch.sender.incoming import Reading
 from services.dispatch.sender.metrics import SenderMetrics
 from services.dispatch.sender.receipts import ReceiptRelay, SentMemory
 from services.dispatch.sender.settling import GATHER
+from shared.contracts.words import Lane
 from shared.kafka.record import Output
 from shared.kafka.sending import Sender
 from shared.privacy.pseudonyms import Pseudonyms
@@ -153,5 +154,27 @@ def test_a_part_that_cannot_be_withheld_ends_the_sender_and_is_not_forgotten() -
 
         with pytest.raises(ValueError, match="of a later release"):
             world.run(asyncio.wait_for(world.current["fjord"].submitter.wait(), 5.0))
+    finally:
+        world.close()
+
+
+@pytest.mark.parametrize("answer", [0.5, 1.0, 2.0, 4.0])
+def test_an_express_part_overtakes_a_crowd_of_another_lane_however_slow_the_operator_is(answer: float) -> None:
+    world = World(window=10, unresolved=20)
+    try:
+        world.run(world.start("fjord"))
+        world.run(world.sleep(0.1))
+        world.current["fjord"].wire.delay = lambda: answer
+        for _ in range(500):
+            world.put("hei", never_twice=False)
+        world.feed()
+        world.run(world.sleep(5.03))
+        began = world.clock.monotonic()
+        express = world.put("hei", never_twice=False, lane=Lane.EXPRESS)
+        world.feed()
+        while not any(message_id == express for message_id, _ in world.copies):
+            world.run(world.sleep(0.1))
+
+        assert world.clock.monotonic() - began <= 1.5 * answer + 0.2
     finally:
         world.close()

@@ -11,6 +11,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
+import msgspec
 from prometheus_client import CollectorRegistry
 
 from services.dispatch.operators.config import Route
@@ -31,7 +32,9 @@ from services.dispatch.sweeper.sweeper import Sweeper
 from services.dispatch.unknowns.store import Unknown, UnknownStore
 from shared.contracts import codec
 from shared.contracts.events import DispatchOrdered, OperatorReceipt, PartFact
+from shared.contracts.words import Lane
 from shared.errors import TryLater
+from shared.ids import MessageId
 from shared.kafka.at_least_once import Finishing
 from shared.kafka.record import Output, Received, TopicPartition
 from shared.kafka.sending import Sender
@@ -264,15 +267,18 @@ class World:
         self.put(text, never_twice=never_twice)
         self.feed()
 
-    def put(self, text: str, *, never_twice: bool) -> None:
-        """A message on the first operator's topic."""
+    def put(self, text: str, *, never_twice: bool, lane: Lane = Lane.STANDARD) -> MessageId:
+        """A message on the first operator's topic of the standard lane, whatever its own."""
         now = self.clock.now()
         order = self.letters.order(
             text, never_twice=never_twice, requested_at=now, accepted_at=now, valid_until=now + timedelta(hours=2)
         )
         self.messages[order.message.message_id] = order.message.parts
         self.may_be_twice[order.message.message_id] = not never_twice
-        self.orders["fjord"].append(received(order))
+        record = received(order).record
+        order = msgspec.structs.replace(order, message=msgspec.structs.replace(order.message, lane=lane))
+        self.orders["fjord"].append(Received(record, order))
+        return order.message.message_id
 
     def feed(self) -> None:
         async def feed() -> None:
