@@ -21,11 +21,6 @@ from shared.settings import load
 
 GROUP = "dispatch.router"
 
-_SHARE = 0.25
-"""Of the time for which a stage waits for company: what screening wrote in one transaction is there all at once, and
-more only with its next. As many transactions at 1,000 messages a second as with the whole of it, 8 ms earlier.
-"""
-
 
 def build_router(context: Context) -> Sequence[Component]:
     """Components of the role, in the order of their start."""
@@ -59,7 +54,7 @@ def build_router(context: Context) -> Sequence[Component]:
                 decode=read_accepted,
                 handle=router,
                 dead_letter_topic=topics.dead_letters,
-                linger=topics.LINGER[lane] * _SHARE,
+                linger=topics.LINGER[lane],
                 requires=facts | written[lane],
                 clock=clock,
                 metrics=context.kafka_metrics,
