@@ -62,6 +62,7 @@ class Outgoing:
         self._on_result = on_result
         self._on_unencodable = on_unencodable
         self._rows: dict[Lane, deque[tuple[Attempt, Flight]]] = {}
+        self._closed = False
 
     def add(self, attempts: Sequence[Attempt]) -> Flight:
         """Write these as soon as there is room. One that is not `over` is to be waited for."""
@@ -73,7 +74,7 @@ class Outgoing:
 
     async def until_over(self, flight: Flight) -> Sequence[Attempt]:
         """Wait until each was written or may not be any more; those that were not, and will not be."""
-        if flight.left:
+        if flight.left and not self._closed:
             flight.ended = asyncio.get_running_loop().create_future()
             with suppress(TimeoutError):
                 async with asyncio.timeout(FRESH_SECONDS):
@@ -84,6 +85,14 @@ class Outgoing:
             left = {lane: deque(one for one in row if one[1] is not flight) for lane, row in self._rows.items()}
             self._rows = {lane: row for lane, row in left.items() if row}
         return flight.withheld
+
+    def close(self) -> None:
+        """Let nothing wait any longer: a process that stops has no time for it."""
+        self._closed = True
+        for row in self._rows.values():
+            for _, flight in row:
+                if flight.ended is not None and not flight.ended.done():
+                    flight.ended.set_result(None)
 
     def refill(self) -> None:
         """Fill the free slots. To be called whenever there may be one: inside the read that brought an answer."""

@@ -96,11 +96,12 @@ class Submitter:
 
     async def stop(self, deadline: float) -> None:
         """End; what is deferred is on record as such, and its records are not finished. What was begun has `deadline`
-        seconds to come to its end: an intent that is left without an outcome is unknown.
+        seconds to come to its end, and waits for no slot: an intent that is left without an outcome is unknown.
         """
         await self._inherited.stop()
         await end(*([self._task] if self._task is not None else []))
         self._task = None
+        self._outgoing.close()
         with suppress(TimeoutError):
             async with asyncio.timeout(deadline):
                 while self._chunks:  # the end of one may begin another

@@ -120,7 +120,8 @@ def test_an_operator_that_gives_few_receipts_before_their_answers_is_not_held_up
     assert next(given) > 0.9 * most / (CALL + GATHER)
 
 
-def test_what_waits_for_a_slot_when_the_sender_is_stopped_is_put_on_record_as_never_written() -> None:
+@pytest.mark.parametrize("deadline", [10.0, 0.3])
+def test_what_waits_for_a_slot_when_the_sender_is_stopped_is_put_on_record_as_never_written(deadline: float) -> None:
     world = World(window=2, unresolved=4)
     try:
         world.run(world.start("fjord"))
@@ -130,7 +131,7 @@ def test_what_waits_for_a_slot_when_the_sender_is_stopped_is_put_on_record_as_ne
         world.feed()
         world.run(world.sleep(0.005))
 
-        world.run(world.current["fjord"].submitter.stop(10.0))
+        world.run(world.current["fjord"].submitter.stop(deadline))
 
         intents, outcomes = (world.store.get_collection(name).rows for name in ("intents", "outcomes"))
         assert [row["kind"] for row in outcomes.values()] == ["withheld"] * 2
