@@ -33,23 +33,30 @@ class Waiting(deque[Attempt]):
         """One more, which was not here before."""
         self.append(attempt)
         self._finishes.add(attempt.parcel.finish)
-        self._first_end = min(attempt.ends_at, self._first_end or attempt.ends_at)
-        self.look_again()
+        self._expect([attempt])
 
     def put_back(self, attempts: Sequence[Attempt]) -> None:
         """Of those that were here, or the next attempts after them, these go first. The last look did not see them."""
         if attempts:
             self.extendleft(reversed(attempts))
-            self.look_again()
+            self._expect(attempts)
 
     def is_due(self, now: datetime) -> bool:
-        """Whether to look now."""
+        """Whether to look now; what has ended by now is looked for once, unless `look_again` is called."""
         seen, self._seen = self._seen, self._opt_outs()
-        return seen != self._seen or (self._first_end is not None and self._first_end <= now)
+        if self._first_end is None or self._first_end > now:
+            return seen != self._seen
+        self._first_end = min((attempt.ends_at for attempt in self if attempt.ends_at > now), default=None)
+        return True
 
     def look_again(self) -> None:
         """What was found could not end yet, or something is new."""
         self._seen = -1
+
+    def _expect(self, attempts: Sequence[Attempt]) -> None:
+        ends = [attempt.ends_at for attempt in attempts]
+        self._first_end = min(ends if self._first_end is None else [self._first_end, *ends])
+        self.look_again()
 
     def drop(self, those: Set[Attempt]) -> None:
         """Keep the others."""

@@ -35,3 +35,21 @@ def test_what_is_put_back_is_looked_at_though_its_recipient_opted_out_while_it_w
     waiting.put_back([attempt.next()])
 
     assert waiting.is_due(START)
+
+
+def test_what_has_ended_is_looked_for_once_and_not_for_ever_after(letters: Letters) -> None:
+    waiting = Waiting((), lambda: 0)
+    for hours in (1, 3):
+        order = letters.order(valid_until=START + timedelta(hours=hours))
+        (part,) = plan(order, NUMBER, "hei", "udh")
+        waiting.add(Attempt(Parcel(received(order), 1, Finishing(Tenure((), 1, lambda _: None))), part, 1))
+    first, later = waiting
+    assert waiting.is_due(START)
+    assert waiting.is_due(START + timedelta(hours=1))
+    waiting.drop({first})
+
+    assert not waiting.is_due(START + timedelta(hours=2))
+    assert waiting.is_due(START + timedelta(hours=3))
+
+    waiting.put_back([later.next()])
+    assert waiting.is_due(START + timedelta(hours=3))
