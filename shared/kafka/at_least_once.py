@@ -27,12 +27,13 @@ __all__ = ["AtLeastOnceHandler", "AtLeastOnceRunner", "Finish", "Finishing", "Pa
 class AtLeastOnceRunner(Runner, Generic[E]):
     """Runs one handler over the partitions of some topics; every record is finished at least once.
 
-    The handler gets a batch and a function `finish`, which it calls for each record when its work is durable: before
-    it returns or long after, in any order, from any task of the same loop. It returns when it can take the next
-    batch: that is the back-pressure, and there is no limit on how long it may take. Beyond `max_unfinished` records
-    nothing is handed out. A batch spans the partitions of the consumer, the oldest records first by their timestamps
-    (use LogAppendTime: a writer whose clock is slow would go before all others); with `per_partition` each partition
-    has its batches for itself, concurrently. Within a partition the order is kept.
+    The handler gets a batch and a function `finish`, which it calls for each record when its work is durable: before it
+    returns or long after, in any order, from any task of the same loop. It returns when it can take the next batch:
+    that is the back-pressure. One that has not returned after `handle_timeout` seconds hangs: the stage ends (`wait`
+    raises Fatal); None is for who may have to wait for an operator, or a customer's endpoint, for as long as it takes.
+    Beyond `max_unfinished` records nothing is handed out. A batch spans the partitions of the consumer, the oldest
+    records first by their timestamps (use LogAppendTime: a writer whose clock is slow would go before all others); with
+    `per_partition` each partition has its batches for itself, concurrently. Within a partition the order is kept.
 
     The reader rests for `rest` seconds after a poll that brought few records: for who is in no hurry.
 
@@ -68,6 +69,7 @@ class AtLeastOnceRunner(Runner, Generic[E]):
         metrics: KafkaMetrics,
         max_batch: int = 500,
         linger: float = 0.0,
+        handle_timeout: float | None = 300.0,
         max_unfinished: int = 5000,
         per_partition: bool = False,
         commit_interval: float = 0.2,
@@ -94,6 +96,7 @@ class AtLeastOnceRunner(Runner, Generic[E]):
                 handle=handle,
                 max_batch=max_batch,
                 linger=linger,
+                handle_timeout=handle_timeout,
                 quarantine_after=quarantine_after,
                 dead_letter_limit=dead_letter_limit,
                 aside=aside,

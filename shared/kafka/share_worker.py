@@ -13,7 +13,7 @@ from random import Random
 from typing import Generic, NamedTuple, TypeAlias
 
 from shared.clock import Clock
-from shared.errors import TryLater
+from shared.errors import Fatal, TryLater
 from shared.kafka.attempts import Attempt, Poison
 from shared.kafka.backoff import Backoff
 from shared.kafka.dead_letters import DEAD_LETTER_BYTES, DeadLetterCount, DeadLetterLimit
@@ -50,6 +50,7 @@ class ShareJob(Generic[E]):
     handle: AtLeastOnceHandler[E]
     max_batch: int
     linger: float
+    handle_timeout: float | None
     quarantine_after: int
     dead_letter_limit: DeadLetterLimit
     aside: SetAside
@@ -155,7 +156,7 @@ class ShareWorker(Generic[E]):
                 part = [received for received in part if tenure.unfinished(received.record)]
             untouched = False
             if part:
-                await self._job.handle(part, self._finishing)
+                await self._in_time(part)
 
         try:
             while True:
@@ -168,6 +169,19 @@ class ShareWorker(Generic[E]):
             if not taken:
                 for record in attempt.records:
                     tenure.give_back(record)
+
+    async def _in_time(self, part: Sequence[Received[E]]) -> None:
+        """Have it handled. One that hangs ends the process."""
+        job = self._job
+        try:
+            async with asyncio.timeout(job.handle_timeout) as limit:
+                await job.handle(part, self._finishing)
+        except TimeoutError:
+            if not limit.expired():
+                raise
+            first = part[0].record
+            place = f"{job.group}: {first.topic}[{first.partition}] offset {first.offset}"
+            raise Fatal("kafka_handler_hung", f"{place}: no end in {job.handle_timeout:g} s") from None
 
     def _strike(self, attempt: Attempt[E, None], poison: Poison) -> None:
         """End the process, and have it remembered with the last commit; or quarantine the record."""

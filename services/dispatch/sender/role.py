@@ -217,6 +217,7 @@ class _Build:
                 topics=[topics.dispatch(operator, lane)],
                 decode=read_order,
                 handle=handler,
+                handle_timeout=None,
                 dead_letter_topic=topics.dead_letters,
                 on_assigned=leases.want,
                 on_revoked=leases.give_up,

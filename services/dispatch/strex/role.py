@@ -109,6 +109,7 @@ def build_strex(context: Context) -> Sequence[Component]:
         topics=[topics.PREMIUM_ORDERS],
         decode=read_order,
         handle=ordering,
+        handle_timeout=None,
         dead_letter_topic=topics.dead_letters,
         max_batch=2 * settings.strex_at_once,
         requires={topics.PREMIUM_EVENTS: settings.message_partitions},

@@ -92,6 +92,7 @@ def build_webhooks(context: Context) -> Sequence[Component]:
         topics=[topics.EVENTS, topics.INBOUND_EVENTS],
         decode=hear,
         handle=webhooks,
+        handle_timeout=None,
         dead_letter_topic=topics.dead_letters,
         max_unfinished=2 * settings.webhook_backlog,
         clock=clock,

@@ -10,13 +10,13 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import for_code
 
-from shared.errors import Refused, TryLater
+from shared.errors import BadSettings, Refused, TryLater
 from shared.kafka.aio.common import address_of, ended, options
 from shared.kafka.aio.errors import translate, translated
 from shared.kafka.port import TopicSpec, TopicState
 from shared.kafka.settings import KafkaSettings
 
-_UNKNOWN_TOPIC, _EXISTS = 3, 36
+_UNKNOWN_TOPIC, _FORBIDDEN, _EXISTS = 3, 29, 36
 _SET_ON_TOPIC = 1  # config_source of DescribeConfigs: DYNAMIC_TOPIC_CONFIG
 _LOOKS, _BETWEEN_LOOKS = 200, 0.05
 
@@ -111,11 +111,23 @@ class AioAdmin:
             return {}
         with translated("describe topics"):
             answers = await self._admin.describe_topics(list(topics))
-        found = {}
+        found, forbidden = {}, list[str]()
         for answer in answers:
             name, code = answer["topic"], answer["error_code"]
             if code == 0:
                 found[name] = answer["partitions"]
+            elif code == _FORBIDDEN:
+                forbidden.append(name)
             elif code != _UNKNOWN_TOPIC:
                 raise translate(for_code(code)(), f"describe topic {name}")
+        if forbidden:
+            raise self._forbidden(forbidden)
         return found
+
+    def _forbidden(self, topics: Sequence[str]) -> BadSettings:
+        who = self._settings.credentials
+        user = f"the user {who.username} of BUDSTIKKE_KAFKA_USER" if who else "a client without BUDSTIKKE_KAFKA_USER"
+        detail = (
+            f"{user} may not describe {', '.join(sorted(topics))}: log in as the role's own user, or add the rights"
+        )
+        return BadSettings("kafka_not_authorised", detail)

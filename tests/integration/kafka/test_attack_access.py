@@ -123,13 +123,15 @@ async def run(runner: TransactionalRunner[str]) -> None:
 async def test_a_service_that_may_do_nothing(guest: Guest, tmp_path: Path) -> None:
     """A service logs in as a user whom no access list names.
 
-    Holds: the process ends with 1 at once; it names a topic that it was refused, and never the password.
+    Holds: the process ends with 2 at once; it names every topic that it was refused, the user and its setting,
+    never the password.
     """
     password = tmp_path / "password"
     password.write_text(PASSWORD)
     login = {"BUDSTIKKE_KAFKA_USER": guest.name, "BUDSTIKKE_KAFKA_PASSWORD": str(password)}
     code, output = await Router(tmp_path, guest.kit.settings.bootstrap, LONGEST, **login).end()
-    assert code == 1, output
+    assert code == 2, output
     assert "kafka_not_authorised" in output
-    assert "topic sms." in output
+    assert f"{guest.name} of BUDSTIKKE_KAFKA_USER" in output
+    assert all(topic in output for topic in ("sms.accepted.express", "sms.accepted.standard", "sms.facts"))
     assert PASSWORD not in output

@@ -349,3 +349,34 @@ class AtLeastOnceBehaviour:
         await wait_until(lambda: len(got) >= total, 60.0)
         await kit.until_no_lag(group, source, 3)
         assert sorted(got, key=int) == [str(n) for n in range(total)]
+
+    async def test_a_handler_that_hangs_ends_the_stage(self, kit: Kit) -> None:
+        source, group, desk = await kit.topic(), kit.group(), Desk(at_once=True)
+
+        async def handle(batch: Sequence[Received[str]], finish: Finish) -> None:
+            await asyncio.Event().wait()
+
+        await kit.write(source, *map(str, range(20)))
+        runner = await kit.at_least_once([source], handle, group=group, max_batch=5, handle_timeout=0.3)
+        with pytest.raises(Fatal, match="kafka_handler_hung"):
+            await asyncio.wait_for(runner.wait(), 20.0)
+        await runner.stop(5.0)
+        await kit.at_least_once([source], desk, group=group, handle_timeout=0.3)
+        await wait_until(lambda: len(desk.got) == 20, 20.0)
+
+    async def test_a_handler_without_a_limit_may_take_its_time_and_its_own_timeouts_are_its_own(self, kit: Kit) -> None:
+        source, desk, go = await kit.topic(), Desk(at_once=True), asyncio.Event()
+
+        async def handle(batch: Sequence[Received[str]], finish: Finish) -> None:
+            try:
+                async with asyncio.timeout(0.01):
+                    await go.wait()
+            except TimeoutError as error:
+                raise TryLater("slow", "not yet") from error
+            await desk(batch, finish)
+
+        runner = await kit.at_least_once([source], handle, handle_timeout=None)
+        await kit.write(source, "a")
+        await wait_until(lambda: Pause.RETRYING in runner.health().paused.values(), 20.0)
+        go.set()
+        await wait_until(lambda: desk.got == ["a"], 20.0)

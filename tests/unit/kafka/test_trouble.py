@@ -181,7 +181,7 @@ async def test_so_is_what_waits_at_a_stage_that_works_at_least_once(kit: Kit, mo
             handled.append(received.event)
             finish(received)
 
-    monkeypatch.setattr(share_worker, "asyncio", SimpleNamespace(sleep=linger))
+    monkeypatch.setattr(share_worker, "asyncio", SimpleNamespace(sleep=linger, timeout=asyncio.timeout))
     source, group = await kit.topic(), kit.group()
     await kit.write(source, "a", "b")
     await linger.stopped_meanwhile(await kit.at_least_once([source], handle, group=group, linger=0.1))
