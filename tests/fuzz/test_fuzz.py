@@ -13,9 +13,9 @@ from tests.fuzz.failing import CASES, codec, session
 from tests.fuzz.playing import play
 from tests.fuzz.shrinking import smallest
 
-SESSIONS = 300
+SESSIONS = 1_200
 """Seeds of one test; 3 ms each."""
-BODIES = 2_000
+BODIES = 6_000
 
 
 @pytest.mark.parametrize("part", range(5))
