@@ -58,7 +58,7 @@ PAGES: Final[Mapping[str, Mapping[str, Callable[[], str]]]] = {
         "growth": figures.figures("growth"),
         "workers": figures.figures("workers"),
     },
-    "reliability.md": {"faults": faults.faults, "charges": charges.charges, "attacks": attacks.attacks},
+    "reliability.md": {"attacks": attacks.attacks, "faults": faults.faults, "charges": charges.charges},
     "privacy.md": {"stores": people.stores, "topics": people.topics},
 }
 """The sections of each page, by name."""
