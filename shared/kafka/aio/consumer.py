@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import aiokafka
 from aiokafka import errors
@@ -72,6 +73,8 @@ class AioConsumer:
                 async with asyncio.timeout(settings.start_timeout):
                     await consumer.start()
                     consumer._fetcher._fetcher_timeout = _LOOK
+                    if self._group is not None:
+                        _let_commits_fail(consumer._coordinator)
         except BaseException:
             await self.close(settings.request_timeout)
             raise
@@ -187,6 +190,21 @@ class AioConsumer:
         for part in (coordinator, consumer._fetcher, consumer._client):
             if part is not None:
                 await ended(part.close(), _END_PART)
+
+
+def _let_commits_fail(coordinator: Any) -> None:
+    """Where a topic is gone. The library commits again until there is one of that name: then the offset of what is gone
+    stands for a topic that was made anew, and what is before it there is never read.
+    """
+    commit = coordinator._do_commit_offsets
+
+    async def once(assignment: Any, offsets: Any) -> None:
+        try:
+            await commit(assignment, offsets)
+        except errors.UnknownTopicOrPartitionError as error:
+            raise errors.KafkaError("a topic is gone") from error
+
+    coordinator._do_commit_offsets = once
 
 
 class _Bridge(aiokafka.ConsumerRebalanceListener):  # type: ignore[misc]
