@@ -19,8 +19,9 @@ from shared.contracts import topics
 from shared.errors import BadSettings, Fatal, TryLater
 from shared.kafka.aio import AioCluster
 from shared.kafka.metrics import KafkaMetrics
+from shared.kafka.port import Mark
 from shared.kafka.preflight import check_topics
-from shared.kafka.record import Record
+from shared.kafka.record import Record, TopicPartition
 from shared.kafka.settings import KafkaSettings
 from shared.lifecycle import Health
 from shared.tasks import end
@@ -28,6 +29,10 @@ from shared.telemetry.logs import get_log
 
 TABLE: Final = "windows"
 _COMMIT_EVERY = 1.0
+_CLOSE = 5.0
+PATIENCE: Final = 60.0
+"""Seconds for which a table may be read, while the cluster answers: Faust may stop in the middle of it for ever."""
+_LOOKS = 6  # within that time
 
 _log = get_log()
 
@@ -62,6 +67,7 @@ class CountsApp:
         self._app.agent(counts, name=f"{group}.count", concurrency=1)(self._count)
         self._app.timer(settle_every)(self._settle)
         self._starting: asyncio.Task[None] | None = None
+        self._watching: asyncio.Task[None] | None = None
         self._failed: asyncio.Future[None] | None = None
 
     async def start(self) -> None:
@@ -69,15 +75,15 @@ class CountsApp:
 
         Raises TryLater when the cluster cannot be reached, BadSettings naming what is wrong with the topics.
         """
-        dead = topics.dead_letters(topics.COUNTS)
-        needs = dict.fromkeys((topics.COUNTS, dead, topics.SIGNALS, topics.SIGNAL_WINDOWS), 1)
-        found = await check_topics(AioCluster(self._connection), needs)
+        found = await self._topics()
         if found[topics.SIGNAL_WINDOWS] != found[topics.COUNTS]:
             raise BadSettings(
                 "kafka_partitions_differ", f"{topics.SIGNAL_WINDOWS} needs as many partitions as {topics.COUNTS}"
             )
+        await self._commit_the_beginning(found[topics.COUNTS])
         self._failed = asyncio.get_running_loop().create_future()
         self._starting = asyncio.create_task(self._app.start(), name=self.name)
+        self._watching = asyncio.create_task(self._watch(PATIENCE), name=f"{self.name} watch")
 
     async def stop(self, deadline: float) -> None:
         """Commit what is finished and leave the group. A record that is being told is not finished, and comes again."""
@@ -85,6 +91,8 @@ class CountsApp:
             return
         if self._failed is not None:
             self._failed.cancel()
+        if self._watching is not None:
+            await end(self._watching)
         # Faust swallows cancellations while it stops: what does not end in time is left behind.
         parts = {asyncio.create_task(self._app.stop()), self._starting}
         _, late = await asyncio.wait(parts, timeout=deadline)
@@ -123,6 +131,40 @@ class CountsApp:
                     event.ack()
             except Exception as error:
                 await self._fail(error)
+
+    async def _topics(self) -> Mapping[str, int]:
+        dead = topics.dead_letters(topics.COUNTS)
+        needs = dict.fromkeys((topics.COUNTS, dead, topics.SIGNALS, topics.SIGNAL_WINDOWS), 1)
+        return await check_topics(AioCluster(self._connection), needs)
+
+    async def _watch(self, patience: float) -> None:
+        """End what has not read its table in time."""
+        looks = 0
+        while looks < _LOOKS:
+            await asyncio.sleep(patience / _LOOKS)
+            looks = 0 if self._whole() else looks + 1
+            try:
+                await self._topics()
+            except TryLater:
+                looks = 0
+        await self._fail(Fatal("faust_stands_still", f"the table was not read in {patience:g} s"))
+
+    async def _commit_the_beginning(self, partitions: int) -> None:
+        """Where the group has committed nothing yet: of such a partition Faust loses what its client fetched before the
+        table was whole, for it takes it back to what was committed. Others who are in the group have done this.
+        """
+        consumer = AioCluster(self._connection).consumer(self.name, assignor="roundrobin")
+        await consumer.start()
+        try:
+            places = [TopicPartition(topics.COUNTS, number) for number in range(partitions)]
+            consumer.assign(places)
+            new = [place for place in places if await consumer.committed(place) is None]
+            if new:
+                await consumer.commit({place: Mark(await consumer.beginning(place)) for place in new})
+        except TryLater as error:
+            _log.warning("signals_not_begun", group=self.name, code=error.code, detail=error.detail)
+        finally:
+            await consumer.close(_CLOSE)
 
     async def _settle(self) -> None:
         partitions = self._partitions()
