@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import subprocess
-import sys
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -13,9 +11,10 @@ from deploy.local import plan, topics
 from deploy.local.kafka import Kafka
 from deploy.local.mongodb import MongoDB
 from deploy.local.service import Service
-from deploy.local.settings import ROOT, LocalSettings, Port
+from deploy.local.settings import LocalSettings, Port
 from deploy.local.supervisor import Part
 from deploy.local.valkey import Valkey
+from tests.provisioning import provisioned
 from tests.running import START, free_base
 from tests.support import wait_until
 
@@ -57,16 +56,7 @@ class RestartableSystem:
         self._start([valkey, mongodb, kafka, *plan.simulators(settings)])
         topics.catalogue(settings).create(kafka.bootstrap)
         told = plan.environment(settings, kafka=kafka.bootstrap, mongodb=mongodb.uri, valkey=valkey.url)
-        key_file = settings.keys / "demo-key"
-        subprocess.run(
-            [sys.executable, "-m", "services.ingest", "provision-demo", "--key-file", str(key_file)],
-            cwd=ROOT,
-            env=plan.with_health_port(told, 0),
-            check=True,
-            capture_output=True,
-            timeout=60,
-        )
-        self.key = key_file.read_text().strip()
+        self.key = provisioned(settings, told)
         services = plan.services(settings, told)
         self.services = {service.process.name: service for service in services}
         self._start(services)

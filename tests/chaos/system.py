@@ -29,11 +29,12 @@ from deploy.local.valkey import Valkey
 from shared.errors import Fatal
 from shared.tasks import end
 from simulators.smsc.behaviour import Behaviour
-from tests.chaos.beside import customer, provisioned
+from tests.chaos.beside import customer
 from tests.chaos.clocks import Clock, Clocks
 from tests.chaos.load import CALLERS
 from tests.chaos.rest import charged, unrest
 from tests.chaos.small_disk import SmallDisk
+from tests.provisioning import provisioned
 from tests.support import wait_until
 
 WINDOW: Final = 25

@@ -19,7 +19,7 @@ from shared.contracts import topics
 from shared.errors import BadSettings, Fatal, TryLater
 from shared.kafka.aio import AioCluster
 from shared.kafka.metrics import KafkaMetrics
-from shared.kafka.port import Mark
+from shared.kafka.port import Consumer, Mark
 from shared.kafka.preflight import check_topics
 from shared.kafka.record import Record, TopicPartition
 from shared.kafka.settings import KafkaSettings
@@ -105,12 +105,13 @@ class CountsApp:
         """Return when stopped; raise the error that ended the application."""
         if self._starting is None or self._failed is None:
             return
-        await asyncio.shield(self._starting)
-        stopped = asyncio.ensure_future(self._app.wait_until_stopped())
+        begun = asyncio.ensure_future(self._begun_and_stopped(self._starting))
         try:
-            await asyncio.wait({stopped, self._failed}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({begun, self._failed}, return_when=asyncio.FIRST_COMPLETED)
+            if begun.done():
+                begun.result()
         finally:
-            await end(stopped)
+            await end(begun)
         if self._failed.done() and not self._failed.cancelled():
             self._failed.result()
         if self._app.crashed:
@@ -132,6 +133,10 @@ class CountsApp:
             except Exception as error:
                 await self._fail(error)
 
+    async def _begun_and_stopped(self, starting: asyncio.Task[None]) -> None:
+        await asyncio.shield(starting)
+        await self._app.wait_until_stopped()
+
     async def _topics(self) -> Mapping[str, int]:
         dead = topics.dead_letters(topics.COUNTS)
         needs = dict.fromkeys((topics.COUNTS, dead, topics.SIGNALS, topics.SIGNAL_WINDOWS), 1)
@@ -142,16 +147,22 @@ class CountsApp:
         looks = 0
         while looks < _LOOKS:
             await asyncio.sleep(patience / _LOOKS)
-            looks = 0 if self._whole() else looks + 1
-            try:
-                await self._topics()
-            except TryLater:
-                looks = 0
+            looks = looks + 1 if not self._whole() and await self._answers() else 0
         await self._fail(Fatal("faust_stands_still", f"the table was not read in {patience:g} s"))
+
+    async def _answers(self) -> bool:
+        """Whether the cluster does: while it is away, waiting is right."""
+        try:
+            await self._topics()
+        except TryLater:
+            return False
+        except Fatal as error:
+            await self._fail(error)
+        return True
 
     async def _commit_the_beginning(self, partitions: int) -> None:
         """Where the group has committed nothing yet: of such a partition Faust loses what its client fetched before the
-        table was whole, for it takes it back to what was committed. Others who are in the group have done this.
+        table was whole, for it takes it back to what was committed. Raises TryLater.
         """
         consumer = AioCluster(self._connection).consumer(self.name, assignor="roundrobin")
         await consumer.start()
@@ -159,12 +170,20 @@ class CountsApp:
             places = [TopicPartition(topics.COUNTS, number) for number in range(partitions)]
             consumer.assign(places)
             new = [place for place in places if await consumer.committed(place) is None]
-            if new:
-                await consumer.commit({place: Mark(await consumer.beginning(place)) for place in new})
-        except TryLater as error:
-            _log.warning("signals_not_begun", group=self.name, code=error.code, detail=error.detail)
+            beginnings = {place: Mark(await consumer.beginning(place)) for place in new}
+            if beginnings:
+                await self._committed(consumer, beginnings)
         finally:
             await consumer.close(_CLOSE)
+
+    async def _committed(self, consumer: Consumer, marks: Mapping[TopicPartition, Mark]) -> None:
+        """The group takes it from members alone once it has some. Those have done this, but for partitions that were
+        added since.
+        """
+        try:
+            await consumer.commit(marks)
+        except TryLater as error:
+            _log.warning("signals_not_begun", group=self.name, code=error.code, detail=error.detail)
 
     async def _settle(self) -> None:
         partitions = self._partitions()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
 from random import Random
@@ -120,15 +121,24 @@ def test_an_operator_that_gives_few_receipts_before_their_answers_is_not_held_up
     assert next(given) > 0.9 * most / (CALL + GATHER)
 
 
-@pytest.mark.parametrize("deadline", [10.0, 0.3])
-def test_what_waits_for_a_slot_when_the_sender_is_stopped_is_put_on_record_as_never_written(deadline: float) -> None:
-    world = World(window=2, unresolved=4)
+@contextmanager
+def sending(window: int, messages: int) -> Iterator[World]:
+    """A sender that has just taken so many messages, and may have twice its window without an outcome."""
+    world = World(window=window, unresolved=2 * window)
     try:
         world.run(world.start("fjord"))
         world.run(world.sleep(0.1))
-        for _ in range(4):
+        for _ in range(messages):
             world.put("hei", never_twice=False)
         world.feed()
+        yield world
+    finally:
+        world.close()
+
+
+@pytest.mark.parametrize("deadline", [10.0, 0.3])
+def test_what_waits_for_a_slot_when_the_sender_is_stopped_is_put_on_record_as_never_written(deadline: float) -> None:
+    with sending(window=2, messages=4) as world:
         world.run(world.sleep(0.005))
 
         world.run(world.current["fjord"].submitter.stop(deadline))
@@ -136,18 +146,10 @@ def test_what_waits_for_a_slot_when_the_sender_is_stopped_is_put_on_record_as_ne
         intents, outcomes = (world.store.get_collection(name).rows for name in ("intents", "outcomes"))
         assert [row["kind"] for row in outcomes.values()] == ["withheld"] * 2
         assert len(intents.keys() - outcomes.keys()) == len(world.pdus) == 2
-    finally:
-        world.close()
 
 
 def test_a_part_that_cannot_be_withheld_ends_the_sender_and_is_not_forgotten() -> None:
-    world = World(window=2, unresolved=4)
-    try:
-        world.run(world.start("fjord"))
-        world.run(world.sleep(0.1))
-        for _ in range(4):
-            world.put("hei", never_twice=False)
-        world.feed()
+    with sending(window=2, messages=4) as world:
         world.run(world.sleep(0.1))
         unreadable = world.store.get_collection("outcomes").rows
         for key in world.store.get_collection("intents").rows.keys() - set(world.pdus):
@@ -155,20 +157,12 @@ def test_a_part_that_cannot_be_withheld_ends_the_sender_and_is_not_forgotten() -
 
         with pytest.raises(ValueError, match="of a later release"):
             world.run(asyncio.wait_for(world.current["fjord"].submitter.wait(), 5.0))
-    finally:
-        world.close()
 
 
 @pytest.mark.parametrize("answer", [0.5, 1.0, 2.0, 4.0])
 def test_an_express_part_overtakes_a_crowd_of_another_lane_however_slow_the_operator_is(answer: float) -> None:
-    world = World(window=10, unresolved=20)
-    try:
-        world.run(world.start("fjord"))
-        world.run(world.sleep(0.1))
+    with sending(window=10, messages=500) as world:
         world.current["fjord"].wire.delay = lambda: answer
-        for _ in range(500):
-            world.put("hei", never_twice=False)
-        world.feed()
         world.run(world.sleep(5.03))
         began = world.clock.monotonic()
         express = world.put("hei", never_twice=False, lane=Lane.EXPRESS)
@@ -177,5 +171,3 @@ def test_an_express_part_overtakes_a_crowd_of_another_lane_however_slow_the_oper
             world.run(world.sleep(0.1))
 
         assert world.clock.monotonic() - began <= 1.5 * answer + 0.2
-    finally:
-        world.close()

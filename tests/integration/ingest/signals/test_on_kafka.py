@@ -142,18 +142,25 @@ def context() -> Context:
 
 
 @asynccontextmanager
-async def running() -> AsyncIterator[CountsApp]:
-    """The role in this process, as soon as it is ready."""
+async def started() -> AsyncIterator[CountsApp]:
+    """The role in this process, which reads its table now."""
     sender, app = build_signals(context())
     assert isinstance(app, CountsApp)
     await sender.start()
     await app.start()
     try:
-        await wait_until(lambda: app.health().ready, 60)
         yield app
     finally:
         await app.stop(20.0)
         await sender.stop(5.0)
+
+
+@asynccontextmanager
+async def running() -> AsyncIterator[CountsApp]:
+    """The role in this process, as soon as it is ready."""
+    async with started() as app:
+        await wait_until(lambda: app.health().ready, 60)
+        yield app
 
 
 async def test_an_account_above_the_threshold_is_told_and_others_are_not(rig: Rig) -> None:
@@ -235,6 +242,20 @@ def process() -> subprocess.Popen[bytes]:
     )
 
 
+async def test_a_group_that_has_read_nothing_begins_at_the_beginning_for_certain(rig: Rig) -> None:
+    async with running():
+        await rig.committed(0)
+
+
+async def test_a_table_that_is_not_read_in_time_ends_the_process(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(app_module, "PATIENCE", 0.6)
+    async with started() as app:
+        monkeypatch.setattr(app, "_whole", lambda: False)
+        with pytest.raises(Fatal, match="faust_stands_still"):
+            await asyncio.wait_for(app.wait(), 60)
+        assert not app.health().live
+
+
 async def test_of_two_processes_one_is_killed_and_the_other_goes_on_with_its_counts(
     rig: Rig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -249,7 +270,7 @@ async def test_of_two_processes_one_is_killed_and_the_other_goes_on_with_its_cou
     async def kept_running() -> None:
         """As a supervisor does: what ends by itself is started again."""
         while True:
-            async with running() as app:
+            async with started() as app:
                 apps.append(app)
                 with suppress(Fatal):
                     await app.wait()
