@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable
 from functools import partial
 
-from deploy.local import jars, local_env, topics
+from deploy.local import broker_files, local_env, topics
 from deploy.local.instance import stop_other
 from deploy.local.ports import HOST
 from deploy.local.run import run
@@ -41,8 +41,8 @@ def make_topics(settings: LocalSettings, terminal: Terminal) -> int:
 
 
 def fetch_jars(settings: LocalSettings, terminal: Terminal) -> int:
-    """Fill the cache of the broker's jars."""
-    jars.prepare(settings.jars, terminal)
+    """Fill the cache of what the broker needs."""
+    broker_files.prepare(settings.jars, terminal)
     return 0
 
 

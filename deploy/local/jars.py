@@ -12,7 +12,6 @@ from pathlib import Path
 
 import msgspec
 
-from deploy.local.terminal import Terminal
 from shared.errors import Fatal
 
 JARS = Path(__file__).with_name("kafka-jars.txt")
@@ -126,19 +125,6 @@ class JarCache:
             except Exception as error:  # the library lets through whatever its HTTP client raises
                 reason = f"{type(error).__name__}: {error}"
         raise Fatal("jar_unavailable", f"{jar.coordinate} could not be fetched ({reason}); is the network up?")
-
-
-def prepare(folder: Path, terminal: Terminal) -> tuple[Path, ...]:
-    """The broker's jars in a cache, fetched under the eyes of whoever waits for them."""
-    wanted = read_list()
-    cache = JarCache(folder)
-    few = cache.missing(wanted)
-    if few:
-        terminal.line(f"  fetching Kafka: {len(few)} files, 43 MB in all")
-    paths = cache.ensure(wanted, lambda done, total: terminal.waiting([f"{done} of {total} files"]))
-    if few:
-        terminal.done("kafka", f"{len(few)} files fetched, each with the right checksum")
-    return paths
 
 
 def _is(jar: Jar, path: Path) -> bool:

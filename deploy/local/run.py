@@ -6,7 +6,7 @@ import subprocess
 import sys
 import time
 
-from deploy.local import jars, local_env, plan, topics
+from deploy.local import broker_files, local_env, plan, topics
 from deploy.local.instance import PID_FILES, only_one
 from deploy.local.kafka import Kafka
 from deploy.local.mongodb import MongoDB
@@ -94,7 +94,7 @@ def _start(settings: LocalSettings, terminal: Terminal, supervisor: Supervisor) 
 
 
 def _servers(settings: LocalSettings, terminal: Terminal) -> tuple[Kafka, MongoDB, Valkey]:
-    files = jars.prepare(settings.jars, terminal)
+    files = broker_files.prepare(settings.jars, terminal)
     return (
         Kafka(
             data=settings.data / "kafka",
