@@ -200,14 +200,16 @@ class RetentionStore:
             )
 
     async def change(self, before: Order, after: Order) -> bool:
-        """Compare-and-set on state and answers, beside which nothing changes once it is published."""
+        """Compare-and-set on state and answers, beside which nothing changes once it is published. Without its event it
+        is not to be published any more, though nobody may have noted that it was.
+        """
         was = to_row(before)
         query = {"_id": before.order_id, "state": before.state.value, "answers": was.get("answers")}
         row = to_row(after)
         sets = {name: row[name] for name in ("state", "answers", "finished_at", "proof") if name in row}
         update: dict[str, Any] = {"$set": sets}
         if after.event is None:
-            update["$unset"] = {"event": ""}
+            update["$unset"] = {"event": "", "unpublished": ""}
         async with translated():
             result = await self._mongo.database["orders"].update_one(query, update)
         return result.matched_count == 1

@@ -7,14 +7,14 @@ from datetime import date
 from typing import Final
 
 from services.retention.hold import OLD, LegalHold
-from services.retention.order import Order, OrderState, drafted, purge
+from services.retention.order import OrderState, drafted, purge
 from services.retention.orders.accounts import Accounts, ended
 from services.retention.policy import cut_off, purge_at_end
 from services.retention.store import RetentionStore
 from shared.clock import Clock
 from shared.contracts import topics
 from shared.contracts.codec import Writer
-from shared.contracts.privacy import Basis, LegalHoldChanged, OrderId
+from shared.contracts.privacy import Basis, LegalHoldChanged, OrderId, PrivacyOrdered
 from shared.ids import GATEWAY, AccountId
 from shared.kafka.record import Output
 from shared.looking import Looking
@@ -80,7 +80,7 @@ class Ordering(Looking):
 
         What changes with a hold goes out before what is ordered behind it, for owners of data take both in turn: so
         orders are read before holds, and only those that were read then are published. A hold stays marked until it
-        has had its effect on orders.
+        has had its effect on orders. What is finished is not sent again, if its mark outlived its event.
         """
         count = 0
         while True:
@@ -92,7 +92,7 @@ class Ordering(Looking):
                 await self._regard(hold.account_id)
                 await self._store.told(hold)
             if orders := await self._store.unpublished(orders):
-                await self._send([self._output(order) for order in orders])
+                await self._send([self._output(order.event) for order in orders if order.event is not None])
                 await self._store.published(orders)
                 count += len(orders)
 
@@ -142,14 +142,12 @@ class Ordering(Looking):
             subject=hold.hold_id,
         )
 
-    def _output(self, order: Order) -> Output:
-        if order.event is None:
-            raise ValueError("an order without its event is not published")
+    def _output(self, event: PrivacyOrdered) -> Output:
         return self._write(
             topics.PRIVACY_ORDERS,
             0,
-            order.event,
-            event_id=order.order_id,
-            time=order.ordered_at,
-            subject=order.order_id,
+            event,
+            event_id=event.order_id,
+            time=event.ordered_at,
+            subject=event.order_id,
         )

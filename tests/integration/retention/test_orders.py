@@ -11,7 +11,7 @@ from services.retention.hold import Reason
 from services.retention.order import SERVICES, OrderState
 from shared.contracts.privacy import Basis, LegalHoldChanged, OrderKind, PrivacyOrdered
 from shared.contracts.words import AccountState
-from shared.errors import Refused
+from shared.errors import Refused, TryLater
 from shared.privacy.pseudonyms import Pseudonyms
 from tests.integration.retention.conftest import ACCOUNT, NIGHT, Retention
 
@@ -98,6 +98,25 @@ async def test_who_wrote_from_a_fixed_line_is_erased_too(retention: Retention) -
     order = await retention.commands.erase(ACCOUNT, "22 22 55 55", Basis.REQUEST, "key")
     assert order.event is not None
     assert order.event.pseudonyms == (Pseudonyms(retention.keys).in_year(ACCOUNT, "+4722225555", 2026),)
+
+
+async def test_what_was_answered_before_it_was_noted_as_published_is_not_published_again(retention: Retention) -> None:
+    first = await retention.commands.erase(ACCOUNT, NUMBER, Basis.REQUEST, "key")
+
+    async def written_and_not_noted() -> None:
+        await retention.answer(first.order_id, *SERVICES)
+        raise TryLater("kafka_send_timeout", "written, and its acknowledgement was lost")
+
+    retention.meanwhile.append(written_and_not_noted)
+    with pytest.raises(TryLater):
+        await retention.ordering.publish()
+    assert await retention.store.unpublished() == []
+    retention.clock.advance(3600)
+    second = await retention.commands.erase(ACCOUNT, NUMBER, Basis.REQUEST, "key")
+    await retention.mongo.database.orders.update_one({"_id": first.order_id}, {"$set": {"unpublished": True}})
+    await retention.ordering.publish()
+    assert [event.order_id for event in retention.published] == [second.order_id]
+    assert await retention.store.unpublished() == []
 
 
 async def test_a_number_that_is_none_is_refused_without_being_quoted(retention: Retention) -> None:
