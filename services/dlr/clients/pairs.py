@@ -29,6 +29,10 @@ class Pairs:
         self._known: dict[AccountId, int] = {}
         self._until = 0.0
 
+    async def prepare(self) -> None:
+        """Ask of any account, to know at the start that we may. Raises `TryLater`, `BadSettings` when we may not."""
+        await self._ask([client_events(AccountId("any"))])
+
     async def of(self, accounts: Collection[AccountId]) -> Mapping[AccountId, int]:
         """Those of the accounts that have topics, with the number of partitions for events. Raises `TryLater`."""
         now = self._clock.monotonic()

@@ -22,8 +22,8 @@ from shared.contracts import topics
 from shared.contracts.states import PASSING
 from shared.contracts.words import Lane
 from shared.kafka.at_least_once import AtLeastOnceRunner
+from shared.kafka.partition_counts import PartitionCounts
 from shared.kafka.sending import Sender
-from shared.kafka.topics import partitions as partitions_of
 from shared.lifecycle import Component, Prepare
 from shared.privacy.keys import FileKeyStore
 from shared.privacy.pseudonyms import Pseudonyms
@@ -53,11 +53,9 @@ def build_status(context: Context) -> Sequence[Component]:
     store = MessageStore(mongo)
     parked = ParkedReceipts(mongo)
     metrics = StatusMetrics(context.registry)
-    eager = Eager(
-        partial(EndpointStore(mongo).wanting, states=PASSING),
-        Pairs(partial(partitions_of, connection), context.clock, ttl=_PAIRS_SECONDS).of,
-        context.clock,
-    )
+    counts = PartitionCounts(connection=connection)
+    pairs = Pairs(counts, context.clock, ttl=_PAIRS_SECONDS)
+    eager = Eager(partial(EndpointStore(mongo).wanting, states=PASSING), pairs.of, context.clock)
     sender = Sender(connection=connection, clock=context.clock, metrics=context.kafka_metrics)
     status = Status(
         store=store,
@@ -89,6 +87,8 @@ def build_status(context: Context) -> Sequence[Component]:
         mongo,
         Prepare("message log indexes", store.prepare),
         Prepare("parked receipts indexes", parked.prepare),
+        counts,
+        Prepare("right to look for client systems' topics", pairs.prepare),
         sender,
         holding,
         runner,

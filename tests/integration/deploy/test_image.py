@@ -26,6 +26,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from deploy.k8s.roles import BASE, COMMON, Role, folders
+from deploy.k8s.strimzi.access import CLIENTS
 from deploy.k8s.strimzi.resources import Manifest, users
 from deploy.local.bootstrap import read_pip_options, uv_may
 from deploy.local.kafka import Kafka
@@ -226,12 +227,16 @@ def broker(jars: tuple[Path, ...], tmp_path_factory: pytest.TempPathFactory) -> 
     try:
         server.start()
         server.wait_ready()
-        operators = tuple(yaml.safe_load((OVERLAY / "operators.yaml").read_text())["operators"])
-        asyncio.run(create(KafkaSettings(bootstrap=server.bootstrap), specs(operators, LOCAL)))
-        let_in(server.bootstrap, list(users(operators)))
+        asyncio.run(create(KafkaSettings(bootstrap=server.bootstrap), specs(operators(), LOCAL)))
+        let_in(server.bootstrap, list(users(operators())))
         yield server
     finally:
         server.kill()
+
+
+def operators() -> tuple[str, ...]:
+    """Those of the overlay."""
+    return tuple(yaml.safe_load((OVERLAY / "operators.yaml").read_text())["operators"])
 
 
 def let_in(bootstrap: str, manifests: Sequence[Manifest]) -> None:
@@ -270,6 +275,36 @@ async def test_a_service_runs_from_its_image_in_each_role_of_its_manifests(
     async with asyncio.TaskGroup() as group:
         for role in (role for role in folders() if role.service == service):
             group.create_task(run(python, role, environment(role, stack, mounts), tmp_path / "app"))
+
+
+async def test_a_role_without_a_right_that_it_needs_for_topics_made_later_ends_before_it_is_ready(
+    broker: Kafka, mongodb: str, valkey: str, mounts: Path
+) -> None:
+    """As when services are rolled out and the access lists of before stand: its old pods go on."""
+    role, name = Role("dlr", "status"), "status-of-before"
+    user = next(one for one in users(operators()) if one["metadata"]["name"] == "-".join(role))
+    acls = [one for one in user["spec"]["authorization"]["acls"] if one["resource"]["name"] != CLIENTS]
+    assert len(acls) == len(user["spec"]["authorization"]["acls"]) - 1
+    before = {"metadata": {"name": name}, "spec": {"authorization": {"acls": acls}}}
+    await asyncio.to_thread(let_in, broker.bootstrap, [before])
+    variables = environment(role, Stack(broker.clients_bootstrap, mongodb, valkey), mounts)
+    child = await asyncio.create_subprocess_exec(
+        sys.executable,
+        *("-m", f"services.{role.service}", role.name),
+        cwd=ROOT,
+        env=variables | {"BUDSTIKKE_KAFKA_USER": name},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    )
+    try:
+        output, _ = await asyncio.wait_for(child.communicate(), ENDED)
+    finally:
+        if child.returncode is None:
+            child.kill()
+            await child.wait()
+    assert child.returncode == 2, output.decode()
+    assert f"the user {name} of BUDSTIKKE_KAFKA_USER may not describe {CLIENTS}" in output.decode()
+    assert '"ready"' not in output.decode()
 
 
 def test_an_image_holds_shared_and_one_service_and_nothing_else(tmp_path: Path) -> None:
