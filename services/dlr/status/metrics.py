@@ -14,9 +14,9 @@ class StatusMetrics:
     """Registered once per process."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
-        self.events = Counter(
-            "budstikke_status_events",
-            "Events told, by state; told again after a replay included",
+        self.states = Counter(
+            "budstikke_status_states",
+            "States that messages came to, told at once or along with the next, and corrections; replays included",
             ["state"],
             registry=registry,
         )

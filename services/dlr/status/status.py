@@ -36,7 +36,9 @@ _NOT_APPLIED = frozenset({Move.BACKWARDS, Move.UNPLACED})
 
 
 class Result(msgspec.Struct, frozen=True, gc=False):
-    """One message after all that a batch says of it. `before` is the version that the store has, 0 for none."""
+    """One message after all that a batch says of it. `before` is the version that the store has, 0 for none. Quiet
+    steps are among those `told`: with the next one of the message that is not.
+    """
 
     before: int
     message: Message
@@ -153,7 +155,7 @@ class Status:
                 if move in _NOT_APPLIED and isinstance(heard.what, Report):
                     self._note(result.message, heard.what, move)
         for state, number in states.items():
-            self._metrics.events.labels(state).inc(number)
+            self._metrics.states.labels(state).inc(number)
         for move, number in moves.items():
             self._metrics.moves.labels(move).inc(number)
         for labels, samples in ages.items():

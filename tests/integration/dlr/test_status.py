@@ -51,7 +51,7 @@ async def test_a_batch_of_five_hundred_messages_is_told_state_by_state(
     assert all(output.partition == partition_of((output.key or b"").decode(), PARTITIONS) for output in outbox.sent)
     stored = await store.load(ids)
     assert {message.state for message in stored.values()} == {State.DELIVERED}
-    assert role.metric("budstikke_status_events_total", state="delivered") == 500
+    assert role.metric("budstikke_status_states_total", state="delivered") == 500
 
 
 async def test_the_same_events_come_of_it_in_any_portions(role: Role, door: Door, outbox: Outbox) -> None:
@@ -86,6 +86,8 @@ async def test_what_nobody_asked_for_is_told_along_with_what_comes_next(
     assert len(outbox.sent) == 2
     told = {name.removeprefix(calm): said for name, said in told_by_id(outbox.sent).items()}
     assert list(told) == [name.removeprefix(hasty) for name in alone]
+    for counted in (role, patient):
+        assert [counted.metric("budstikke_status_states_total", state=state) for state in ALL] == [1, 1, 1, 1]
 
 
 async def test_a_crash_before_the_event_takes_nothing_away_that_was_to_come_along(
