@@ -12,7 +12,7 @@ from functools import partial
 from typing import Final, cast
 
 import faust
-from faust.types import EventT
+from faust.types import TP, EventT
 
 from services.ingest.signals.signals import Rows, Signals
 from shared.contracts import topics
@@ -31,7 +31,7 @@ TABLE: Final = "windows"
 _COMMIT_EVERY = 1.0
 _CLOSE = 5.0
 PATIENCE: Final = 60.0
-"""Seconds for which a table may be read, while the cluster answers: Faust may stop in the middle of it for ever."""
+"""Seconds for which the reading of a table may stand still while the cluster answers. Faust's may, for ever."""
 _LOOKS = 6  # within that time
 
 _log = get_log()
@@ -143,12 +143,14 @@ class CountsApp:
         return await check_topics(AioCluster(self._connection), needs)
 
     async def _watch(self, patience: float) -> None:
-        """End what has not read its table in time."""
-        looks = 0
+        """End what does not go on with reading its table. However long it is: a start would begin from nothing."""
+        looks, reached = 0, self._reached()
         while looks < _LOOKS:
             await asyncio.sleep(patience / _LOOKS)
-            looks = looks + 1 if not self._whole() and await self._answers() else 0
-        await self._fail(Fatal("faust_stands_still", f"the table was not read in {patience:g} s"))
+            before, reached = reached, self._reached()
+            stands_still = reached == before and not self._whole()
+            looks = looks + 1 if stands_still and await self._answers() else 0
+        await self._fail(Fatal("faust_stands_still", f"nothing of the table was read for {patience:g} s"))
 
     async def _answers(self) -> bool:
         """Whether the cluster does: while it is away, waiting is right."""
@@ -203,6 +205,10 @@ class CountsApp:
     def _partitions(self) -> Collection[int]:
         """Those of the counts that are read here."""
         return {place.partition for place in self._app.consumer.assignment() if place.topic == topics.COUNTS}
+
+    def _reached(self) -> Mapping[TP, int]:
+        """How far the changelog has been read, by partition."""
+        return dict(self._app.tables.recovery.active_offsets)
 
     def _whole(self) -> bool:
         """The start ends with the recovery of the table, and so does a change of partitions."""

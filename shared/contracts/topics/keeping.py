@@ -6,7 +6,8 @@ from enum import StrEnum
 
 import msgspec
 
-_DAY_MS = 24 * 3_600_000
+_HOUR_MS = 3_600_000
+_DAY_MS = 24 * _HOUR_MS
 
 
 class Kept(StrEnum):
@@ -44,21 +45,24 @@ def _deleted(*, after: int, segments: int = 1) -> dict[str, str]:
     }
 
 
-_COMPACTED = {
-    "cleanup.policy": "compact",
-    "max.compaction.lag.ms": str(_DAY_MS),
-    "min.cleanable.dirty.ratio": "0.1",
-    "delete.retention.ms": str(7 * _DAY_MS),
-    "message.timestamp.type": "LogAppendTime",
-}
+def _compacted(*, within_ms: int) -> dict[str, str]:
+    """Settings of a topic that keeps the last record of each key, and older ones for so long."""
+    return {
+        "cleanup.policy": "compact",
+        "max.compaction.lag.ms": str(within_ms),
+        "min.cleanable.dirty.ratio": "0.1",
+        "delete.retention.ms": str(7 * _DAY_MS),
+        "message.timestamp.type": "LogAppendTime",
+    }
+
 
 _SETTINGS: dict[Kept, dict[str, str]] = {
     Kept.FLOW: _deleted(after=7),
     Kept.DAY: _deleted(after=1),
     Kept.MONTH: _deleted(after=30),
     Kept.FINANCE: _deleted(after=395, segments=30),
-    Kept.COMPACTED: _COMPACTED,
-    Kept.TABLE: _COMPACTED,
+    Kept.COMPACTED: _compacted(within_ms=_DAY_MS),
+    Kept.TABLE: _compacted(within_ms=_HOUR_MS),
 }
 
 
@@ -75,7 +79,7 @@ def settings_of(kept: Kept, profile: Profile) -> dict[str, str]:
     `compacted`: the last record of each key stays; an older one is gone a day later (the lag also rolls the segment),
     and a tombstone after seven more, time enough for a reader that was away.
 
-    `table`: the same, for what a consumer keeps beside each partition that it reads: as many partitions as that topic,
-    and each instance reads those that it owns.
+    `table`: the same with one hour, for what a consumer keeps beside each partition that it reads: as many partitions
+    as that topic, and each instance reads those that it owns, whole, whenever it gets them.
     """
     return {**_SETTINGS[kept], "min.insync.replicas": str(profile.min_insync)}

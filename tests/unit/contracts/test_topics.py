@@ -99,13 +99,14 @@ def test_of_a_compacted_topic_only_the_last_record_of_a_key_stays_longer_than_a_
 
 
 @pytest.mark.parametrize("profile", [LOCAL, PRODUCTION])
-def test_a_table_has_the_partitions_of_what_it_is_made_of_and_is_compacted(profile: Profile) -> None:
+def test_a_table_has_the_partitions_of_what_it_is_made_of_and_is_compacted_each_hour(profile: Profile) -> None:
     table, counts = (
         next(topic for topic in ALL if topic.name == name).spec(profile)
         for name in (topics.SIGNAL_WINDOWS, topics.COUNTS)
     )
     assert table.partitions == counts.partitions
     assert table.config["cleanup.policy"] == "compact"
+    assert int(table.config["max.compaction.lag.ms"]) == DAY // 24
 
 
 def test_counts_are_kept_a_day() -> None:

@@ -16,6 +16,7 @@ import msgspec
 import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.structs import OffsetAndMetadata
+from faust.types import TP
 from prometheus_client import CollectorRegistry
 
 from deploy.local.settings import ROOT
@@ -247,13 +248,32 @@ async def test_a_group_that_has_read_nothing_begins_at_the_beginning_for_certain
         await rig.committed(0)
 
 
-async def test_a_table_that_is_not_read_in_time_ends_the_process(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_table_whose_reading_stands_still_ends_the_process(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(app_module, "PATIENCE", 0.6)
     async with started() as app:
         monkeypatch.setattr(app, "_whole", lambda: False)
         with pytest.raises(Fatal, match="faust_stands_still"):
             await asyncio.wait_for(app.wait(), 60)
         assert not app.health().live
+
+
+async def test_a_table_is_waited_for_as_long_as_more_of_it_is_read(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with running() as app:
+        looks = 0
+
+        def read_on_for_fifty_looks() -> bool:
+            nonlocal looks
+            looks += 1
+            if looks <= 50:
+                app._app.tables.recovery.active_offsets[TP(topics.SIGNAL_WINDOWS, 0)] = looks
+            return False
+
+        monkeypatch.setattr(app, "_whole", read_on_for_fifty_looks)
+        watching = asyncio.create_task(app._watch(0.06))
+        with pytest.raises(Fatal, match="faust_stands_still"):
+            await asyncio.wait_for(app.wait(), 60)
+        assert looks > 50
+        await end(watching)
 
 
 async def test_of_two_processes_one_is_killed_and_the_other_goes_on_with_its_counts(
