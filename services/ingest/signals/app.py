@@ -12,6 +12,7 @@ from functools import partial
 from typing import Final, cast
 
 import faust
+from faust.tables.manager import TableManager
 from faust.types import TP, EventT
 
 from services.ingest.signals.signals import Rows, Signals
@@ -208,7 +209,7 @@ class CountsApp:
 
     def _reached(self) -> Mapping[TP, int]:
         """How far the changelog has been read, by partition."""
-        return dict(self._app.tables.recovery.active_offsets)
+        return dict(cast("TableManager", self._app.tables).recovery.active_offsets)
 
     def _whole(self) -> bool:
         """The start ends with the recovery of the table, and so does a change of partitions."""

@@ -16,6 +16,7 @@ import msgspec
 import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.structs import OffsetAndMetadata
+from faust.tables.manager import TableManager
 from faust.types import TP
 from prometheus_client import CollectorRegistry
 
@@ -259,13 +260,14 @@ async def test_a_table_whose_reading_stands_still_ends_the_process(rig: Rig, mon
 
 async def test_a_table_is_waited_for_as_long_as_more_of_it_is_read(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
     async with running() as app:
-        looks = 0
+        tables, looks = app._app.tables, 0
+        assert isinstance(tables, TableManager)
 
         def read_on_for_fifty_looks() -> bool:
             nonlocal looks
             looks += 1
             if looks <= 50:
-                app._app.tables.recovery.active_offsets[TP(topics.SIGNAL_WINDOWS, 0)] = looks
+                tables.recovery.active_offsets[TP(topics.SIGNAL_WINDOWS, 0)] = looks
             return False
 
         monkeypatch.setattr(app, "_whole", read_on_for_fifty_looks)
