@@ -109,7 +109,9 @@ class Submitter:
         await end(*self._chunks)
 
     async def wait(self) -> None:
-        """Return or raise when that ended by itself, or something that was begun failed behind its handler's back."""
+        """Return or raise when that ended by itself, or something that was begun failed, whoever waits for it: a replay
+        goes on from the ledger.
+        """
         if self._task is not None and self._failed is not None:
             await first_end(self._inherited.wait(), _ended(self._task), _ended(self._failed))
 
@@ -227,8 +229,10 @@ class Submitter:
         return await asyncio.shield(self._keep(asyncio.create_task(chunk)))
 
     def _keep(self, task: asyncio.Task[Sequence[Attempt]]) -> asyncio.Task[Sequence[Attempt]]:
+        """Until it is done. One that fails leaves attempts open, of which nobody here knows how far they came."""
         self._chunks.add(task)
         task.add_done_callback(self._chunks.discard)
+        task.add_done_callback(self._fail)
         return task
 
     async def _begin(self, chunk: Sequence[Attempt], waiting: Waiting) -> Sequence[Attempt]:
@@ -251,7 +255,7 @@ class Submitter:
         if flight.over:
             self._stalled = False
         else:
-            self._keep(asyncio.create_task(self._withhold(flight, waiting))).add_done_callback(self._fail)
+            self._keep(asyncio.create_task(self._withhold(flight, waiting)))
         return again
 
     async def _withhold(self, flight: Flight, waiting: Waiting) -> Sequence[Attempt]:
@@ -268,8 +272,8 @@ class Submitter:
             await self._settler.notify()
         return ()
 
-    def _fail(self, withholding: asyncio.Task[Sequence[Attempt]]) -> None:
-        error = None if withholding.cancelled() else withholding.exception()
+    def _fail(self, chunk: asyncio.Task[Sequence[Attempt]]) -> None:
+        error = None if chunk.cancelled() else chunk.exception()
         if error is not None and self._failed is not None and not self._failed.done():
             self._failed.set_exception(error)
 

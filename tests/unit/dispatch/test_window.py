@@ -23,6 +23,7 @@ from shared.kafka.sending import Sender
 from shared.privacy.pseudonyms import Pseudonyms
 from shared.smpp.pdu import DeliverSm
 from shared.smpp.reply import Reply
+from shared.tasks import end
 from tests.unit.dispatch.building import PARTITIONS, Letters
 from tests.unit.dispatch.simulation.time import VirtualClock, VirtualLoop
 from tests.unit.dispatch.simulation.world import World
@@ -157,6 +158,24 @@ def test_a_part_that_cannot_be_withheld_ends_the_sender_and_is_not_forgotten() -
 
         with pytest.raises(ValueError, match="of a later release"):
             world.run(asyncio.wait_for(world.current["fjord"].submitter.wait(), 5.0))
+
+
+@pytest.mark.parametrize("revoked", [False, True], ids=["its handler waits", "its handler was cancelled"])
+def test_a_part_that_cannot_be_begun_ends_the_sender_and_stands_in_no_lanes_way(revoked: bool) -> None:
+    with sending(window=2, messages=0) as world:
+        life = world.current["fjord"]
+        key = f"{world.put('hei', never_twice=False)}:1:1"
+        lease, now = "sms.dispatch.fjord.standard:0", world.clock.now()
+        rows = {name: world.store.get_collection(name).rows for name in ("intents", "outcomes")}
+        rows["intents"][key] = {"_id": key, "lease": lease, "epoch": 0, "link": "fjord-1", "at": now}
+        rows["outcomes"][key] = {"_id": key, "kind": "of a later release", "at": now, "link": "fjord-1"}
+        world.feed()
+        world.run(world.sleep(0.005))
+        if revoked:
+            world.run(end(*life.handling))
+
+        with pytest.raises(ValueError, match="of a later release"):
+            world.run(asyncio.wait_for(life.submitter.wait(), 5.0))
 
 
 @pytest.mark.parametrize("answer", [0.5, 1.0, 2.0, 4.0])
