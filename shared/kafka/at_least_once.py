@@ -30,10 +30,11 @@ class AtLeastOnceRunner(Runner, Generic[E]):
     The handler gets a batch and a function `finish`, which it calls for each record when its work is durable: before it
     returns or long after, in any order, from any task of the same loop. It returns when it can take the next batch:
     that is the back-pressure. One that has not returned after `handle_timeout` seconds hangs: the stage ends (`wait`
-    raises Fatal); None is for who may have to wait for an operator, or a customer's endpoint, for as long as it takes.
-    Beyond `max_unfinished` records nothing is handed out. A batch spans the partitions of the consumer, the oldest
-    records first by their timestamps (use LogAppendTime: a writer whose clock is slow would go before all others); with
-    `per_partition` each partition has its batches for itself, concurrently. Within a partition the order is kept.
+    raises Fatal), and its records come one by one at the next start; None is for who may have to wait for an operator,
+    or a customer's endpoint, for as long as it takes. Beyond `max_unfinished` records nothing is handed out. A batch
+    spans the partitions of the consumer, the oldest records first by their timestamps (use LogAppendTime: a writer
+    whose clock is slow would go before all others); with `per_partition` each partition has its batches for itself,
+    concurrently. Within a partition the order is kept.
 
     The reader rests for `rest` seconds after a poll that brought few records: for who is in no hurry.
 
@@ -41,12 +42,12 @@ class AtLeastOnceRunner(Runner, Generic[E]):
     record of each partition. After a crash the records finished since then come again.
 
     The handler raises TryLater to be called again, after a pause, with what is not finished of the batch; Refused or
-    BadRecord when a record can never be handled: the batch is halved down to that record, which goes to its
-    dead-letter topic and then counts as finished. With `retries`, Postponed likewise moves a single record to the next
-    retry topic, acknowledged before its offset passes; from there it comes to the same handler when it is due (with
-    `record` as it lies on the retry topic). Any other error, pinned on one record, ends the stage; a record that has
-    done so `quarantine_after` times, over restarts and whoever owned the partition, becomes a dead letter too, with an
-    alarm. A handler that raises has kept none of the records it did not finish.
+    BadRecord when a record can never be handled: the batch is halved down to that record, which goes to its dead-letter
+    topic and then counts as finished. With `retries`, Postponed likewise moves a single record to the next retry topic,
+    acknowledged before its offset passes; from there it comes to the same handler when it is due (with `record` as it
+    lies on the retry topic). Any other error, or a hang, pinned on one record ends the stage; one that has done so
+    `quarantine_after` times, over restarts and whoever owned the partition, becomes a dead letter too, with an alarm. A
+    handler that raises has kept none of the records it did not finish.
 
     `on_assigned` runs before the first record of an assignment is handed out, `on_revoked` when the last one has
     finished or the deadline is over and the offsets are committed: the places to take and release leases. It follows

@@ -30,11 +30,10 @@ class Rejected(msgspec.Struct, frozen=True, gc=False):
 
 
 class Poison(Fatal):
-    """A record that makes the handler raise what it should not raise."""
+    """A record that makes the handler raise what it should not raise, or never return."""
 
-    def __init__(self, record: Record, error: Exception) -> None:
-        place = f"{record.topic}[{record.partition}] offset {record.offset}"
-        super().__init__("kafka_handler_failed", f"{place}: {type(error).__name__}")
+    def __init__(self, record: Record, code: str, why: str) -> None:
+        super().__init__(code, f"{record.topic}[{record.partition}] offset {record.offset}: {why}")
         self.record = record
 
 
@@ -112,4 +111,4 @@ class Attempt(Generic[E, T]):
         elif isinstance(error, Postponed | Refused):
             self.rejected.append(Rejected(record, error))
         else:
-            raise Poison(record, error) from error
+            raise Poison(record, "kafka_handler_failed", type(error).__name__) from error

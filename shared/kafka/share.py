@@ -46,12 +46,17 @@ class Share:
         self._closing = asyncio.Event()
 
     def __len__(self) -> int:
-        """How many records may be taken now: one at a time up to a suspect."""
-        backlog, suspicion = self._backlog, self.suspicion
-        return 1 if suspicion is not None and backlog and backlog[0].offset <= suspicion.offset else len(backlog)
+        """How many records may be taken now: suspects one at a time."""
+        return 1 if self.suspected else len(self._backlog)
 
     def __iter__(self) -> Iterator[Record]:
         return islice(self._backlog, len(self))
+
+    @property
+    def suspected(self) -> bool:
+        """Whether the next record may be the one that ends the process."""
+        backlog, suspicion = self._backlog, self.suspicion
+        return suspicion is not None and bool(backlog) and backlog[0].offset <= suspicion.offset
 
     @property
     def committed(self) -> int:

@@ -86,10 +86,13 @@ async def patiently(
 def oldest(shares: Sequence[Share], most: int) -> tuple[list[Record], list[tuple[Share, int]]]:
     """The records to be taken next, by age (timestamp), and how many of them are of which share.
 
-    A share whose clock went back keeps its order.
+    A share whose clock went back keeps its order. A suspect comes alone: whether it hangs the handler shows only then.
     """
     waiting = [share for share in shares if len(share)]
     records = list(islice(merge(*waiting, key=_AGE), most))
+    if suspected := {share.partition for share in waiting if share.suspected}:
+        first = next((n for n, record in enumerate(records) if _PARTITION(record) in suspected), len(records))
+        del records[max(first, 1) :]
     counts = Counter(map(_PARTITION, records))
     return records, [(share, counts[share.partition]) for share in waiting if share.partition in counts]
 
@@ -123,12 +126,15 @@ class ShareWorker(Generic[E]):
             self._seconds.observe(job.clock.monotonic() - started)
 
     async def _next(self) -> Taken | None:
-        """The next batch, as soon as there is one, there is room for it and `linger` is over; None at the end."""
+        """The next batch, as soon as there is one, there is room for it and `linger` is over; None at the end.
+
+        What waits beside a suspect is not lingered for: there may be thousands of suspects, each alone.
+        """
         job, tenure, shares = self._job, self._tenure, self._shares
         while await tenure.has_room() and not shares[0].closed:
             waiting = sum(map(len, shares))
             if waiting:
-                if job.linger and waiting < job.max_batch:
+                if job.linger and waiting < job.max_batch and not any(share.suspected for share in shares):
                     await asyncio.sleep(job.linger)
                 return self._take()
             shares[0].arrived.clear()
@@ -171,7 +177,7 @@ class ShareWorker(Generic[E]):
                     tenure.give_back(record)
 
     async def _in_time(self, part: Sequence[Received[E]]) -> None:
-        """Have it handled. One that hangs ends the process."""
+        """Have it handled. One that hangs ends the process; which record it was shows when they are handled alone."""
         job = self._job
         try:
             async with asyncio.timeout(job.handle_timeout) as limit:
@@ -179,9 +185,20 @@ class ShareWorker(Generic[E]):
         except TimeoutError:
             if not limit.expired():
                 raise
+            code, why = "kafka_handler_hung", f"no end in {job.handle_timeout:g} s"
             first = part[0].record
-            place = f"{job.group}: {first.topic}[{first.partition}] offset {first.offset}"
-            raise Fatal("kafka_handler_hung", f"{place}: no end in {job.handle_timeout:g} s") from None
+            if len(part) == 1:
+                raise Poison(first, code, why) from None
+            self._suspect(part)
+            place = f"{first.topic}[{first.partition}] offset {first.offset}"
+            raise Fatal(code, f"{place} and {len(part) - 1} more: {why}") from None
+
+    def _suspect(self, part: Sequence[Received[E]]) -> None:
+        """One of these ends the process: have that remembered with the last commit of each share."""
+        last = {_PARTITION(received.record): received.record.offset for received in part}
+        for share in self._shares:
+            if share.partition in last:
+                share.suspect(last[share.partition])
 
     def _strike(self, attempt: Attempt[E, None], poison: Poison) -> None:
         """End the process, and have it remembered with the last commit; or quarantine the record."""

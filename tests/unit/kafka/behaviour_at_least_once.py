@@ -294,6 +294,27 @@ class AtLeastOnceBehaviour:
         (letter,) = await kit.until_records(dead_letter_topic(source), 1)
         assert (letter.value, header_values(letter)["dlq-error-type"]) == (b"c", "quarantined")
 
+    async def test_a_record_that_hangs_the_handler_is_found_among_others_and_quarantined(self, kit: Kit) -> None:
+        source, group, desk = await kit.topic(2), kit.group(), Desk(at_once=True)
+
+        async def handle(batch: Sequence[Received[str]], finish: Finish) -> None:
+            if any(received.event == "c" for received in batch):
+                await asyncio.Event().wait()
+            await desk(batch, finish)
+
+        await kit.write(source, *"abcde")
+        await kit.write(source, *"vwxyz", partition=1)
+        for _ in range(3):  # once among others, then alone
+            runner = await kit.at_least_once([source], handle, group=group, handle_timeout=0.3)
+            with pytest.raises(Fatal, match="kafka_handler_hung"):
+                await asyncio.wait_for(runner.wait(), 20.0)
+            await runner.stop(5.0)
+        await kit.at_least_once([source], handle, group=group, handle_timeout=0.3)
+        await kit.until_no_lag(group, source, 2)
+        assert set(desk.got) == set("abdevwxyz")
+        (letter,) = await kit.until_records(dead_letter_topic(source), 1)
+        assert (letter.value, header_values(letter)["dlq-error-type"]) == (b"c", "quarantined")
+
     async def test_leases_are_taken_before_the_first_record_and_given_back_after_the_last_commit(
         self, kit: Kit
     ) -> None:

@@ -39,8 +39,13 @@ def test_the_oldest_of_all_shares_are_taken(ages: list[list[int]], most: int, cl
         assert [record.timestamp for record in records] == by_age[:most]
 
 
-def test_a_suspect_comes_alone_of_its_share_and_does_not_hold_up_others() -> None:
-    suspected, other = share(0, [1, 2, 3]), share(1, [4, 5])
+def test_a_suspect_comes_alone_and_in_its_turn() -> None:
+    suspected, other = share(0, [1, 4, 7]), share(1, [2, 3, 5, 6])
     suspected.suspicion = Suspicion(1, 1)
-    records, _ = oldest([suspected, other], 10)
-    assert [record.timestamp for record in records] == [1, 4, 5]
+    batches = []
+    while len(suspected) or len(other):
+        records, parts = oldest([suspected, other], 10)
+        batches.append([record.timestamp for record in records])
+        for each, count in parts:
+            each.take(count)
+    assert batches == [[1], [2, 3], [4], [5, 6, 7]]
