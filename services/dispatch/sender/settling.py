@@ -102,7 +102,7 @@ class Settler:
 
     @property
     def untold(self) -> int:
-        """Attempts and ends that are on record, and whose facts are not told yet."""
+        """Attempts with their outcome on record, and ends, which have no row: those of which nothing is told yet."""
         return len(self._untold) + len(self._ended) + self._telling
 
     def settled_before(self) -> datetime:
@@ -215,28 +215,46 @@ class Settler:
             await self.notify()
 
     async def _tell_all(self) -> None:
-        """Facts and returns of what is on record, one batch after the other, for ever: then records are finished."""
+        """Facts and returns, one batch after the other, for ever: then their records are finished.
+
+        What has gathered while the broker was away goes in such batches too: each has a deadline of its own.
+        """
         while True:
             await self._durable.wait()
             self._durable.clear()
-            await linger(lambda: self.untold, MOST_AT_ONCE, GATHER)
-            untold, self._untold = self._untold, []
-            ended, self._ended = self._ended, []
-            outputs = [
-                *(fact for one in untold for fact in self._facts_of(one)),
-                *self._returned([one for one in untold if one.outcome.kind is OutcomeKind.RETURNED]),
-                *(fact for _, facts in ended for fact in facts),
-            ]
-            self._telling = len(outputs)
-            if outputs:
-                await self._patiently("facts_not_told", len(outputs), partial(self._sender.send, outputs))
-            self._telling = 0
-            for one in untold:
-                if not one.late:
-                    one.attempt.parcel.part_done()
-            for parcel, _ in ended:
-                parcel.part_done()
-            await self.notify()
+            while self.untold:
+                await linger(lambda: self.untold, MOST_AT_ONCE, GATHER)
+                await self._tell(self._next_untold(), self._next_ended())
+
+    def _next_untold(self) -> Sequence[Settled]:
+        """A batch of attempts; parts of one message that return together are not parted."""
+        untold, count = self._untold, min(MOST_AT_ONCE, len(self._untold))
+        while 0 < count < len(untold) and untold[count].attempt.parcel is untold[count - 1].attempt.parcel:
+            count += 1
+        self._untold = untold[count:]
+        return untold[:count]
+
+    def _next_ended(self) -> Sequence[tuple[Parcel, Sequence[Output]]]:
+        """A batch of ends."""
+        ended, self._ended = self._ended[:MOST_AT_ONCE], self._ended[MOST_AT_ONCE:]
+        return ended
+
+    async def _tell(self, untold: Sequence[Settled], ended: Sequence[tuple[Parcel, Sequence[Output]]]) -> None:
+        outputs = [
+            *(fact for one in untold for fact in self._facts_of(one)),
+            *self._returned([one for one in untold if one.outcome.kind is OutcomeKind.RETURNED]),
+            *(fact for _, facts in ended for fact in facts),
+        ]
+        self._telling = len(untold) + len(ended)
+        if outputs:
+            await self._patiently("facts_not_told", len(outputs), partial(self._sender.send, outputs))
+        self._telling = 0
+        for one in untold:
+            if not one.late:
+                one.attempt.parcel.part_done()
+        for parcel, _ in ended:
+            parcel.part_done()
+        await self.notify()
 
     async def _make_durable(self, settled: Sequence[Settled]) -> None:
         """Give all of them the outcome that is on record.
