@@ -45,7 +45,10 @@ class InvoicingSettings(KafkaRoleSettings):
         None, description="TOML file of who sends the invoices; absent: the example beside the code"
     )
     invoicing_seconds: float = Field(
-        1.0, ge=0.05, le=3600, description="seconds between two looks for months that are to be closed"
+        1.0,
+        ge=0.05,
+        le=3600,
+        description="seconds between two looks for months that are to be closed; 2 if there are none",
     )
 
 
