@@ -18,14 +18,16 @@ Look: TypeAlias = Callable[[], Awaitable[int | None]]
 what a look that is cut off has left is done by a later one, of this process or another. Raises `TryLater`.
 """
 _LEAST: Final = 0.05
+_AGAIN: Final = 0.5
+"""Seconds that a store or a broker which did not answer is left alone, at least."""
 
 
 class Looking:
     """Looks `every` seconds while there is something, ever less often while there is nothing, and at once when woken.
 
     Each look that finds nothing doubles the time to the next one, up to `longest` seconds. One that raises `TryLater`
-    is logged, and tried again after `every` seconds; other errors end the component (`wait` raises them). To be
-    inherited, or used as it is.
+    is logged, and tried again after `every` seconds, half a second at least; other errors end the component (`wait`
+    raises them). To be inherited, or used as it is.
     """
 
     def __init__(
@@ -93,12 +95,12 @@ class Looking:
             await self._woken.wait()
             self._woken.clear()
             self._forget_timer()
-            found: int | None = True
             try:
                 found = await self._act()
+                self._pause = self._every if found else min(max(self._pause * 2, _LEAST), self._longest)
             except TryLater as error:
                 _log.warning(self._waits, code=error.code)
-            self._pause = self._every if found else min(max(self._pause * 2, _LEAST), self._longest)
+                self._pause = max(self._every, _AGAIN)
             self.look_within(self._pause)
 
     def _forget_timer(self) -> None:

@@ -29,9 +29,13 @@ class _Hasty(asyncio.SelectorEventLoop):
 
 
 def looks(
-    found: Callable[[float], int], until: float, meanwhile: Callable[[Looking], Awaitable[None]] | None = None
+    found: Callable[[float], int],
+    until: float,
+    meanwhile: Callable[[Looking], Awaitable[None]] | None = None,
+    *,
+    every: float = 1.0,
 ) -> list[float]:
-    """When one looked that looks every second, and every 8 at the longest."""
+    """When one looked that looks every second, or as told, and every 8 at the longest."""
     times: list[float] = []
 
     async def live() -> None:
@@ -41,7 +45,7 @@ def looks(
             times.append(loop.time())
             return found(loop.time())
 
-        looking = Looking("test", look, every=1.0, longest=8.0, waits="test_waits")
+        looking = Looking("test", look, every=every, longest=8.0, waits="test_waits")
         await looking.start()
         if meanwhile is not None:
             await meanwhile(looking)
@@ -90,6 +94,15 @@ def test_a_look_that_has_to_be_tried_again_is_tried_as_soon_as_if_it_had_found_s
         return 0
 
     assert looks(found, until=5) == [0, 1, 2, 4]
+
+
+def test_who_looks_often_leaves_alone_for_half_a_second_what_did_not_answer() -> None:
+    def found(now: float) -> int:
+        if now < 1:
+            raise TryLater("broker_unavailable", "no answer")
+        return 1
+
+    assert looks(found, until=1.12, every=0.05) == pytest.approx([0, 0.5, 1, 1.05, 1.1])
 
 
 async def test_ends_with_the_error_of_a_look() -> None:
