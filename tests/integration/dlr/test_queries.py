@@ -63,3 +63,4 @@ async def test_every_query_reads_an_index_and_no_more_documents_than_it_gives(
     for one in done:
         assert "COLLSCAN" not in one["planSummary"], one["planSummary"]
         assert one["docsExamined"] == max(one.get("nreturned", 0), one.get("nMatched", 0), one.get("ndeleted", 0))
+    assert [one["planSummary"] for one in done if one["op"] == "update"] == ["IDHACK"]

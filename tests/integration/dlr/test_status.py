@@ -194,6 +194,24 @@ async def test_only_one_of_two_writers_of_a_version_wins(role: Role, door: Door,
     assert (await store.load(message_ids(1))) == {newest.id: newest}
 
 
+async def test_of_two_writers_at_once_each_message_has_one_that_wins(
+    role: Role, door: Door, store: MessageStore
+) -> None:
+    ids = message_ids(300)
+    await role.handle([door.request(message_id, sender="$version") for message_id in ids])
+    before = await store.load(ids)
+    rivals = [
+        [msgspec.structs.replace(message, version=message.version + 1, country=country) for message in before.values()]
+        for country in ("NO", "SE")
+    ]
+    lost = await asyncio.gather(
+        *(store.save(new=[], known=[(one.version - 1, one) for one in changed]) for changed in rivals)
+    )
+    won = {one.id: one for changed, behind in zip(rivals, lost, strict=True) for one in changed if one.id not in behind}
+    assert sum(map(len, lost)) == len(won) == len(ids)
+    assert await store.load(ids) == won
+
+
 async def test_a_receipt_that_lost_its_message_is_put_under_its_key(role: Role, door: Door, outbox: Outbox) -> None:
     message_id = message_ids(1)[0]
     request, queued, submitted, _ = door.life(message_id)
