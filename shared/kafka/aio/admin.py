@@ -51,7 +51,7 @@ class AioAdmin:
         return {name: len(found) for name, found in (await self._metadata(topics)).items()}
 
     async def describe(self, topics: Sequence[str]) -> Mapping[str, TopicState]:
-        """Those that exist, with their configuration."""
+        """Those that exist, with their configuration. One that goes between the two questions does not exist."""
         metadata = await self._metadata(topics)
         if not metadata:
             return {}
@@ -60,12 +60,14 @@ class AioAdmin:
             answers = await self._admin.describe_configs(resources)
         configs = {}
         for code, message, _, name, entries in (resource for answer in answers for resource in answer.resources):
-            if code:
+            if code == 0:
+                configs[name] = {entry[0]: entry[1] for entry in entries if entry[3] == _SET_ON_TOPIC}
+            elif code != _UNKNOWN_TOPIC:
                 raise translate(for_code(code)(message), f"describe topic {name}")
-            configs[name] = {entry[0]: entry[1] for entry in entries if entry[3] == _SET_ON_TOPIC}
         return {
             name: TopicState(name, len(found), len(found[0]["replicas"]), configs[name])
             for name, found in metadata.items()
+            if name in configs
         }
 
     async def create(self, specs: Sequence[TopicSpec]) -> frozenset[str]:

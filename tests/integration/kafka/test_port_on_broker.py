@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 
+import pytest
 from aiokafka.admin import AIOKafkaAdminClient
 
 from shared.errors import TryLater
+from shared.kafka.aio.admin import AioAdmin
 from shared.kafka.port import Mark
 from shared.kafka.record import TopicPartition
 from tests.support import wait_until
@@ -48,3 +51,20 @@ class TestPortOnBroker(PortBehaviour):
         finally:
             await admin.close()
             await consumer.close(5.0)
+
+    async def test_a_topic_that_goes_while_it_is_described_does_not_exist(
+        self, kit: Kit, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        stays, goes = await kit.topic(), f"{kit.name}.gone"
+        admin = AioAdmin(kit.settings)
+        await admin.start()
+        found = await admin._metadata([stays])
+
+        async def before_it_went(_: Sequence[str]) -> object:
+            return found | {goes: found[stays]}
+
+        monkeypatch.setattr(admin, "_metadata", before_it_went)
+        try:
+            assert (await admin.describe([stays, goes])).keys() == {stays}
+        finally:
+            await admin.close(5.0)
