@@ -238,11 +238,10 @@ async def test_a_process_that_slept_on_its_row_writes_it_anew_before_it_calls(
 ) -> None:
     order, insert = received(orders.charge()), life.store.insert
     awake = life.asking._clock
-    asleep = ManualClock(awake.now() + timedelta(seconds=0.6))
 
     async def sleepy(row: Row) -> bool:
         inserted = await insert(row)
-        monkeypatch.setattr(life.asking, "_clock", asleep)
+        monkeypatch.setattr(life.asking, "_clock", ManualClock(awake.now() + timedelta(seconds=0.6)))
         return inserted
 
     with monkeypatch.context() as patched:

@@ -19,7 +19,7 @@ from deploy.local.ports import free_port
 from deploy.local.process import Process
 from deploy.local.settings import ROOT
 from services.ingest.accounts import changes
-from services.ingest.accounts.account import Account
+from services.ingest.accounts.account import Account, Limits
 from services.ingest.accounts.book import AccountBook
 from services.ingest.accounts.relay import AccountRelay
 from services.ingest.accounts.staff import CONSOLE
@@ -78,6 +78,10 @@ class Room:
     async def resume(self, account_id: AccountId) -> None:
         """Again."""
         await self._change(account_id, partial(changes.resume, what=changes.What()))
+
+    async def limit(self, account_id: AccountId, limits: Limits) -> None:
+        """To this from now on; the role is told."""
+        await self._change(account_id, lambda account: msgspec.structs.replace(account, limits=limits))
 
     async def close(self, account_id: AccountId) -> None:
         """For ever."""

@@ -215,14 +215,17 @@ async def test_accounts_that_come_and_change_while_the_role_runs_are_followed(ro
 
 
 async def test_an_account_beyond_its_limits_waits_and_nobody_with_it(room: Room) -> None:
-    limits = Limits(messages_per_second=5, messages_burst=5)
+    """What the slow one published would take it longer than anybody waits here, until its limits are raised."""
+    limits = Limits(messages_per_second=1, messages_burst=5)
     slow, quick = await room.account(limits=limits), await room.account()
-    await room.publish(slow, *({**TEXT, "text": f"Nr {number}"} for number in range(15)))
+    await room.publish(slow, *({**TEXT, "text": f"Nr {number}"} for number in range(150)))
     await room.publish(quick, *({**TEXT, "text": f"Nr {number}"} for number in range(200)))
     room.start()
     await room.wait_for(quick, 200)
-    assert len(await room.asked(slow)) < 15
-    await room.wait_for(slow, 15)
+    assert len(await room.asked(slow)) < 150
+    await room.wait_for(slow, 7)
+    await room.limit(slow, Limits(messages_per_second=1000))
+    assert len(await room.wait_for(slow, 150)) == 150
     assert await room.answers(slow, 0) == []
 
 
