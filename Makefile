@@ -43,10 +43,10 @@ demo-%:
 stop: ## end what `make run` started, from another terminal
 	@if [ -x $(VENV)/python ]; then $(VENV)/python -m deploy.local stop; fi
 
-test: ## set up and run every test, on two workers
+test: ## set up and run every test, on three workers
 	@$(SETUP) dev
 	@$(VENV)/python -m deploy.local jars
-	@$(VENV)/pytest -n 2 --no-loadscope-reorder -r fEs $(ARGS)
+	@$(VENV)/pytest -n 3 --no-loadscope-reorder -r fEs $(ARGS)
 
 test-unit: ## the tests that need no server
 	@$(SETUP) dev
