@@ -31,6 +31,8 @@ _PATIENCE: Final = 0.05
 """Seconds for which a flush of minted ids waits for the one before it: what comes meanwhile is company."""
 _STUCK: Final = 1.0
 """Seconds after which a write is held to be one that its partition's leader does not answer."""
+_SHUNNED: Final = 30.0
+"""Seconds without minting for a partition after that: a write that times out fails others of its sender with it."""
 _EARLY: Final = 1e-6
 """Seconds by which a timer may go off too soon."""
 _SEND_SECONDS: Final = 5.0
@@ -51,9 +53,9 @@ class Gathering:
 
     A flush goes when its window is over or `ENOUGH` records wait, and the one before it of its partition is settled.
     Ids are minted for one partition at a time: in turn, for an equal part of `ROUND` or one full flush, passing over
-    those to which a write lasts. A flush of such ids also waits `_PATIENCE` for the one before it. A stuck write fails
-    what gathered behind it too, and derived ids of its partition are refused. At most `most_waiting` records wait or
-    are in flight.
+    those to which a write lasts, or failed after it was stuck. A flush of such ids also waits `_PATIENCE` for the one
+    before it. A stuck write fails what gathered behind it too, and derived ids of its partition are refused. At most
+    `most_waiting` records wait or are in flight.
     """
 
     def __init__(
@@ -86,6 +88,7 @@ class Gathering:
         self._open: dict[int, Flush] = {}
         self._sending: dict[int, Flush] = {}
         self._ahead: Flush | None = None
+        self._shunned_until: dict[int, float] = {}
         self._wanted = asyncio.Event()
         self._idle = asyncio.Event()
         self._idle.set()
@@ -221,9 +224,11 @@ class Gathering:
             if self._ahead is flush:
                 self._ahead = None
             self._settle(flush, error)
-            if error is not None and self._stuck(flush) and flush.partition in self._open:
-                # Nothing of what gathered behind it was written, and it would wait as long.
-                self._settle(self._open.pop(flush.partition), error)
+            if error is not None and self._stuck(flush):
+                self._shunned_until[flush.partition] = self._clock.monotonic() + _SHUNNED
+                if flush.partition in self._open:
+                    # Nothing of what gathered behind it was written, and it would wait as long.
+                    self._settle(self._open.pop(flush.partition), error)
             self._wanted.set()
 
     def _stuck(self, flush: Flush) -> bool:
@@ -237,7 +242,7 @@ class Gathering:
         full = flush is not None and len(flush.outputs) >= _MOST_RECORDS
         if full or (waits and now >= self._turn_ends):
             others = [(self._turn + step) % self.partitions for step in range(1, self.partitions + 1)]
-            self._turn = next((other for other in others if other not in self._sending), others[0])
+            self._turn = min(others, key=lambda one: (one in self._sending, self._shunned_until.get(one, 0.0) > now))
             self._turn_ends = now + self._turn_lasts
         return self._turn
 

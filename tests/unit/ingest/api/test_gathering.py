@@ -194,6 +194,21 @@ async def test_an_only_partition_is_waited_for_by_all_together() -> None:
     assert [len(batch) for batch in broker.batches] == [1, 3]
 
 
+async def test_when_writes_to_all_partitions_were_stuck_each_has_its_turn_again() -> None:
+    broker, clock = OneDead(), ManualClock(START)
+    broker.close()
+    async with gathering(broker, clock, partitions=1) as lane:
+        stuck = put(lane)
+        await wait_until(lambda: len(broker.batches) == 1)
+        clock.advance(1.0)
+        broker.open()
+        with pytest.raises(TryLater):
+            await stuck
+        broker.dead = -1
+        await put(lane)
+    assert len(broker.batches) == 2
+
+
 async def test_too_many_waiting_records_are_refused_until_some_are_settled() -> None:
     broker = Broker()
     broker.close()

@@ -63,6 +63,7 @@ class Front:
         self.clock = VirtualClock(loop)
         self.writes = 0
         self.overtaken = False
+        self.timed_out = 0
         self.written: list[Output] = []
         self._writing: list[int] = []
         metrics = ApiMetrics(CollectorRegistry()).lanes[Lane.STANDARD]
@@ -86,6 +87,7 @@ class Front:
             self.written += [output for output in outputs if output.partition != DEAD]
             if DEAD in partitions:
                 await asyncio.sleep(deadline - WRITE)
+                self.timed_out += 1
                 raise TryLater("kafka_send_timeout", "not acknowledged")
         finally:
             for partition in partitions:
@@ -146,6 +148,13 @@ def test_one_post_of_ten_with_a_key_fails_none_of_the_others(loop: VirtualLoop, 
     assert len(front.written) == len(posts) - len(failed), "nobody fails whose message was written"
     assert max(post.seconds for post in posts if not post.failed) < 0.1
     assert not front.overtaken
+
+
+def test_a_partition_to_which_a_write_timed_out_has_no_turn_for_half_a_minute(loop: VirtualLoop, front: Front) -> None:
+    """Each time-out fails what the sender has in flight to others."""
+    posts = run(loop, front.posts(3200, keyed=0))
+    assert front.timed_out == 1
+    assert sum(post.failed for post in posts) < 10
 
 
 def test_a_key_whose_partition_is_stuck_is_refused_at_once(loop: VirtualLoop, front: Front) -> None:
