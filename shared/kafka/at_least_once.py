@@ -36,7 +36,7 @@ class AtLeastOnceRunner(Runner, Generic[E]):
     whose clock is slow would go before all others); with `per_partition` each partition has its batches for itself,
     concurrently. Within a partition the order is kept.
 
-    The reader rests for `rest` seconds after a poll that brought few records: for who is in no hurry.
+    The reader rests for `rest` seconds whenever it has read what there was: for who is in no hurry.
 
     Offsets are committed every `commit_interval` seconds, on revocation and on stop, up to the first unfinished
     record of each partition. After a crash the records finished since then come again.

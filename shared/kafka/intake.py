@@ -26,8 +26,6 @@ from shared.telemetry.logs import get_log
 _log = get_log()
 
 _CLOSE_LEAST = 1.0
-_MANY = 500
-"""Records of one poll after which there is no rest: there may be a backlog."""
 
 
 class Reading(msgspec.Struct, frozen=True):
@@ -35,7 +33,8 @@ class Reading(msgspec.Struct, frozen=True):
 
     `needs` are the topics that must exist, with the least number of partitions of each. `stall_after` is how long
     (seconds) the reader may stand still with records to read, or fail to read at all, before the stage ends. It
-    rests for `rest` seconds after a poll that brought few records, so that the next brings more.
+    rests for `rest` seconds after a poll that brought the last of what it knows to be there, so that the next brings
+    more; over a backlog it does not, however little a poll brings of it.
     """
 
     group: str
@@ -216,8 +215,12 @@ class Intake(Reader):
         if self._resting:
             await asyncio.sleep(reading.rest)
         fetched = await self.consumer.poll(POLL, reading.poll_records)
-        self._resting = bool(reading.rest) and 0 < sum(len(one.records) for one in fetched.values()) < _MANY
+        self._resting = bool(reading.rest) and any(one.records for one in fetched.values()) and self._level()
         return fetched
+
+    def _level(self) -> bool:
+        """Whether nothing more is known to be there."""
+        return not any(self.consumer.behind(share.partition) for share in self._positioned())
 
     def _take(self, partition: TopicPartition, fetched: Fetched) -> None:
         share = self._shares.get(partition)

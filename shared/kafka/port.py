@@ -108,6 +108,10 @@ class Consumer(Protocol):
         """
         ...
 
+    def behind(self, partition: TopicPartition) -> int:
+        """How far what was delivered is from the last stable offset, as far as that was seen: nobody is asked."""
+        ...
+
     def seek(self, partition: TopicPartition, offset: int) -> None:
         """Deliver from here on; what was fetched before is forgotten."""
         ...

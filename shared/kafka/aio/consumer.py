@@ -112,6 +112,14 @@ class AioConsumer:
         self._positions |= {place: fetched.position for place, fetched in news.items()}
         return news
 
+    def behind(self, partition: TopicPartition) -> int:
+        """As the broker said with what it sent last."""
+        position = self._positions.get(partition)
+        if position is None:
+            return 0
+        end = self._consumer.last_stable_offset(aiokafka.TopicPartition(*partition))
+        return 0 if end is None else max(int(end) - position, 0)
+
     def seek(self, partition: TopicPartition, offset: int) -> None:
         """Deliver from here on; what was fetched before is forgotten."""
         with translated(f"seek {partition}"):

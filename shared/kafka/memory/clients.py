@@ -73,6 +73,11 @@ class MemoryConsumer:
             news = self._read(max_records)
         return news
 
+    def behind(self, partition: TopicPartition) -> int:
+        """As it is now."""
+        end = self._cluster.log(*partition).stable_end
+        return max(end - self._positions.get(partition, end), 0)
+
     def seek(self, partition: TopicPartition, offset: int) -> None:
         """Deliver from here on."""
         self._own(partition)

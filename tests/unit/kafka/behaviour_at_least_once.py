@@ -103,6 +103,13 @@ class AtLeastOnceBehaviour:
         await kit.write(source, "d")
         await wait_until(lambda: again.got == ["b", "c", "d"], 20.0)
 
+    @pytest.mark.parametrize("max_batch", [50, 500])  # each poll brings few, or each fetch does
+    async def test_a_reader_does_not_rest_over_a_backlog(self, kit: Kit, max_batch: int) -> None:
+        source, desk = await kit.topic(), Desk(at_once=True)
+        await kit.write(source, *(f"{number:02000}" for number in range(400)))
+        await kit.at_least_once([source], desk, rest=300.0, max_batch=max_batch)
+        await wait_until(lambda: len(desk.got) == 400, 20.0)
+
     async def test_stopping_waits_for_what_is_unfinished(self, kit: Kit) -> None:
         source, group, desk = await kit.topic(), kit.group(), Desk()
         runner = await kit.at_least_once([source], desk, group=group)

@@ -121,6 +121,30 @@ class PortBehaviour:
         records, _ = await read(consumer, 3)
         assert [r.value for r in records] == [b"before", largest, b"after"]
 
+    async def test_how_much_is_left_to_read_is_known_without_asking(self, kit: Kit) -> None:
+        topic = await kit.topic()
+        place = TopicPartition(topic, 0)
+        await kit.write(topic, *"abc")
+        await kit.write_transaction(topic, "d")  # and a marker behind it
+
+        async def stable() -> bool:
+            return await kit.truth.stable_end(topic, 0) == 5
+
+        await wait_until(stable, 20.0)
+        open_one = await producer(kit, "open")
+        await open_one.begin()
+        await open_one.write([open_one.pack([Output(topic, 0, None, b"e")])], {}, kit.group())
+        consumer, _ = await join(kit, kit.group(), topic)
+        left = []
+
+        async def read_all() -> bool:
+            if await consumer.poll(0.1, 3):
+                left.append(consumer.behind(place))
+            return left[-1:] == [0]
+
+        await wait_until(read_all, 20.0)
+        assert left == [2, 0]
+
     async def test_an_unknown_topic_asks_for_patience_and_an_unknown_partition_is_fatal(self, kit: Kit) -> None:
         topic = await kit.topic()
         sender = await kit.sender()
