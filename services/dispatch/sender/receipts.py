@@ -176,28 +176,34 @@ class ReceiptRelay:
         self._arrived.set()
 
     async def _run(self) -> None:
+        """Batch after batch, for ever. When nothing came while one was written, it may have been all that the operator
+        gives before an answer: as many go at once the next time.
+        """
+        enough = MOST_AT_ONCE
         while True:
             await self._arrived.wait()
             self._arrived.clear()
             while self._waiting:
-                await linger(lambda: len(self._waiting), MOST_AT_ONCE, GATHER)
+                await linger(lambda: len(self._waiting), enough, GATHER)
                 batch = list(islice(self._waiting, MOST_AT_ONCE))
                 del self._waiting[: len(batch)]
-                await self._relay(batch)
+                status = await self._store(batch)
+                enough = MOST_AT_ONCE if self._waiting else len(batch)
+                for delivery in batch:
+                    delivery.reply(status)
 
-    async def _relay(self, batch: Sequence[Delivery]) -> None:
+    async def _store(self, batch: Sequence[Delivery]) -> int:
+        """Write them; the status to answer with."""
         counts: Counter[str] = Counter()
         outputs = [output for delivery in batch for output in self._outputs(delivery, counts)]
         for kind, count in counts.items():
             self._counters[kind].inc(count)
-        status = ESME_ROK
         try:
             await self._sender.send(outputs)
         except BudstikkeError as error:
             _log.warning("deliveries_not_stored", operator=self._operator, code=error.code, count=len(outputs))
-            status = ESME_RX_T_APPN
-        for delivery in batch:
-            delivery.reply(status)
+            return ESME_RX_T_APPN
+        return ESME_ROK
 
     def _outputs(self, delivery: Delivery, counts: Counter[str]) -> Sequence[Output]:
         """What a delivery is: a message, or a receipt, told of each part that its id stands for."""
