@@ -21,11 +21,9 @@ from starlette.types import ASGIApp
 
 from shared.errors import BadSettings, FieldError
 from shared.lifecycle import Health
+from shared.listening import end_listening
 
 PROBLEM = "application/problem+json"
-
-_ACCEPTED = 0.02
-"""Seconds for what was accepted just now: asyncio cannot take a connection in the turn in which its server closes."""
 
 
 class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -73,7 +71,12 @@ class _Uvicorn(uvicorn.Server):
     async def main_loop(self) -> None:
         """Nothing to do: no header holds the time, and nobody counts requests."""
         await self._ending.wait()
-        await asyncio.sleep(_ACCEPTED)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """End, and with it every connection that was taken: uvicorn knows of those that it was told of by now."""
+        for server in self.servers:
+            await end_listening(server)
+        await super().shutdown(sockets)
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:

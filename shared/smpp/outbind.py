@@ -9,6 +9,7 @@ from typing import TypeAlias
 
 from shared.clock import Clock, SystemClock
 from shared.errors import BudstikkeError
+from shared.listening import end_listening
 from shared.smpp.client import Bind, Callbacks
 from shared.smpp.codec import decode_outbind
 from shared.smpp.constants import OUTBIND
@@ -90,7 +91,7 @@ class OutbindListener:
     async def close(self, deadline: float) -> None:
         """Stop listening and unbind what is bound, all within `deadline` seconds."""
         if self._listener is not None:
-            self._listener.close()
+            await end_listening(self._listener)
         await asyncio.gather(*(bind.unbind(deadline) for bind in tuple(self.open)))
 
 

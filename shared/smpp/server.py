@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from shared.clock import Clock, SystemClock
+from shared.listening import end_listening
 from shared.smpp.errors import ConnectFailed
 from shared.smpp.pdu import Outbind
 from shared.smpp.results import Ending
@@ -71,7 +72,7 @@ class Server:
     async def close(self, deadline: float) -> None:
         """Stop listening and unbind every session, all within `deadline` seconds."""
         if self._listener is not None:
-            self._listener.close()
+            await end_listening(self._listener)
         await asyncio.gather(*(session.unbind(deadline) for session in self.sessions))
         for session in self.sessions:
             session.abort()

@@ -13,6 +13,7 @@ import msgspec
 
 from shared.errors import BadSettings
 from shared.lifecycle import Health
+from shared.listening import end_listening
 from simulators.customer.behaviour import GOOD, Behaviour, Manner, response
 
 _CHUNK: Final = b"1000\r\n" + b"o" * 0x1000 + b"\r\n"
@@ -55,7 +56,7 @@ class Receiver:
     async def stop(self, deadline: float) -> None:
         """Close everything."""
         if self._server is not None:
-            self._server.close()
+            await end_listening(self._server)
             for peer in list(self.open):
                 peer.drop()
             async with asyncio.timeout(deadline):

@@ -12,6 +12,7 @@ from contextlib import suppress
 from enum import IntEnum
 from struct import Struct
 
+from shared.listening import end_listening
 from shared.tasks import end
 
 Hook = Callable[["Api | int"], Awaitable[None]]
@@ -76,7 +77,7 @@ class Proxy:
 
     async def stop(self) -> None:
         assert self._server is not None
-        self._server.close()
+        await end_listening(self._server)
         await end(*self._links)
         await self._server.wait_closed()
         await asyncio.gather(*(_closed(writer) for writer in self._writers))
