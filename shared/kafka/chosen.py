@@ -13,7 +13,7 @@ from shared.kafka.backoff import Backoff
 from shared.kafka.choice import Choice, ChosenHandler, Done, Lot
 from shared.kafka.feed import Feed
 from shared.kafka.metrics import KafkaMetrics
-from shared.kafka.port import Cluster, Fetched, OutOfRange
+from shared.kafka.port import Cluster, Fetched, OutOfRange, Unreadable
 from shared.kafka.preflight import check_topics
 from shared.kafka.reader import POLL, Reader
 from shared.kafka.record import TopicPartition
@@ -36,7 +36,8 @@ class ChosenRunner(Reader):
     offset, else from its beginning; of what is not named any more the running work is finished and committed before it
     is let go. While the choice asks for patience it stays. Of a partition whose term is over nothing is handed out, and
     nothing committed: the offsets are its successor's. A partition whose committed offset is gone (retention was
-    faster, or the topic was made anew) is read from its beginning. Partitions take turns, so none waits for another
+    faster, or the topic was made anew) is read from its beginning; a batch that cannot be read is left out, so that one
+    producer does not end the reading of all. Partitions take turns, so none waits for another
     that is busy, and none that is waited for (`Done.wait`) holds up others.
 
     The group is a name for offsets, without members: that no two processes read one partition is for the choice to see
@@ -180,11 +181,21 @@ class ChosenRunner(Reader):
         except OutOfRange as error:
             await self._begin_anew(error.partitions)
             return {}
+        except Unreadable as error:
+            return self._leave_out(error)
 
     def _take_in(self, partition: TopicPartition, fetched: Fetched) -> None:
         feed = self._feeds.get(partition)
         if feed is not None and feed.share.ready:
             feed.share.add(fetched)
+
+    def _leave_out(self, error: Unreadable) -> Mapping[TopicPartition, Fetched]:
+        """Go on behind it."""
+        place = error.partition
+        _log.error("kafka_batch_unreadable", group=self._name, partition=str(place), detail=error.detail)
+        self._metrics.unreadable.labels(self._name, *place).inc()
+        self.consumer.seek(place, error.behind)
+        return {place: Fetched([], error.behind)}
 
     async def _begin_anew(self, partitions: frozenset[TopicPartition]) -> None:
         """What was committed is not there: read from what is."""

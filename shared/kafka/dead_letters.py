@@ -89,9 +89,9 @@ def dead_letter(
     `dlq-left-out` naming its bytes: it lies where `dlq-source-*` says, for as long as that topic keeps it.
     """
     first_failed = str(now_ms).encode()
-    headers: list[tuple[str, bytes]] = []
+    headers: list[tuple[str, bytes | None]] = []
     for name, value in record.headers:
-        if name == "dlq-first-failed-at" and len(value) <= _TIME_BYTES:
+        if name == "dlq-first-failed-at" and value is not None and len(value) <= _TIME_BYTES:
             first_failed = value
         elif not name.startswith("dlq-"):
             headers.append((name, value))
@@ -116,9 +116,9 @@ def dead_letter_fits(output: Output) -> bool:
     return _bytes_of(output.key, output.value, output.headers) + _FRAME_BYTES <= DEAD_LETTER_BYTES
 
 
-def _bytes_of(key: bytes | None, value: bytes | None, headers: Iterable[tuple[str, bytes]]) -> int:
+def _bytes_of(key: bytes | None, value: bytes | None, headers: Iterable[tuple[str, bytes | None]]) -> int:
     """At most what they take."""
-    head = sum(len(name.encode()) + len(content) + _HEADER_FRAME_BYTES for name, content in headers)
+    head = sum(len(name.encode()) + len(content or b"") + _HEADER_FRAME_BYTES for name, content in headers)
     return len(key or b"") + len(value or b"") + head
 
 

@@ -31,6 +31,9 @@ class KafkaMetrics:
         self.dead_letters = counter("dead_letters", "Records moved to a dead-letter topic", partition)
         self.postponed = counter("postponed_records", "Records moved to a retry topic", partition)
         self.skipped = counter("skipped_records", "Unreadable records of topics read whole", ("group", "topic"))
+        self.unreadable = counter(
+            "unreadable_batches", "Batches of client systems that nobody can read, left out: look at them", partition
+        )
         self.quarantined = counter("quarantined", "Records that ended the process too often: page somebody", partition)
         self.retries = counter("retries", "Batches begun again because a dependency asked for patience", partition)
         self.rebuilds = counter("producer_rebuilds", "Producers discarded and built anew", ("group", "reason"))

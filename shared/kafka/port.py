@@ -61,6 +61,18 @@ class OutOfRange(Fatal):
         self.partitions = partitions
 
 
+class Unreadable(TryLater):
+    """What comes next of a partition is no records; it will not be read by itself. Whoever can do without what is
+    before the offset `behind` may seek that.
+    """
+
+    def __init__(self, partition: TopicPartition, offset: int, behind: int, detail: str) -> None:
+        super().__init__("kafka_unreadable", f"poll: {partition} from {offset} to {behind}: {detail}")
+        self.partition = partition
+        self.offset = offset
+        self.behind = behind
+
+
 class Mark(msgspec.Struct, frozen=True, gc=False):
     """A group's committed offset: where a successor begins. The note is for that successor."""
 
@@ -104,7 +116,7 @@ class Consumer(Protocol):
     async def poll(self, timeout: float, max_records: int) -> Mapping[TopicPartition, Fetched]:
         """What is there, waiting at most `timeout` seconds for it; partitions without news are absent.
 
-        Cancellation loses nothing. Raises OutOfRange.
+        Cancellation loses nothing. Raises OutOfRange, and Unreadable.
         """
         ...
 

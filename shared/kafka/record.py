@@ -10,7 +10,8 @@ import msgspec
 E = TypeVar("E")
 EventT = TypeVar("EventT")
 
-Headers: TypeAlias = tuple[tuple[str, bytes], ...]
+Headers: TypeAlias = tuple[tuple[str, bytes | None], ...]
+"""Foreign ones may have no value."""
 
 
 class TopicPartition(NamedTuple):
@@ -57,7 +58,7 @@ Decode: TypeAlias = Callable[[Record], EventT]
 
 
 def header(record: Record, name: str) -> bytes | None:
-    """The first header of that name, or None."""
+    """The first header of that name, or None, also where it has no value."""
     for key, value in record.headers:  # a third of the time that `next` takes
         if key == name:
             return value

@@ -55,8 +55,10 @@ def ask(record: Record, account: Account) -> Ask:
     """Read and check one record.
 
     Raises `Rejected` as the HTTP door does: for a body that is wrong, an account that may not send that now, an
-    idempotency key (header `ce_id`) that is none, or when no recipient is good.
+    idempotency key (header `ce_id`) that is none, a header with a name that is not UTF-8, or when no recipient is good.
     """
+    if any("\ufffd" in name for name, _ in record.headers):
+        raise Rejected(Code.INVALID_REQUEST, "the name of a header is not UTF-8")
     key = _key(record)
     octets = record.value or b""
     wanted = draft(octets, account.default_sender)
@@ -68,7 +70,7 @@ def ask(record: Record, account: Account) -> Ask:
 
 def request_id(record: Record) -> str | None:
     """The id that the client system gave its request, as far as it can be shown back to it."""
-    given = [value for name, value in record.headers if name == ID]
+    given = [value or b"" for name, value in record.headers if name == ID]
     if len(given) != 1 or len(given[0]) > _LONGEST_ID:
         return None
     return given[0].decode("utf-8", "replace")
@@ -87,7 +89,7 @@ def published_at(record: Record) -> datetime:
 
 
 def _key(record: Record) -> IdempotencyKey | None:
-    given = [value for name, value in record.headers if name == ID]
+    given = [value or b"" for name, value in record.headers if name == ID]
     if not given:
         return None
     try:

@@ -203,7 +203,7 @@ class MemoryProducer:
     def pack(self, outputs: Sequence[Output], limit: int = MAX_RECORD_BYTES) -> MemoryPacked:
         """Check the sizes."""
         for output in outputs:
-            headers = sum(len(name) + len(value) for name, value in output.headers)
+            headers = sum(len(name) + len(value or b"") for name, value in output.headers)
             size = _RECORD_OVERHEAD + headers + len(output.key or b"") + len(output.value or b"")
             if size > limit:
                 raise Refused("record_too_large", f"{size} bytes for {output.topic}, at most {limit}")

@@ -16,6 +16,7 @@ from shared.kafka.record import Headers, Output, Received
 from shared.kafka.tenure import Finishing
 from tests.support import wait_until
 from tests.unit.contracts.examples import SENT, example
+from tests.unit.kafka.batches import foreign, foreign_record, send_foreign
 from tests.unit.kafka.kit import Finish, Kit, copies_to, dead_letter_topic, header_values
 
 SECRET = "98765432"
@@ -88,12 +89,53 @@ async def test_poison_of_every_kind(kit: Kit, kind: str) -> None:
     assert [(header_values_of(r.headers)["dlq-error-type"], r.value) for r in letters] == [
         (code, value) for code, value, _ in POISON
     ]
-    assert not any(SECRET.encode() in content for letter in letters for name, content in letter.headers)
+    assert not any(SECRET.encode() in content for letter in letters for _, content in letter.headers if content)
+
+
+_NAMES = [(name.encode(), content) for name, content in HEADERS]
+NAMELESS: tuple[bytes, ...] = (
+    foreign_record(GOOD, [(name.replace(b"ce_type", b"ce_t\xff"), v) for name, v in _NAMES], offset=b"\x02"),
+    foreign_record(GOOD, [(name, None) for name, _ in _NAMES], offset=b"\x02"),
+)
+
+
+@pytest.mark.parametrize("kind", ["transactional", "at least once"])
+async def test_headers_that_only_a_broker_can_read(kit: Kit, kind: str) -> None:
+    """Records octet by octet: a header's name that is not UTF-8, for which the library has no record, and headers
+    without a value.
+
+    Holds: they are dead letters with their reason; what stands beside and behind them passes, the offset as well.
+    """
+    source, target, group = await kit.topic(), await kit.topic(), kit.group()
+    before, behind = (foreign_record(GOOD, _NAMES, offset=offset) for offset in (b"\x00", b"\x04"))
+    for record in NAMELESS:
+        await send_foreign(kit.settings.bootstrap, source, foreign(before, record, behind))
+    sender = await kit.sender()
+
+    async def pass_on(batch: Sequence[Received[Event]]) -> Sequence[Output]:
+        return [Output(target, 0, None, received.record.value, received.record.headers) for received in batch]
+
+    async def finish_all(batch: Sequence[Received[Event]], finish: Finishing[Event]) -> None:
+        await sender.send(await pass_on(batch))
+        for received in batch:
+            finish(received)
+
+    reader = Reader(SendRequested)
+    if kind == "transactional":
+        await kit.transactional([source], pass_on, decode=reader, group=group)
+    else:
+        await kit.at_least_once([source], finish_all, decode=reader, group=group)
+    await kit.until_values(target, [GOOD.decode()] * 4)
+    await kit.until_no_lag(group, source)
+    letters = await kit.until_records(dead_letter_topic(source), 2)
+    assert [(header_values_of(r.headers)["dlq-error-type"], r.value) for r in letters] == [
+        ("missing_header", GOOD) for _ in NAMELESS
+    ]
 
 
 def header_values_of(headers: Headers) -> dict[str, str]:
     """Header values as text, whatever is in them."""
-    return {name: value.decode("utf-8", "replace") for name, value in headers}
+    return {name: (value or b"").decode("utf-8", "replace") for name, value in headers}
 
 
 async def test_a_record_of_one_megabyte_and_one_of_one_octet_more(kit: Kit) -> None:

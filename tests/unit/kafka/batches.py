@@ -12,8 +12,9 @@ import aiokafka
 from aiokafka.consumer.fetcher import Fetcher
 from aiokafka.consumer.subscription_state import SubscriptionState
 from aiokafka.protocol.fetch import FetchRequest, FetchResponse_v11
+from aiokafka.protocol.produce import ProduceRequest
 from aiokafka.record.default_records import DefaultRecordBatchBuilder
-from aiokafka.record.util import calc_crc32c
+from aiokafka.record.util import calc_crc32c, encode_varint
 
 TIME: Final = 1_700_000_000_000
 TRANSACTIONAL, CONTROL = 0x10, 0x20
@@ -55,6 +56,10 @@ class Log:
         batch[_ATTRIBUTES : _ATTRIBUTES + 2] = struct.pack(">h", TRANSACTIONAL | CONTROL)
         self._add(bytes(batch), 1)
 
+    def write_foreign(self, *records: bytes) -> None:
+        """A batch of records that somebody else encoded."""
+        self._add(foreign(*records), len(records))
+
     def break_last(self) -> None:
         """The last batch is no longer as its checksum says."""
         base, behind, batch = self.batches[-1]
@@ -75,6 +80,50 @@ class Log:
         made[_CRC : _CRC + 4] = struct.pack(">I", calc_crc32c(bytes(made[_ATTRIBUTES:])))
         self.batches.append((self.end, self.end + offsets, bytes(made)))
         self.end += offsets
+
+
+def foreign(*records: bytes) -> bytes:
+    """A batch of these records as a producer sends it, its checksum right whatever they are."""
+    head = struct.pack(">hiqqqhii", 0, len(records) - 1, TIME, TIME, -1, -1, -1, len(records))
+    checked = head + b"".join(records)
+    return struct.pack(">qiibI", 0, 9 + len(checked), -1, 2, calc_crc32c(checked)) + checked
+
+
+def foreign_record(
+    value: bytes = b"v",
+    headers: Sequence[tuple[bytes, bytes | None]] = (),
+    *,
+    offset: bytes = b"\0",
+    attributes: int = 0,
+    size_bits: bytes = b"",
+) -> bytes:
+    """One record octet by octet. `size_bits` go behind its length, as bits beyond the 32 that it has."""
+    body = bytes([attributes, 0]) + offset + _sized(b"key") + _sized(value) + _varint(len(headers))
+    body += b"".join(_sized(name) + _sized(content) for name, content in headers)
+    size = _varint(len(body))
+    if size_bits:
+        size = (size + b"\0\0\0")[:4]
+        size = bytes(octet | 0x80 for octet in size) + size_bits
+    return size + body
+
+
+def _sized(octets: bytes | None) -> bytes:
+    return _varint(-1) if octets is None else _varint(len(octets)) + octets
+
+
+def _varint(number: int) -> bytes:
+    octets = bytearray()
+    encode_varint(number, octets.append)
+    return bytes(octets)
+
+
+async def send_foreign(bootstrap: str, topic: str, batch: bytes) -> None:
+    """Have the broker take a batch."""
+    async with aiokafka.AIOKafkaProducer(bootstrap_servers=bootstrap) as producer:
+        await producer.client._wait_on_metadata(topic)
+        node = producer.client.cluster.leader_for_partition(aiokafka.TopicPartition(topic, 0))
+        response = await producer.client.send(node, ProduceRequest(None, -1, 5000, [(topic, [(0, batch)])]))
+        assert response.topics[0][1][0][1] == 0, "the broker refused the batch"
 
 
 class Served:
@@ -105,7 +154,7 @@ class Served:
         """Where it will read on."""
         return int(self.subscription.subscription.assignment.state_value(place).position)
 
-    async def send(self, _: int, request: FetchRequest) -> FetchResponse_v11:
+    async def send(self, _: int, request: FetchRequest, *, group: int = 0) -> FetchResponse_v11:
         """Answer a fetch: at once with what there is, else when `news` is set."""
         asked = {
             aiokafka.TopicPartition(topic, number): offset

@@ -11,13 +11,14 @@ from aiokafka.errors import CorruptRecordException, OffsetOutOfRangeError
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from shared.kafka.aio.batch import first_batch
 from shared.kafka.aio.buffer import Buffer
 from shared.kafka.aio.consumer import AioConsumer
-from shared.kafka.port import Fetched
+from shared.kafka.port import Fetched, Unreadable
 from shared.kafka.record import Record, TopicPartition
 from shared.kafka.settings import KafkaSettings
 from tests.support import wait_until
-from tests.unit.kafka.batches import TIME, Log, Served
+from tests.unit.kafka.batches import TIME, Log, Served, foreign_record
 
 PLACE, OTHER = aiokafka.TopicPartition("t", 0), aiokafka.TopicPartition("t", 1)
 GZIP = 1
@@ -145,6 +146,70 @@ async def test_a_broken_batch_loses_nothing_of_another_partition(broken_first: b
         assert [record.value for record in taken] == [b"a", b"b"]
         places = (OTHER, PLACE) if broken_first else (PLACE, OTHER)
         assert [reader.position(place) for place in places] == [2, 0]
+
+
+_FOREIGN = {
+    "a name that is not UTF-8": (foreign_record(headers=[(b"\xff\xfename", b"h")]), (("\ufffd\ufffdname", b"h"),)),
+    "a surrogate in a name": (foreign_record(headers=[(b"\xed\xa0\x80", None)]), (("\ufffd" * 3, None),)),
+    "a length with too many bits": (foreign_record(size_bits=b"\x70"), ()),
+    "attributes with eight bits": (foreign_record(attributes=0x80), ()),
+    "an offset beyond the end": (foreign_record(offset=b"\xfe\xff\xff\xff\x0f"), ()),
+    "an offset with too many bits": (foreign_record(offset=b"\x80\x80\x80\x80\x70"), ()),
+}
+
+
+@pytest.mark.parametrize("most", [1, 2, 1000])
+@pytest.mark.parametrize("broken_first", [True, False])
+@pytest.mark.parametrize("kind", _FOREIGN)
+async def test_what_a_broker_takes_and_the_library_cannot_read_is_a_record_like_others(
+    kind: str, broken_first: bool, most: int
+) -> None:
+    record, headers = _FOREIGN[kind]
+    good, bad, found = Log(), Log(), dict[TopicPartition, list[Record]]()
+    good.write(b"a", b"b")
+    bad.write(b"before")
+    bad.write_foreign(foreign_record(b"first"), record, foreign_record(b"third", offset=b"\x04"))
+    bad.write(b"behind")
+    async with served(*((bad, good) if broken_first else (good, bad))) as reader:
+        buffer = Buffer(reader.consumer)
+        while sum(len(records) for records in found.values()) < 7:
+            for place, fetched in (await buffer.take(5.0, most)).items():
+                found.setdefault(place, []).extend(fetched.records)
+                assert fetched.position == fetched.records[-1].offset + 1
+    read, other = [found[TopicPartition(*place)] for place in ((PLACE, OTHER) if broken_first else (OTHER, PLACE))]
+    assert [(r.offset, r.value) for r in read] == list(enumerate([b"before", b"first", b"v", b"third", b"behind"]))
+    assert (read[2].key, read[2].headers, read[2].timestamp) == (b"key", headers, TIME)
+    assert [record.value for record in other] == [b"a", b"b"]
+
+
+async def test_what_nobody_can_read_is_named_with_the_offset_behind_it_and_loses_nothing_of_another_partition() -> None:
+    good, bad, taken, errors = Log(), Log(), list[bytes | None](), list[Unreadable]()
+    good.write(b"a", b"b")
+    bad.write_foreign(foreign_record()[:-1], foreign_record())
+    bad.write(b"behind")
+    async with served(good, bad) as reader:
+        buffer = Buffer(reader.consumer)
+        while len(taken) < 3:
+            try:
+                found = await buffer.take(5.0, 10)
+            except Unreadable as error:
+                errors.append(error)
+                reader.seek(OTHER, error.behind)
+            else:
+                taken += [record.value for fetched in found.values() for record in fetched.records]
+    assert taken == [b"a", b"b", b"behind"]
+    assert [(e.partition, e.offset, e.behind) for e in errors] == [(TopicPartition(*OTHER), 0, 2)]
+
+
+@given(st.lists(st.lists(st.none() | st.binary(max_size=200), min_size=1, max_size=4), min_size=1, max_size=3))
+async def test_a_batch_is_read_as_the_library_reads_it(writes: list[list[bytes | None]]) -> None:
+    log = Log()
+    for values in writes:
+        log.write(*values)
+    async with served(log) as reader:
+        expected = (await Buffer(reader.consumer).take(5.0, 100)).get(TopicPartition(*PLACE), Fetched([], 0)).records
+    batches = [first_batch(octets + b"more") for _, _, octets in log.batches]
+    assert [record for batch in batches if batch for record in batch.records(TopicPartition(*PLACE))] == expected
 
 
 async def test_an_error_of_one_partition_waits_until_what_was_fetched_of_another_is_taken() -> None:

@@ -16,7 +16,7 @@ from shared.kafka import partition_worker, share_worker
 from shared.kafka.choice import Done, Lot
 from shared.kafka.chosen import ChosenRunner
 from shared.kafka.memory import MemoryCluster
-from shared.kafka.port import ProducerLost, TopicSpec
+from shared.kafka.port import ProducerLost, TopicSpec, Unreadable
 from shared.kafka.record import Output, Received, Record, TopicPartition
 from shared.kafka.runner import Runner
 from shared.kafka.tenure import Finishing
@@ -300,6 +300,25 @@ async def test_polls_that_fail_one_after_the_other_end_the_reader(
     with pytest.raises(Fatal, match="kafka_unreadable"):
         await asyncio.wait_for(reader.wait(), 10.0)
     assert not reader.health().live
+
+
+async def test_a_batch_that_nobody_can_read_is_left_out_of_chosen_partitions_and_counted(
+    kit: Kit, memory: MemoryCluster
+) -> None:
+    topic, seen = await kit.topic(), list[str]()
+    await kit.write(topic, "a")
+
+    async def garbage(operation: str) -> None:
+        if operation == "poll" and seen == ["a"]:
+            seen.append("garbage")
+            await kit.write(topic, "in it", "in it", "behind")
+            raise Unreadable(TopicPartition(topic, 0), 1, 3, "garbage")
+
+    memory.before = garbage
+    runner = await chosen_of(kit, topic, seen)
+    await wait_until(lambda: seen == ["a", "garbage", "behind"])
+    await kit.until_no_lag(runner.name, topic)
+    assert kit.sample("kafka_unreadable_batches_total", group=runner.name, topic=topic, partition="0") == 1
 
 
 async def test_an_offset_that_retention_has_deleted_ends_the_stage(kit: Kit, memory: MemoryCluster) -> None:

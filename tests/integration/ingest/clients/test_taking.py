@@ -19,6 +19,7 @@ from shared.contracts.topics import client_requests
 from shared.contracts.words import Door, Lane
 from tests.integration.ingest.clients.running import TEXT, Room
 from tests.support import wait_until
+from tests.unit.kafka.batches import foreign, foreign_record, send_foreign
 
 
 async def test_a_request_becomes_messages_under_the_accounts_name(room: Room) -> None:
@@ -81,6 +82,36 @@ async def test_a_record_that_is_too_large_is_answered_or_refused_by_the_broker_a
     assert answer["data"]["offset"] == 0
     assert answer["data"]["problem"]["code"] == "invalid_request"
     assert len(json.dumps(answer)) < 1000
+
+
+async def test_headers_and_offsets_that_only_a_broker_can_read_are_one_accounts_trouble_alone(room: Room) -> None:
+    """Names that are not UTF-8, no value, an offset far beyond the end: the broker takes all of it."""
+    poisoned, other = await room.account(), await room.account()
+    body = json.dumps(TEXT).encode()
+    records = [
+        foreign_record(body),
+        foreign_record(body, [(b"ce_\xff", b"1")]),
+        foreign_record(body, [(b"ce_id", None)]),
+        foreign_record(body, offset=b"\xfe\xff\xff\xff\x0f"),
+    ]
+    process = room.start()
+    await room.publish(other, TEXT)
+    for record in records:
+        await send_foreign(room.kafka, client_requests(poisoned), foreign(record))
+    await send_foreign(room.kafka, client_requests(poisoned), foreign(*records))
+    await room.publish(poisoned, TEXT)
+    await room.wait_for(poisoned, 5)
+    answers = await room.answers(poisoned, 4)
+    assert sorted(answer["data"]["offset"] for answer in answers) == [1, 2, 5, 6]
+    assert {answer["data"]["problem"]["code"] for answer in answers} == {"invalid_request"}
+    await room.publish(other, TEXT)
+    await room.wait_for(other, 2)
+    assert process.running
+
+    async def finished() -> bool:
+        return await room.committed(poisoned) == 9
+
+    await wait_until(finished, 20.0, waiting_for="the offset behind all")
 
 
 async def test_killed_twice_under_way_every_request_is_taken_over_under_one_id(room: Room) -> None:
