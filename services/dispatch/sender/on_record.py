@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 from services.dispatch.sender.inherited import Inherited
+from services.dispatch.sender.insisting import insist
 from services.dispatch.sender.ledger import NOT_TAKEN, AttemptKey, Ledger, Outcome, OutcomeKind, Standing, milliseconds
-from services.dispatch.sender.settling import PAUSE_SECONDS, Settler
+from services.dispatch.sender.settling import Settler
 from services.dispatch.sender.work import Attempt, Settled
 from shared.clock import Clock
-from shared.errors import TryLater
-from shared.telemetry.logs import get_log
-
-_log = get_log()
 
 _MILLISECOND = timedelta(milliseconds=1)
 
@@ -42,12 +39,8 @@ class OnRecord:
         An intent that may or may not have been written is written again.
         """
         intents = [attempt.intent for attempt in attempts if attempt.intent is not None]
-        while True:
-            try:
-                return await (self._ledger.intend(intents) if intend else self._ledger.standing(intents))
-            except TryLater as error:
-                _log.warning("ledger_away", link=self.link_name, code=error.code, count=len(intents))
-                await asyncio.sleep(PAUSE_SECONDS)
+        ask = partial(self._ledger.intend if intend else self._ledger.standing, intents)
+        return await insist("ledger_away", ask, link=self.link_name, count=len(intents))
 
     def take_up(self, attempt: Attempt, standing: Standing) -> Sequence[Attempt]:
         """A replay: go on from what the ledger says.

@@ -16,7 +16,7 @@ import msgspec
 from services.dispatch.sender.facts import SOURCE
 from services.dispatch.sender.incoming import Reading, incoming
 from services.dispatch.sender.metrics import SenderMetrics
-from services.dispatch.sender.settling import GATHER, MOST_AT_ONCE
+from services.dispatch.sender.telling import GATHER, MOST_AT_ONCE
 from services.dispatch.sender.work import Attempt
 from shared.clock import Clock
 from shared.contracts import topics

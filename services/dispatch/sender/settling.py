@@ -1,6 +1,4 @@
-"""The second half of a sender: outcomes become durable, what is unknown is left to the sweeper, facts and returns are
-told, then records are finished.
-"""
+"""The second half of a sender: outcomes become durable, what is unknown is left to the sweeper, then all is told."""
 
 from __future__ import annotations
 
@@ -10,40 +8,26 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
 from functools import partial
-from typing import TypeVar
 
 import msgspec
 
-from services.dispatch.sender.facts import FactWriter
+from services.dispatch.sender.insisting import A, insist
 from services.dispatch.sender.lease import Lease
 from services.dispatch.sender.ledger import ANSWERS, CLOSED, NOT_TAKEN, AttemptKey, Ledger, Outcome, OutcomeKind
 from services.dispatch.sender.metrics import SenderMetrics
-from services.dispatch.sender.returns import ReturnWriter
-from services.dispatch.sender.work import Attempt, Parcel, Settled
+from services.dispatch.sender.telling import Teller
+from services.dispatch.sender.work import Attempt, Settled
 from services.dispatch.unknowns.store import Unknown, UnknownStore
 from shared.clock import Clock
 from shared.contracts.codes import Reason
 from shared.contracts.words import FactKind, Lane
-from shared.errors import TryLater
 from shared.kafka.lingering import linger
-from shared.kafka.record import Output
 from shared.kafka.sending import Sender
 from shared.tasks import end
-from shared.telemetry.logs import get_log
-
-A = TypeVar("A")
-
-_log = get_log()
-
-PAUSE_SECONDS = 0.5
-"""Between two tries at a store or a broker that is away."""
-
-GATHER, MOST_AT_ONCE = 0.004, 500
-"""What goes to the broker waits for company while more comes, for so many seconds at a time (`linger`); a produce costs
-150 µs here and as much there, whatever is in it."""
 
 _A_MOMENT, _ROWS = 0.002, 32
-"""So do outcomes, for less time: until theirs is on record, parts count as unresolved."""
+"""Outcomes wait for company while more come, for less time than what is told of them: until theirs is on record, parts
+count as unresolved."""
 
 
 class Settler:
@@ -75,9 +59,7 @@ class Settler:
         self.changed = asyncio.Condition()
         self._operator = operator
         self._ledger = ledger
-        self._sender = sender
-        self._facts = FactWriter(partitions)
-        self._returns = ReturnWriter(partitions)
+        self._teller = Teller(operator, sender, partitions, clock, self.notify)
         self._unknowns = unknowns
         self._response_timeout = response_timeout
         self._receipt_time = receipt_time
@@ -87,11 +69,7 @@ class Settler:
         self._open: dict[AttemptKey, datetime] = {}
         self._settled: list[Settled] = []
         self._settling = 0
-        self._ended: list[tuple[Parcel, Sequence[Output]]] = []
         self._arrived = asyncio.Event()
-        self._untold: list[Settled] = []
-        self._telling = 0
-        self._durable = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
         metrics.unresolved.labels(operator).set_function(lambda: len(self._open))
 
@@ -100,18 +78,13 @@ class Settler:
         """Attempts that are open: at most these have an intent and no outcome."""
         return len(self._open)
 
-    @property
-    def untold(self) -> int:
-        """Attempts with their outcome on record, and ends, which have no row: those of which nothing is told yet."""
-        return len(self._untold) + len(self._ended) + self._telling
-
     def settled_before(self) -> datetime:
         """Every intent written before this time has its outcome on record."""
         return min(self._open.values(), default=self._clock.now())
 
     def start(self) -> None:
         """Begin to settle."""
-        loops = (("outcomes", self._settle_all()), ("facts", self._tell_all()))
+        loops = (("outcomes", self._settle_all()), ("facts", self._teller.run()))
         self._tasks = [asyncio.create_task(loop, name=f"{what} {self._operator}") for what, loop in loops]
 
     async def stop(self, deadline: float) -> None:
@@ -121,7 +94,9 @@ class Settler:
         with suppress(TimeoutError):
             async with asyncio.timeout(deadline), self.changed:
                 # Late answers are of attempts that are not open any more.
-                await self.changed.wait_for(lambda: not (self._open or self._settled or self._settling or self.untold))
+                await self.changed.wait_for(
+                    lambda: not (self._open or self._settled or self._settling or self._teller.untold)
+                )
         await end(*self._tasks)
         self._tasks = []
 
@@ -156,11 +131,7 @@ class Settler:
 
     def end(self, attempt: Attempt, kind: FactKind, code: Reason) -> None:
         """A part ends without an attempt at it."""
-        parcel = attempt.parcel
-        now = self._clock.now()
-        facts = [self._facts.of_end(parcel, kind, code, now, part) for part in attempt.part.numbers]
-        self._ended.append((parcel, facts))
-        self._durable.set()
+        self._teller.end(attempt, kind, code)
 
     def leave(self, attempt: Attempt) -> None:
         """Somebody else's for good: its part is done here, and nothing is told."""
@@ -169,25 +140,19 @@ class Settler:
 
     async def record(self, outcomes: Sequence[Outcome]) -> Mapping[str, Outcome]:
         """Put outcomes on record, however long the store needs. The answer is the ledger's."""
-        return await self._patiently("outcomes_not_written", len(outcomes), partial(self._ledger.settle, outcomes))
+        return await self._insist("outcomes_not_written", len(outcomes), partial(self._ledger.settle, outcomes))
 
     async def outcomes(self, keys: Sequence[AttemptKey]) -> Mapping[AttemptKey, Outcome]:
         """What is on record of attempts, however long the store needs."""
-        return await self._patiently("outcomes_not_read", len(keys), partial(self._ledger.outcomes, keys))
+        return await self._insist("outcomes_not_read", len(keys), partial(self._ledger.outcomes, keys))
 
     async def left_open(self, lease: Lease) -> Mapping[AttemptKey, datetime]:
         """What predecessors under a lease left without outcome, however long the store needs."""
         read = partial(self._ledger.left_open, lease.id, lease.epoch, lease.settled_before)
-        return await self._patiently("intents_not_read", 1, read)
+        return await self._insist("intents_not_read", 1, read)
 
-    async def _patiently(self, event: str, count: int, act: Callable[[], Awaitable[A]]) -> A:
-        """Act until it is done, however long the store or the broker is away."""
-        while True:
-            try:
-                return await act()
-            except TryLater as error:
-                _log.warning(event, operator=self._operator, code=error.code, count=count)
-                await asyncio.sleep(PAUSE_SECONDS)
+    async def _insist(self, event: str, count: int, act: Callable[[], Awaitable[A]]) -> A:
+        return await insist(event, act, operator=self._operator, count=count)
 
     async def _settle_all(self) -> None:
         """Outcomes on record, one batch after the other, for ever: then their attempts are open no more."""
@@ -201,60 +166,17 @@ class Settler:
             if unknown := [one for one in settled if one.outcome.kind is OutcomeKind.UNKNOWN and not one.late]:
                 await self._keep(unknown)
             self._count(settled)
+            over = []
             for one in settled:
-                if one.late:
-                    self._untold.append(one)
-                    continue
-                self._open.pop(one.attempt.key, None)
-                if one.outcome.kind in NOT_TAKEN:
+                if not one.late:
+                    self._open.pop(one.attempt.key, None)
+                if one.outcome.kind in NOT_TAKEN and not one.late:
                     self.try_again(one.attempt.next())
                 else:
-                    self._untold.append(one)
+                    over.append(one)
+            self._teller.tell(over)
             self._settling = 0
-            self._durable.set()
             await self.notify()
-
-    async def _tell_all(self) -> None:
-        """Facts and returns, one batch after the other, for ever: then their records are finished.
-
-        What has gathered while the broker was away goes in such batches too: each has a deadline of its own.
-        """
-        while True:
-            await self._durable.wait()
-            self._durable.clear()
-            while self.untold:
-                await linger(lambda: self.untold, MOST_AT_ONCE, GATHER)
-                await self._tell(self._next_untold(), self._next_ended())
-
-    def _next_untold(self) -> Sequence[Settled]:
-        """A batch of attempts; parts of one message that return together are not parted."""
-        untold, count = self._untold, min(MOST_AT_ONCE, len(self._untold))
-        while 0 < count < len(untold) and untold[count].attempt.parcel is untold[count - 1].attempt.parcel:
-            count += 1
-        self._untold = untold[count:]
-        return untold[:count]
-
-    def _next_ended(self) -> Sequence[tuple[Parcel, Sequence[Output]]]:
-        """A batch of ends."""
-        ended, self._ended = self._ended[:MOST_AT_ONCE], self._ended[MOST_AT_ONCE:]
-        return ended
-
-    async def _tell(self, untold: Sequence[Settled], ended: Sequence[tuple[Parcel, Sequence[Output]]]) -> None:
-        outputs = [
-            *(fact for one in untold for fact in self._facts_of(one)),
-            *self._returned([one for one in untold if one.outcome.kind is OutcomeKind.RETURNED]),
-            *(fact for _, facts in ended for fact in facts),
-        ]
-        self._telling = len(untold) + len(ended)
-        if outputs:
-            await self._patiently("facts_not_told", len(outputs), partial(self._sender.send, outputs))
-        self._telling = 0
-        for one in untold:
-            if not one.late:
-                one.attempt.parcel.part_done()
-        for parcel, _ in ended:
-            parcel.part_done()
-        await self.notify()
 
     async def _make_durable(self, settled: Sequence[Settled]) -> None:
         """Give all of them the outcome that is on record.
@@ -287,7 +209,7 @@ class Settler:
         The times that he goes by are the database's. The intent may be of another machine, whose clock is believed for
         no more than the response timeout; receipts are looked for from well before it on.
         """
-        now = await self._patiently("store_not_asked", len(unknown), self._unknowns.now)
+        now = await self._insist("store_not_asked", len(unknown), self._unknowns.now)
         known_after = self._response_timeout + self._receipt_time
         rows = []
         for one in unknown:
@@ -308,28 +230,7 @@ class Settler:
                     traceparent=parcel.traceparent,
                 )
             )
-        await self._patiently("unknown_not_kept", len(rows), partial(self._unknowns.note, rows))
-
-    def _facts_of(self, one: Settled) -> Sequence[Output]:
-        """The fact of an outcome; what the sweeper has closed, it tells."""
-        if one.outcome.kind in CLOSED:
-            return ()
-        return self._facts.of_outcome(one.attempt.parcel, one.attempt.part.numbers, one.attempt.number, one.outcome)
-
-    def _returned(self, returned: Sequence[Settled]) -> Sequence[Output]:
-        """What goes to another operator: parts of one message in the same attempt together."""
-        together: dict[tuple[Parcel, int], list[Settled]] = {}
-        for one in returned:
-            together.setdefault((one.attempt.parcel, one.attempt.number), []).append(one)
-        return [
-            self._returns.link_down(
-                parcel,
-                [number for one in ones for number in one.attempt.part.numbers],
-                attempt,
-                ones[0].outcome.at,
-            )
-            for (parcel, attempt), ones in together.items()
-        ]
+        await self._insist("unknown_not_kept", len(rows), partial(self._unknowns.note, rows))
 
     def _count(self, settled: Sequence[Settled]) -> None:
         """Count what is new; a replay was counted in its first life."""

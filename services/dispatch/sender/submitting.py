@@ -5,7 +5,7 @@
 3. An outcome row: submitted, refused, unknown (link lost or no answer in time), withheld (never written), deferred, or
    returned (the link is down, and another operator is to have it).
 4. The fact on `sms.facts`, or the return on `dispatch.returns`; for what is unknown a row in `unknowns` before that.
-   Only then is the record finished (`settling`).
+   Only then is the record finished (`settling`, `telling`).
 
 Die after 1: a replay finds the intent without outcome, waits until no answer can come to anybody and calls it unknown.
 Die after 2: the same. Die after 3: the replay finds the outcome and tells the same. Die after 4: it tells it again,
@@ -19,23 +19,23 @@ import asyncio
 from collections.abc import Callable, Coroutine, Iterable, Sequence
 from contextlib import suppress
 
+from services.dispatch.sender.answers import Answers
+from services.dispatch.sender.ending import Ending
 from services.dispatch.sender.held import HeldLeases
 from services.dispatch.sender.inherited import Inherited
 from services.dispatch.sender.leaving import Leaving
-from services.dispatch.sender.ledger import Ledger, Outcome, OutcomeKind
+from services.dispatch.sender.ledger import Ledger
 from services.dispatch.sender.on_record import OnRecord
 from services.dispatch.sender.outgoing import Flight, Outgoing
 from services.dispatch.sender.patience import Patience
 from services.dispatch.sender.receipts import SentMemory
 from services.dispatch.sender.settling import Settler
 from services.dispatch.sender.waiting import Waiting
-from services.dispatch.sender.work import Attempt, Settled
+from services.dispatch.sender.work import Attempt
 from shared.clock import Clock
-from shared.contracts.codes import Reason
-from shared.contracts.words import FactKind
 from shared.lifecycle import first_end
 from shared.smpp.link import Link
-from shared.smpp.results import Accepted, Refused, SubmitResult
+from shared.smpp.results import SubmitResult
 from shared.tasks import end
 
 _LONGEST_WAIT = 1.0
@@ -67,16 +67,18 @@ class Submitter:
         self._link_name = link_name
         self._link = link
         self._leases = leases
-        self._memory = memory
         self._settler = settler
         self._inherited = inherited
         self._patience = patience
         self._clock = clock
         self._record = OnRecord(link_name, ledger, settler, inherited, clock)
+        self._answers = Answers(memory, settler, self._record, patience)
+        self.late = self._answers.late
+        self._ending = Ending(leases, settler, self._record, clock)
         self._leaving = Leaving(link, leases, settler, self._record, clock, most_unresolved)
         self._most_unresolved = most_unresolved
         self._opt_outs = opt_outs
-        self._outgoing = Outgoing(link_name, link, leases, patience, clock, self._on_result, self._refuse)
+        self._outgoing = Outgoing(link_name, link, leases, patience, clock, self._on_result, self._answers.refuse)
         self.refill = self._outgoing.refill
         self._chunks: set[asyncio.Task[Sequence[Attempt]]] = set()
         self._stalled = False
@@ -179,7 +181,7 @@ class Submitter:
         """
         while True:
             waiting.leave()
-            if waiting.is_due(self._clock.now()) and not await self._end_unsent(waiting):
+            if waiting.is_due(self._clock.now()) and not await self._ending.end_unsent(waiting):
                 waiting.look_again()
             if self._leaving.is_time() and (going := self._leaving.take(waiting)):
                 waiting.put_back(await self._to_its_end(self._leaving.give_back(going)))
@@ -195,34 +197,6 @@ class Submitter:
                 with suppress(TimeoutError):
                     async with asyncio.timeout(min(patience, _LONGEST_WAIT) if patience > 0 else _LONGEST_WAIT):
                         await self._settler.changed.wait()
-
-    async def _end_unsent(self, waiting: Waiting) -> bool:
-        """End what is overdue, erased or not wanted any more, unless the ledger knows that it was begun earlier: then
-        go on from there. False when something that should end cannot do so yet.
-        """
-        now, at = self._clock.now(), self._record.next_time()
-        ending: dict[Attempt, tuple[FactKind, Reason]] = {}
-        whole = True
-        for attempt in waiting:
-            end = attempt.ending(now)
-            if end is None:
-                continue
-            epoch = self._leases.epoch_of(attempt.parcel.lease_id)
-            if epoch is None or self._settler.is_open(attempt):
-                whole = False
-            else:
-                attempt.intend(epoch, self._link_name, at)
-                ending[attempt] = end
-        if not ending:
-            return whole
-        begun = await self._record.known(list(ending))
-        waiting.drop(ending.keys())
-        for attempt, (kind, code) in ending.items():
-            if attempt.key in begun:
-                waiting.put_back(self._record.take_up(attempt, begun[attempt.key]))
-            else:
-                self._settler.end(attempt, kind, code)
-        return whole
 
     async def _to_its_end(self, chunk: Coroutine[object, object, Sequence[Attempt]]) -> Sequence[Attempt]:
         """Run what must not stop half way, even when whoever waits for it is cancelled."""
@@ -277,44 +251,10 @@ class Submitter:
         if error is not None and self._failed is not None and not self._failed.done():
             self._failed.set_exception(error)
 
-    def _refuse(self, attempt: Attempt) -> None:
-        """A part that cannot be encoded."""
-        self._settler.note(Settled(attempt, self._record.outcome(attempt, OutcomeKind.REFUSED)))
-
-    def late(self, attempt: Attempt, result: SubmitResult) -> None:
-        """An answer after the attempt was called unknown: it closes what stands as unknown.
-
-        One that asks for patience says that nothing was taken: the sweeper sends it again, as it will anyway.
-        """
-        if isinstance(result, Refused) and self._patience.refused(attempt, result.status):
-            return
-        if isinstance(result, Accepted | Refused):
-            self._settler.note(Settled(attempt, self._outcome_of(attempt, result, late=True), late=True))
-
     def _on_result(self, attempt: Attempt, result: SubmitResult) -> None:
         """The operator's answer, inside the read that brought it."""
-        self._note(attempt, result)
+        self._answers.take(attempt, result)
         self.refill()
-
-    def _note(self, attempt: Attempt, result: SubmitResult) -> None:
-        if isinstance(result, Refused) and self._patience.refused(attempt, result.status):
-            self._settler.note(
-                Settled(attempt, self._record.outcome(attempt, OutcomeKind.DEFERRED, status=result.status))
-            )
-            return
-        if isinstance(result, Accepted):
-            self._patience.taken()
-        self._settler.note(Settled(attempt, self._outcome_of(attempt, result)))
-
-    def _outcome_of(self, attempt: Attempt, result: SubmitResult, *, late: bool = False) -> Outcome:
-        if isinstance(result, Accepted):
-            operator_id = result.message_id.decode("latin-1") or None
-            if operator_id is not None:
-                self._memory.remember(self._link_name, operator_id, attempt)
-            return self._record.outcome(attempt, OutcomeKind.SUBMITTED, operator_id=operator_id, late=late)
-        if isinstance(result, Refused):
-            return self._record.outcome(attempt, OutcomeKind.REFUSED, status=result.status, late=late)
-        return self._record.outcome(attempt, OutcomeKind.UNKNOWN)
 
     def _defer(self, attempt: Attempt) -> None:
         if self._leases.wants(attempt.parcel.lease_id):

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 import pytest
 
-from services.dispatch.sender.settling import MOST_AT_ONCE
+from services.dispatch.sender.telling import MOST_AT_ONCE
 from shared.contracts import codec
 from shared.contracts.events import DispatchReturned
 from shared.errors import TryLater
