@@ -49,7 +49,7 @@ async def test_messages_are_usage_and_a_closed_month_is_an_invoice_whose_books_b
             await api.until(message, "delivered")
 
         async def counted() -> bool:
-            return await parts() >= before + 4
+            return len(await in_the_ledger(system, *taken)) == 2 and await parts() >= before + 4
 
         await wait_until(counted, 30)
         assert await in_the_ledger(system, *taken, trial) == {taken[0]: 2, taken[1]: 2}
