@@ -109,13 +109,15 @@ class Runner:
 def _shares_of(
     tier: Tier, max_batch: int, clock: Clock, *, one_arrival: bool
 ) -> Callable[[TopicPartition, Consumer], Share]:
-    """Makes the shares of a group: those of a retry topic wait, with less in memory."""
+    """Makes the shares of a group: those of a retry topic wait, with less in memory. Where one batch is taken of all
+    shares, each holds one; otherwise four, of its own.
+    """
     together = asyncio.Event()
 
     def new_share(partition: TopicPartition, consumer: Consumer) -> Share:
         arrived = together if one_arrival else asyncio.Event()
         if not tier.attempt:
-            return Share(partition, consumer, arrived, Bounds(records=4 * max_batch))
+            return Share(partition, consumer, arrived, Bounds(records=max_batch if one_arrival else 4 * max_batch))
         bounds = Bounds(records=max_batch, bytes=_WAITING_BYTES)
         return DelayedShare(partition, consumer, arrived, bounds, due_ms=tier.due_ms, clock=clock)
 

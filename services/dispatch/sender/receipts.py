@@ -10,6 +10,7 @@ from collections import Counter, OrderedDict
 from collections.abc import Sequence
 from datetime import datetime
 from itertools import islice
+from sys import intern
 
 import msgspec
 
@@ -43,6 +44,7 @@ from shared.telemetry.logs import get_log
 _log = get_log()
 
 _KINDS = (_RECEIPT, _ORPHAN, _INCOMING) = ("receipt", "orphan_receipt", "incoming")
+_ALONE = (1,)
 _HANDSET = 8
 """Digits at the end of a number that operators do not write differently."""
 
@@ -85,8 +87,12 @@ class SentMemory:
         """Note that the operator took a part."""
         message, pdu = attempt.parcel.order.message, attempt.part.pdu
         handset = pdu.destination_addr[-_HANDSET:] if pdu is not None else b""
+        account, parts = (
+            AccountId(intern(message.account_id)),
+            attempt.part.numbers,
+        )  # one of each for all that are alike
         self._sent[link, operator_id] = Sent(
-            message.message_id, message.account_id, attempt.part.numbers, attempt.number, handset
+            message.message_id, account, _ALONE if parts == _ALONE else parts, attempt.number, handset
         )
         if len(self._sent) > self._size:
             self._sent.popitem(last=False)
