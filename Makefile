@@ -106,6 +106,10 @@ chaos-%:
 	@$(VENV)/python -m deploy.local jars
 	@$(VENV)/python -m tests.chaos.$* $(ARGS)
 
+k8s-check: ## the manifests and the Dockerfile against schemas, rules and planted faults (needs Go)
+	@$(SETUP) dev
+	@$(VENV)/python -m deploy.k8s.checks
+
 format: ## write the files as `make check` wants them
 	@$(SETUP) dev
 	@$(VENV)/ruff format .
