@@ -52,19 +52,9 @@ POISON: tuple[tuple[str, bytes | None, Headers], ...] = (
 )  # fmt: skip
 
 
-@pytest.mark.parametrize("kind", ["transactional", "at least once"])
-async def test_poison_of_every_kind(kit: Kit, kind: str) -> None:
-    """Twelve kinds of poison between good records: not JSON, not UTF-8, nested too deeply, wrong types, an unknown
-    version or type, an empty value, headers missing.
-
-    Holds: each goes to the dead letters with its reason, no content in it; the good ones pass, the offset as well.
-    """
-    source, target, group = await kit.topic(), await kit.topic(), kit.group()
-    outputs = [Output(source, 0, None, GOOD, HEADERS)]
-    for _, value, headers in POISON:
-        outputs += [Output(source, 0, None, value, headers), Output(source, 0, None, GOOD, HEADERS)]
+async def start_copying(kit: Kit, kind: str, source: str, target: str, group: str) -> None:
+    """A stage of that kind, which copies requests."""
     sender = await kit.sender()
-    await sender.send(outputs)
 
     def copies(batch: Sequence[Received[Event]]) -> list[Output]:
         assert all(type(received.event) is SendRequested for received in batch)
@@ -83,6 +73,21 @@ async def test_poison_of_every_kind(kit: Kit, kind: str) -> None:
         await kit.transactional([source], pass_on, decode=reader, group=group)
     else:
         await kit.at_least_once([source], finish_all, decode=reader, group=group)
+
+
+@pytest.mark.parametrize("kind", ["transactional", "at least once"])
+async def test_poison_of_every_kind(kit: Kit, kind: str) -> None:
+    """Twelve kinds of poison between good records: not JSON, not UTF-8, nested too deeply, wrong types, an unknown
+    version or type, an empty value, headers missing.
+
+    Holds: each goes to the dead letters with its reason, no content in it; the good ones pass, the offset as well.
+    """
+    source, target, group = await kit.topic(), await kit.topic(), kit.group()
+    outputs = [Output(source, 0, None, GOOD, HEADERS)]
+    for _, value, headers in POISON:
+        outputs += [Output(source, 0, None, value, headers), Output(source, 0, None, GOOD, HEADERS)]
+    await (await kit.sender()).send(outputs)
+    await start_copying(kit, kind, source, target, group)
     await kit.until_values(target, [GOOD.decode()] * (len(POISON) + 1))
     await kit.until_no_lag(group, source)
     letters = await kit.until_records(dead_letter_topic(source), len(POISON))
@@ -110,21 +115,7 @@ async def test_headers_that_only_a_broker_can_read(kit: Kit, kind: str) -> None:
     before, behind = (foreign_record(GOOD, _NAMES, offset=offset) for offset in (b"\x00", b"\x04"))
     for record in NAMELESS:
         await send_foreign(kit.settings.bootstrap, source, foreign(before, record, behind))
-    sender = await kit.sender()
-
-    async def pass_on(batch: Sequence[Received[Event]]) -> Sequence[Output]:
-        return [Output(target, 0, None, received.record.value, received.record.headers) for received in batch]
-
-    async def finish_all(batch: Sequence[Received[Event]], finish: Finishing[Event]) -> None:
-        await sender.send(await pass_on(batch))
-        for received in batch:
-            finish(received)
-
-    reader = Reader(SendRequested)
-    if kind == "transactional":
-        await kit.transactional([source], pass_on, decode=reader, group=group)
-    else:
-        await kit.at_least_once([source], finish_all, decode=reader, group=group)
+    await start_copying(kit, kind, source, target, group)
     await kit.until_values(target, [GOOD.decode()] * 4)
     await kit.until_no_lag(group, source)
     letters = await kit.until_records(dead_letter_topic(source), 2)
