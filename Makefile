@@ -15,10 +15,11 @@ PYTHON = $(shell deploy/local/find-python)
 VENV := .venv/bin
 SETUP = $(PYTHON) -m deploy.local.bootstrap
 FOLDER = $(or $(VAR),$(patsubst var/20000,var,var/$(PORT_BASE)))
+SERVICES = ingest dispatch dlr billing retention
 STATE = data data-own log keys run operators.yaml local.env lock
 
 .DEFAULT_GOAL := help
-.PHONY: help run stop test test-unit test-interop fuzz check bench k8s-check format setup topics clean distclean
+.PHONY: help run stop test test-unit test-interop fuzz check bench k8s-check format setup lock topics clean distclean
 
 help: ## this list
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z0-9-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -118,6 +119,13 @@ format: ## write the files as `make check` wants them
 setup: ## install all packages and fetch Kafka, without running anything
 	@$(SETUP) dev
 	@$(VENV)/python -m deploy.local jars
+
+LOCK = ../$(VENV)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-emit-find-links
+
+lock: ## compile requirements/**/*.in into locks with hashes, all from one resolve (ARGS=--upgrade: newer versions)
+	@$(SETUP) dev
+	@cd requirements && $(LOCK) $(ARGS) dev.in -o dev.txt
+	@cd requirements && for set in local runtime $(SERVICES:%=services/%); do $(LOCK) -c dev.txt $$set.in -o $$set.txt || exit 1; done
 
 topics: ## create the topics that a running stack lacks, list all, say which differ
 	@$(SETUP) local

@@ -68,15 +68,14 @@ PATTERNS = {"literal": ACLResourcePatternType.LITERAL, "prefix": ACLResourcePatt
 READY, ENDED = 60.0, 30.0  # seconds; a quiet machine takes 3 and 1
 
 
-@pytest.fixture(scope="session")
-def python() -> Path:
-    """A Python with the packages of the lock that the image is made of, and no others; kept between runs."""
-    lock = ROOT / "requirements/runtime.txt"
+def environment_of(service: str) -> Path:
+    """A Python with the packages of the lock that the service's image is made of, and no others; kept between runs."""
+    lock = ROOT / f"requirements/services/{service}.txt"
     cache = ROOT / "var/cache"
     cache.mkdir(parents=True, exist_ok=True)
     digest = hashlib.sha256(lock.read_bytes() + sys.version.encode()).hexdigest()[:16]
-    venv = cache / f"runtime-{digest}"
-    with (cache / "runtime.lock").open("w") as held:
+    venv = cache / f"{service}-{digest}"
+    with (cache / f"{service}.lock").open("w") as held:
         fcntl.flock(held, fcntl.LOCK_EX)
         if not (venv / "complete").exists():
             shutil.rmtree(venv, ignore_errors=True)
@@ -87,17 +86,20 @@ def python() -> Path:
 
 def install(venv: Path, lock: Path) -> None:
     """As the Dockerfile does: by hash, from wheels alone. With uv where that looks where pip is told to look."""
-    subprocess.run([sys.executable, "-m", "venv", str(venv)], check=True, timeout=120)
-    options = ["--quiet", "--require-hashes", "--only-binary", ":all:", "-r", str(lock)]
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(venv)], check=True, timeout=120)
+    python, options = (
+        str(venv / "bin/python"),
+        ["--quiet", "--require-hashes", "--only-binary", ":all:", "-r", str(lock)],
+    )
     listing = subprocess.run(
         [sys.executable, "-m", "pip", "config", "list"], capture_output=True, text=True, check=True
     )
     uv = Path(sys.prefix, "bin/uv")
     if uv.exists() and uv_may(read_pip_options(listing.stdout), {}):
-        command = [str(uv), "pip", "install", "--python", str(venv / "bin/python"), *options]
+        command = [str(uv), "pip", "install", "--python", python, *options]
         if subprocess.run(command, capture_output=True, timeout=300, check=False).returncode == 0:
             return
-    subprocess.run([str(venv / "bin/python"), "-m", "pip", "install", *options], check=True, timeout=600)
+    subprocess.run([sys.executable, "-m", "pip", "--python", python, "install", *options], check=True, timeout=600)
 
 
 def copies(dockerfile: str) -> Iterator[tuple[str, str]]:
@@ -267,8 +269,9 @@ def let_in(bootstrap: str, manifests: Sequence[Manifest]) -> None:
 
 @pytest.mark.parametrize("service", SERVICES)
 async def test_a_service_runs_from_its_image_in_each_role_of_its_manifests(
-    service: str, python: Path, broker: Kafka, mongodb: str, valkey: str, mounts: Path, tmp_path: Path
+    service: str, broker: Kafka, mongodb: str, valkey: str, mounts: Path, tmp_path: Path
 ) -> None:
+    python = await asyncio.to_thread(environment_of, service)
     stack = Stack(broker.clients_bootstrap, mongodb, valkey)
     lay_out(service, tmp_path / "app")
     compile_once(python, tmp_path / "app")
@@ -320,4 +323,4 @@ def test_the_builder_is_sent_only_what_is_copied() -> None:
         if line.startswith("!")
     }
     wanted = {source.partition("/")[0] for source, _ in copies(DOCKERFILE.read_text(encoding="utf-8"))}
-    assert sent == wanted | {"requirements/runtime.txt"}
+    assert sent == wanted | {"requirements/services"}
