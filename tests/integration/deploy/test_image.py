@@ -85,7 +85,7 @@ def environment_of(service: str) -> Path:
 
 
 def install(venv: Path, lock: Path) -> None:
-    """As the Dockerfile does: by hash, from wheels alone. With uv where that looks where pip is told to look."""
+    """As the Dockerfile does: by hash, from wheels alone, compiled. With uv where that looks where pip is told to look."""
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(venv)], check=True, timeout=120)
     python, options = (
         str(venv / "bin/python"),
@@ -96,7 +96,7 @@ def install(venv: Path, lock: Path) -> None:
     )
     uv = Path(sys.prefix, "bin/uv")
     if uv.exists() and uv_may(read_pip_options(listing.stdout), {}):
-        command = [str(uv), "pip", "install", "--python", python, *options]
+        command = [str(uv), "pip", "install", "--compile-bytecode", "--python", python, *options]
         if subprocess.run(command, capture_output=True, timeout=300, check=False).returncode == 0:
             return
     subprocess.run([sys.executable, "-m", "pip", "--python", python, "install", *options], check=True, timeout=600)

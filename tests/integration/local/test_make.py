@@ -57,5 +57,4 @@ def test_clean_forgets_in_the_folder_of_the_run_alone(given: dict[str, str]) -> 
 
 def test_whatever_is_promised_has_something_to_do() -> None:
     (promised,) = [line for line in (ROOT / "Makefile").read_text().splitlines() if line.startswith(".PHONY: ")]
-    for target in promised.split()[1:]:
-        assert "Nothing to be done" not in make("-n", target), target
+    assert "Nothing to be done" not in make("-n", *promised.split()[1:])
