@@ -85,7 +85,7 @@ def environment_of(service: str) -> Path:
 
 
 def install(venv: Path, lock: Path) -> None:
-    """As the Dockerfile does: by hash, from wheels alone, compiled. With uv where that looks where pip is told to look."""
+    """As the Dockerfile does: by hash, from wheels alone. With uv where it looks where pip is told to look."""
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(venv)], check=True, timeout=120)
     python, options = (
         str(venv / "bin/python"),
