@@ -23,7 +23,7 @@ from services.billing.invoicing.ehf import ehf
 from services.billing.invoicing.store import Books
 from services.billing.pricing.book import VatRate
 from shared.clock import ManualClock
-from shared.errors import Refused, TryLater
+from shared.errors import Fatal, Refused, TryLater
 from shared.money.periods import Month
 from shared.stores.mongodb import MongoStore
 from tests.integration.billing.office import (
@@ -191,6 +191,19 @@ async def test_a_close_without_a_price_is_refused_and_may_be_asked_for_again(off
     assert await office.books.invoices() == []
     await office.put(customer("vestvik", "fyr"))
     assert (await office.close(OCTOBER)).state is ClosingState.CLOSED
+
+
+async def test_an_unsound_invoice_is_not_issued_and_takes_no_number(office: Office) -> None:
+    """A record that nobody checked; what is sound and comes before it is issued."""
+    await office.put(msgspec.structs.replace(customer("sandvik", "havn"), organisation_number="984066911"))
+    await office.use(used("skole", range(3)), used("havn", range(10, 12)))
+    for _ in range(2):
+        with pytest.raises(Fatal, match="invoice 100002: the customer has no valid organisation number"):
+            await office.close(OCTOBER)
+    assert [(one.number, one.customer_id) for one in await office.books.invoices()] == [(100001, "nordvik")]
+    assert (await office.mongo.database["counters"].find_one({"_id": "invoice"}) or {})["last"] == 100001
+    assert (await office.closing(OCTOBER)).state is ClosingState.BOOKED
+    assert {topic for topic, _ in office.told()} == {"billing.usage"}
 
 
 TAXED_SINCE_NOVEMBER = msgspec.structs.replace(PRICES, vat=(VatRate(date(2026, 11, 1), Decimal(26), "example"),))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from datetime import date
 from decimal import Decimal
@@ -111,7 +112,8 @@ def _lines() -> st.SearchStrategy[list[Line]]:
 @settings(max_examples=25, deadline=None)
 @given(_lines())
 def test_whatever_the_lines_every_rule_of_calculation_holds(lines: list[Line]) -> None:
-    assert findings(ehf(invoice(lines))) == []
+    document = ehf(invoice(lines))
+    assert findings(document) == unseen(document) == []
 
 
 def _changed(document: bytes, change: Callable[[etree._Element], None]) -> bytes:
@@ -147,18 +149,157 @@ def _one_ore_off(root: etree._Element) -> None:
     _texts(root, "PayableAmount")[0].text = "2276.14"
 
 
+def _line_off(root: etree._Element) -> None:
+    _of_line(root, "LineExtensionAmount").text = "1020.01"
+
+
+def _three_decimals(root: etree._Element) -> None:
+    _of_line(root, "LineExtensionAmount").text = "1020.000"
+
+
+def _below_zero(root: etree._Element) -> None:
+    _of_line(root, "PriceAmount").text = "-0.51"
+
+
+def _in_euro(root: etree._Element) -> None:
+    _texts(root, "PayableAmount")[0].set("currencyID", "EUR")
+
+
+def _corrective(root: etree._Element) -> None:
+    _texts(root, "InvoiceTypeCode")[0].text = "384"
+
+
+def _no_address_of_the_buyer(root: etree._Element) -> None:
+    _take_out(_texts(_texts(root, "AccountingCustomerParty")[0], "EndpointID")[0])
+
+
+def _no_address_of_the_seller(root: etree._Element) -> None:
+    _take_out(_texts(_texts(root, "AccountingSupplierParty")[0], "EndpointID")[0])
+
+
+def _not_in_the_register(root: etree._Element) -> None:
+    _take_out(_texts(_texts(root, "AccountingSupplierParty")[0], "PartyTaxScheme")[1])
+
+
+def _outside_the_vat(root: etree._Element) -> None:
+    """The subscription, of 369.00, as what is not taxed at all beside what is."""
+    ordinary = _texts(root, "TaxSubtotal")[0]
+    outside = copy.deepcopy(ordinary)
+    ordinary.addnext(outside)
+    for part, net, vat in ((ordinary, "1451.90", "362.98"), (outside, "369.00", "0.00")):
+        _texts(part, "TaxableAmount")[0].text, _texts(part, "TaxAmount")[0].text = net, vat
+    _texts(root, "TaxAmount")[0].text = "362.98"
+    for name in ("TaxInclusiveAmount", "PayableAmount"):
+        _texts(root, name)[0].text = "2183.88"
+    for category in (_texts(outside, "TaxCategory")[0], _texts(root, "ClassifiedTaxCategory")[2]):
+        category[0].text = "O"
+        _take_out(category[1])
+    reason = etree.Element(str(ordinary[0].tag).replace("TaxableAmount", "TaxExemptionReason"))
+    reason.text = "outside the scope of VAT"
+    _texts(outside, "TaxCategory")[0].insert(1, reason)
+
+
+def _of_line(root: etree._Element, name: str) -> etree._Element:
+    return _texts(_texts(root, "InvoiceLine")[0], name)[0]
+
+
+def _take_out(element: etree._Element) -> None:
+    parent = element.getparent()
+    assert parent is not None
+    parent.remove(element)
+
+
 @pytest.mark.parametrize(
     ("change", "codes"),
     [
         (_bad_seller, {"NO-R-001", "PEPPOL-COMMON-R041"}),
+        (_not_in_the_register, {"NO-R-002"}),
         (_no_reference, {"PEPPOL-EN16931-R003"}),
+        (_no_address_of_the_buyer, {"PEPPOL-EN16931-R010"}),
+        (_no_address_of_the_seller, {"PEPPOL-EN16931-R020"}),
         (_old_endpoint, {"BR-CL-25", "PEPPOL-EN16931-CL008"}),
         (_self_billed, {"PEPPOL-EN16931-P0100"}),
+        (_corrective, {"PEPPOL-EN16931-P0112"}),
+        (_in_euro, {"PEPPOL-EN16931-R051"}),
         (_one_ore_off, {"BR-CO-16"}),
+        (_line_off, {"BR-CO-10"}),
+        (_three_decimals, {"BR-DEC-23", "UBL-DT-01"}),
+        (_below_zero, {"BR-27", "PEPPOL-EN16931-R120"}),
+        (_outside_the_vat, {"BR-O-02", "BR-O-11", "BR-O-12"}),
     ],
 )
 def test_the_check_finds_what_is_wrong(change: Callable[[etree._Element], None], codes: set[str]) -> None:
     assert set(findings(_changed(ehf(example()), change))) == codes
+
+
+def unseen(document: bytes) -> list[str]:
+    """What is wrong with a document and seen by no rule and no schema."""
+    root = etree.fromstring(document)
+    seller = _texts(root, "AccountingSupplierParty")[0]
+
+    def text_of(name: str, place: etree._Element = root) -> str:
+        return "".join(element.text or "" for element in _texts(place, name)[:1])
+
+    lines = [text_of("ID", line) for line in _texts(root, "InvoiceLine")]
+    wrong = {
+        "no VAT number": "MVA" not in text_of("CompanyID", seller),
+        "no due date": not text_of("DueDate"),
+        "due before it is issued": "" < text_of("DueDate") < text_of("IssueDate"),
+        "a line twice": len(set(lines)) != len(lines),
+        "no period": not text_of("InvoicePeriod"),
+        "no organisation number": not text_of("CompanyID", _texts(seller, "PartyLegalEntity")[0]),
+        "a bad KID": not is_kid(text_of("PaymentID")),
+    }
+    return [what for what, is_so in wrong.items() if is_so]
+
+
+def _no_vat_number(root: etree._Element) -> None:
+    _take_out(_texts(_texts(root, "AccountingSupplierParty")[0], "PartyTaxScheme")[0])
+
+
+def _no_due_date(root: etree._Element) -> None:
+    _take_out(_texts(root, "DueDate")[0])
+
+
+def _due_before(root: etree._Element) -> None:
+    _texts(root, "DueDate")[0].text = "2026-11-30"
+
+
+def _line_twice(root: etree._Element) -> None:
+    _texts(_texts(root, "InvoiceLine")[1], "ID")[0].text = "1"
+
+
+def _no_period(root: etree._Element) -> None:
+    for period in _texts(root, "InvoicePeriod"):
+        _take_out(period)
+
+
+def _no_organisation_number(root: etree._Element) -> None:
+    entity = _texts(_texts(root, "AccountingSupplierParty")[0], "PartyLegalEntity")[0]
+    _take_out(_texts(entity, "CompanyID")[0])
+
+
+def _bad_kid(root: etree._Element) -> None:
+    _texts(root, "PaymentID")[0].text = "000001000015"
+
+
+@pytest.mark.parametrize(
+    ("change", "what"),
+    [
+        (_no_vat_number, "no VAT number"),
+        (_no_due_date, "no due date"),
+        (_due_before, "due before it is issued"),
+        (_line_twice, "a line twice"),
+        (_no_period, "no period"),
+        (_no_organisation_number, "no organisation number"),
+        (_bad_kid, "a bad KID"),
+    ],
+)
+def test_what_every_check_passes_is_never_written(change: Callable[[etree._Element], None], what: str) -> None:
+    document = ehf(example())
+    assert unseen(document) == []
+    bad = _changed(document, change)
+    assert (findings(bad), unseen(bad)) == ([], [what])
 
 
 def test_the_schema_alone_sees_the_order() -> None:

@@ -17,3 +17,31 @@ def test_a_kid_has_room_for_the_numbers_of_the_series_to_come(tmp_path: Path, di
         return
     with pytest.raises(BadSettings, match="kid_digits leaves no room"):
         read_seller(file)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "fault"),
+    [
+        ("915624634", "991825828", "check digit of organisation_number"),
+        ("915624634", "NO915624634MVA", "organisation_number"),
+        ("86011117947", "86011117948", "check digit of bank_account"),
+        ("kid_digits = 12", "kid_digits = 26", "kid_digits"),
+        ("kid_digits = 12", "kid_digits = 3", "kid_digits"),
+        ("payment_days = 10", "payment_days = 61", "payment_days"),
+        ('postal_code = "0150"', 'postal_code = "150"', "postal_code"),
+        ("kid_digits", "kid_length", "unknown field"),
+        ('name = "Budstikke Eksempel AS"', "name = ", "Invalid value"),
+    ],
+)
+def test_a_bad_file_of_the_seller_is_refused(tmp_path: Path, old: str, new: str, fault: str) -> None:
+    text = EXAMPLE.read_text()
+    assert old in text
+    file = tmp_path / "seller.toml"
+    file.write_text(text.replace(old, new, 1))
+    with pytest.raises(BadSettings, match=f"BUDSTIKKE_SELLER: .*{fault}"):
+        read_seller(file)
+
+
+def test_a_seller_that_is_not_there_is_named_by_its_setting(tmp_path: Path) -> None:
+    with pytest.raises(BadSettings, match="BUDSTIKKE_SELLER: cannot be read"):
+        read_seller(tmp_path / "none.toml")

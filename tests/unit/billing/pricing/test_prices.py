@@ -148,6 +148,8 @@ tiers = [{ price = "0.60" }]
         ('rate = "25"', 'rate = "-25"', "vat 2005-01-01: rate: "),
         ('rate = "25"', 'rate = "NaN"', "vat 2005-01-01: rate: "),
         ("[[plans]]", VAT + "[[plans]]", "vat 2005-01-01: valid_from: "),
+        ("valid_from = 2005-01-01", "valid_from = 2005-01-15", "vat 2005-01-15: valid_from: the first day of a month"),
+        ('rate = "25"', 'rate = "125"', "vat 2005-01-01: rate: "),
         ("up_to = 10000", "up_to = 1000", "row sms-norway-2026: tiers: "),
         ("up_to = 2000,", "up_to = 0,", "up_to"),
         ('code = "browser-club"', 'code = "browser"', "subscription browser: valid_from: two prices begin on 2026"),
@@ -162,6 +164,12 @@ tiers = [{ price = "0.60" }]
             ROW.format(country="NO", noticed="2027-02-02") + "[[plans.subscriptions]]\ncode",
             "month",
         ),
+        (
+            "[[plans.subscriptions]]\ncode",
+            ROW.format(country="NO", noticed="2027-01-01").replace("noticed_on = 2027-01-01\n", "")
+            + "[[plans.subscriptions]]\ncode",
+            "row next: noticed_on: a change of price has one",
+        ),
     ],
 )
 def test_a_bad_file_is_refused_whole(tmp_path: Path, old: str, new: str, fault: str) -> None:
@@ -174,17 +182,25 @@ def test_a_bad_file_is_refused_whole(tmp_path: Path, old: str, new: str, fault: 
 
 
 @pytest.mark.parametrize(
-    ("country", "noticed", "good"),
-    [("NO", "2027-02-01", True), ("NO", "2027-01-31", True), ("NO", "2027-02-02", False)],
+    ("country", "noticed", "fault"),
+    [
+        ("NO", "2027-02-01", None),
+        ("NO", "2027-01-31", None),
+        ("NO", "2027-02-02", "less than a month after noticed_on"),
+        (None, "2027-02-28", None),
+        (None, "2027-03-01", "less than a day after noticed_on"),
+    ],
 )
-def test_a_price_at_home_is_noticed_a_month_before(tmp_path: Path, country: str, noticed: str, good: bool) -> None:
+def test_a_price_is_noticed_a_month_before_at_home_and_a_day_abroad(
+    tmp_path: Path, country: str | None, noticed: str, fault: str | None
+) -> None:
     path = tmp_path / "prices.toml"
-    row = ROW.format(country=country, noticed=noticed)
+    row = ROW.format(country=country, noticed=noticed).replace('country = "None"\n', "")
     path.write_text(EXAMPLE.read_text().replace("[[plans.subscriptions]]", row + "\n[[plans.subscriptions]]", 1))
-    if good:
-        assert read_prices(path).plan("standard").row_at("NO", date(2027, 3, 1)).row_id == "next"
+    if fault is None:
+        assert read_prices(path).plan("standard").row_at(country or "SE", date(2027, 3, 1)).row_id == "next"
     else:
-        with pytest.raises(BadSettings, match="less than a month after noticed_on"):
+        with pytest.raises(BadSettings, match=fault):
             read_prices(path)
 
 

@@ -83,7 +83,9 @@ async def test_finance_gets_through_with_path_query_body_and_name(admin: httpx.A
 
 
 @pytest.mark.parametrize("role", [Role.DESK, Role.OPERATIONS])
-async def test_others_do_not(admin: httpx.AsyncClient, actors: Actors, billing: Billing, role: Role) -> None:
+async def test_others_of_the_staff_do_not_reach_the_books(
+    admin: httpx.AsyncClient, actors: Actors, billing: Billing, role: Role
+) -> None:
     actors.role = role
     for method in ("GET", "POST"):
         answered = await admin.request(method, "/admin/books/premium/months/2026-10/close")
