@@ -38,12 +38,19 @@ class Door:
         self._life = life
 
     async def ask(
-        self, method: str, path: str, body: Any = None, *, account: str = ACME, scope: Scope | None = None
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        *,
+        account: str = ACME,
+        scope: Scope | None = None,
     ) -> httpx.Response:
+        """`body` in octets goes as it is."""
         granted = scope or (Scope.READ if method == "GET" else Scope.MANAGE)
         token = sign(SECRET, AccountId(account), granted, self._life.clock.now())
-        headers = {HEADER: token, ACTOR: "k1"}
-        return await self._http.request(method, f"/internal/v1/{path}", json=body, headers=headers)
+        sent = {"content": body} if isinstance(body, bytes) else {"json": body}
+        return await self._http.request(method, f"/internal/v1/{path}", headers={HEADER: token, ACTOR: "k1"}, **sent)
 
     async def refused(self, method: str, path: str, body: Any = None) -> tuple[int, str, list[tuple[str, str]]]:
         answer = await self.ask(method, path, body)
@@ -132,6 +139,26 @@ async def test_what_is_wrong_with_a_keyword_is_named(
     assert await life.store.keywords_of(ACME) == []
 
 
+@pytest.mark.parametrize("path", ["keywords", "opt-outs"])
+@pytest.mark.parametrize(
+    ("body", "status", "code"),
+    [
+        (b"", 422, "invalid_json"),
+        (b"{", 422, "invalid_json"),
+        (b'{"\xff": 1}', 422, "invalid_json"),
+        (b"[" * 5_000, 422, "invalid_request"),
+        (b"[]", 422, "invalid_request"),
+        (b" " * 16_385, 413, "body_too_large"),
+    ],
+)
+async def test_a_body_that_cannot_be_read_changes_nothing(
+    door: Door, life: Life, outbox: Outbox, path: str, body: bytes, status: int, code: str
+) -> None:
+    assert (await door.refused("POST", path, body))[:2] == (status, code)
+    assert await life.store.keywords_of(ACME) == []
+    assert outbox.sent == []
+
+
 async def test_a_charged_keyword_is_by_an_agreement_of_its_account(door: Door, life: Life) -> None:
     await life.number()
     made = await door.ask("POST", "keywords", PIZZA | {"premium": PREMIUM})
@@ -144,6 +171,16 @@ async def test_a_keyword_is_one_accounts_alone(door: Door, life: Life) -> None:
     assert (await door.refused("POST", "keywords", PIZZA | {"number": "2401"}))[:2] == (409, "keyword_taken")
     for method in ("GET", "DELETE"):
         assert (await door.refused(method, f"keywords/{other.id}"))[:2] == (404, "not_found")
+
+
+async def test_an_account_has_so_many_keywords_and_no_more(
+    door: Door, life: Life, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("services.dlr.inbound.api.management.MOST_KEYWORDS", 1)
+    await life.number()
+    first = (await door.ask("POST", "keywords", PIZZA)).json()
+    assert (await door.refused("POST", "keywords", PIZZA | {"keyword": "lodd"}))[:2] == (409, "too_many_keywords")
+    assert (await door.ask("GET", "keywords")).json() == {"keywords": [first]}
 
 
 async def test_messages_are_listed_in_pages_the_newest_first(door: Door, life: Life, handset: Handset) -> None:

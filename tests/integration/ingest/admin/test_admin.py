@@ -368,6 +368,13 @@ BAD: list[tuple[str, str, Any, str, str]] = [
         "/limits/messages_per_second",
         "out_of_range",
     ),
+    (
+        "PATCH",
+        "/admin/accounts/none",
+        {"limits": {"messages_per_month": -1}},
+        "/limits/messages_per_month",
+        "out_of_range",
+    ),
     ("POST", "/admin/accounts", NEW, "/organisation", "unknown_organisation"),
     ("POST", "/admin/accounts", [], "", "wrong_type"),
     ("PATCH", "/admin/accounts/none", {"name": None}, "/name", "wrong_type"),

@@ -146,6 +146,20 @@ async def test_what_is_no_domain_of_one_owner_is_not_remembered_and_nothing_is_d
     assert (await admin.http.get(f"/admin/accounts/{account}")).json()["domains"] == []
 
 
+async def test_nothing_is_remembered_for_an_account_that_is_closed_and_nothing_decided(
+    admin: Admin, waiting: Waiting
+) -> None:
+    account = await admin.account()
+    hold = await waiting(account, "lodd.example")
+    await admin.http.post(f"/admin/accounts/{account}/close", json={})
+
+    refused = await admin.http.post(f"/admin/holds/{hold}/approve", json={"remember_domains": True})
+
+    assert (refused.status_code, refused.json()["code"]) == (409, "account_closed")
+    assert (await admin.http.get(f"/admin/holds/{hold}")).json()["state"] == "open"
+    assert "hold.approve" not in [entry["action"] for entry in await audit_of(admin, account)]
+
+
 @pytest.mark.parametrize("role", [Role.OPERATIONS, Role.FINANCE])
 async def test_others_of_the_staff_neither_look_nor_decide(admin: Admin, waiting: Waiting, role: Role) -> None:
     hold = await waiting(await admin.account(), "lodd.example")
@@ -227,7 +241,10 @@ async def test_senders_domains_and_quiet_hours_of_an_account(admin: Admin) -> No
     ],
 )
 async def test_bad_senders_domains_and_hours(admin: Admin, body: dict[str, Any], pointer: str, code: str) -> None:
-    answer = await admin.http.patch(f"/admin/accounts/{await admin.account()}", json=body)
+    path = f"/admin/accounts/{await admin.account()}"
+    before = (await admin.http.get(path)).json()
+    answer = await admin.http.patch(path, json=body)
 
     assert answer.status_code == 422
     assert [(one["pointer"], one["code"]) for one in answer.json()["errors"]] == [(pointer, code)]
+    assert (await admin.http.get(path)).json() == before

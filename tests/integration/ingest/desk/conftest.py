@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import AsyncIterator, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -85,8 +85,10 @@ class Desk:
             expires_at=request.valid_until,
         )
 
-    def delayed(self, due_in: timedelta = timedelta(hours=1)) -> MessageDelayed:
-        request = self.letters.requested(requested_at=START, valid_until=START + timedelta(days=1))
+    def delayed(
+        self, due_in: timedelta = timedelta(hours=1), valid_until: datetime = START + timedelta(days=1)
+    ) -> MessageDelayed:
+        request = self.letters.requested(requested_at=START, valid_until=valid_until)
         return MessageDelayed(
             request=request,
             rule=DelayRule.QUIET_HOURS,

@@ -11,8 +11,8 @@ import pytest
 from services.ingest.desk import releasing
 from services.ingest.desk.decisions import HoldCode
 from services.ingest.desk.rows import Hold, HoldState, Waiting
-from shared.contracts.events import HoldRelease, SendRequested
-from shared.contracts.holds import Decision, Finding, HoldDecided, HoldRule
+from shared.contracts.events import HoldRelease, PartFact, SendRequested
+from shared.contracts.holds import Decision, Finding, HoldDecided, HoldRule, MessageHeld
 from shared.contracts.words import FactKind, Lane
 from shared.errors import Refused
 from shared.ids import AccountId
@@ -125,6 +125,28 @@ async def test_a_hold_ends_with_the_validity_of_its_messages(desk: Desk) -> None
     await desk.approve(long.hold_id)
     await desk.releasing().work()
     assert [request.message_id for request in desk.requests()] == [long.request.message_id]
+
+
+@pytest.mark.parametrize("waits", ["held", "delayed"])
+async def test_what_is_let_go_after_its_validity_is_not_sent(desk: Desk, letters: Letters, waits: str) -> None:
+    """A yes that comes too late, and a morning that does: screening looks at the clock again."""
+    over = START + timedelta(minutes=30)
+    one = desk.held(valid_until=over) if waits == "held" else desk.delayed(valid_until=over)
+    await desk.took(one)
+    desk.clock.advance(3600)
+    if isinstance(one, MessageHeld):
+        await desk.approve(one.hold_id)
+    await desk.releasing().work()
+
+    records = [record for record in desk.records() if record.topic.startswith("sms.requests")]
+    bench = Bench(letters)
+    bench.clock.advance(3600)
+    (fact,) = await bench.events(
+        *[Received(record, request) for record, request in zip(records, desk.requests(), strict=True)]
+    )
+
+    assert isinstance(fact, PartFact)
+    assert (fact.message_id, fact.kind, fact.code) == (one.request.message_id, FactKind.EXPIRED, "validity_over")
 
 
 async def test_a_delayed_message_is_asked_again_when_its_time_has_come(desk: Desk) -> None:

@@ -11,6 +11,7 @@ from prometheus_client import CollectorRegistry
 from services.ingest.accounts.account import Account, Sending
 from shared.contracts.events import HoldRelease, MessageAccepted, PartFact, SendRequested
 from shared.contracts.holds import DelayRule, Finding, HoldRule, MessageDelayed, MessageHeld
+from shared.contracts.inbound import EVERY_SENDER, OptOutRequested, OptOutSource, opt_out_key
 from shared.contracts.words import AccountState, Category, FactKind, Lane
 from shared.errors import BadRecord
 from shared.ids import AccountId
@@ -22,6 +23,16 @@ from tests.unit.dispatch.building import ACCOUNT, NUMBER, START, Letters, record
 from tests.unit.ingest.screening.building import Bench, account, again, asked, event, ids
 
 LINK = "Se https://lodd.example/x"
+OPTED_OUT = "+4791234567"
+
+
+def opt_out(bench: Bench, letters: Letters) -> None:
+    """Whoever has that number wants no more from the account."""
+    pseudonym = Pseudonyms(letters.keys).of(ACCOUNT, OPTED_OUT, START)
+    wish = OptOutRequested(
+        account_id=ACCOUNT, scope=EVERY_SENDER, pseudonym=pseudonym, at=START, source=OptOutSource.KEYWORD
+    )
+    bench.told(wish, "config.opt-outs", opt_out_key(ACCOUNT, EVERY_SENDER, pseudonym))
 
 
 async def test_a_request_that_passes_becomes_a_message(bench: Bench, letters: Letters) -> None:
@@ -53,18 +64,25 @@ async def test_a_number_that_is_not_e164_is_written_so_and_sealed_again(bench: B
 
 
 @pytest.mark.parametrize(
-    ("changes", "kind", "code"),
+    ("changes", "told", "kind", "code"),
     [
-        ({"number": "2097"}, FactKind.REJECTED, "invalid_number"),
-        ({"text": "x" * 2000}, FactKind.REJECTED, "invalid_text"),
-        ({"sender": "?"}, FactKind.REJECTED, "invalid_sender"),
-        ({"sender": "DNB"}, FactKind.REJECTED, "sender_not_registered"),
-        ({"valid_until": START}, FactKind.EXPIRED, "validity_over"),
+        ({"number": "2097"}, {}, FactKind.REJECTED, "invalid_number"),
+        ({"text": "x" * 2000}, {}, FactKind.REJECTED, "invalid_text"),
+        ({"sender": "?"}, {}, FactKind.REJECTED, "invalid_sender"),
+        ({"sender": "DNB"}, {}, FactKind.REJECTED, "sender_not_registered"),
+        ({"valid_until": START}, {}, FactKind.EXPIRED, "validity_over"),
+        ({}, {"state": AccountState.SUSPENDED}, FactKind.REJECTED, "account_suspended"),
+        ({}, {"state": AccountState.CLOSED}, FactKind.REJECTED, "account_suspended"),
+        ({"lane": Lane.BULK}, {"stopped_lanes": (Lane.BULK,)}, FactKind.REJECTED, "lane_suspended"),
+        ({}, {"stopped_senders": ("Budstikke",)}, FactKind.REJECTED, "sender_suspended"),
+        ({"number": OPTED_OUT}, {}, FactKind.REJECTED, "opted_out"),
     ],
 )
 async def test_a_request_that_does_not_pass_becomes_a_fact(
-    bench: Bench, letters: Letters, changes: dict[str, Any], kind: FactKind, code: str
+    bench: Bench, letters: Letters, changes: dict[str, Any], told: dict[str, Any], kind: FactKind, code: str
 ) -> None:
+    bench.told(account(version=2, **told))
+    opt_out(bench, letters)
     received = asked(letters, test=True, **changes)
     message_id = received.event.message_id
 
@@ -77,6 +95,7 @@ async def test_a_request_that_does_not_pass_becomes_a_fact(
     assert ids(outputs) == [f"{message_id}:screening:{kind}"]
     assert (fact.kind, fact.code, fact.part, fact.parts, fact.test) == (kind, code, 0, 1, True)
     assert fact.cause == f"{message_id}:requested"
+    assert bench.counters.used == {}
 
 
 async def test_an_erased_request_is_rejected(bench: Bench, letters: Letters, registry: CollectorRegistry) -> None:
