@@ -13,7 +13,7 @@ from docs.sections.tables import kind_of, table
 from services.dispatch.operators.config import Link, parse
 from shared.settings import PREFIX
 
-PROSE = sorted([*FOLDER.glob("*.md"), *FOLDER.glob("adr/*.md")])
+PROSE = sorted([*FOLDER.glob("*.md"), *FOLDER.glob("adr/*.md"), *FOLDER.glob("refusals/*.md")])
 
 
 def test_the_pages_say_what_the_code_says() -> None:

@@ -1,0 +1,46 @@
+"""The pages on refusals leave none of the closed lists' entries out."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+import pytest
+
+from deploy.k8s.checks.dockerfile import FAULTS as IMAGE_FAULTS
+from deploy.k8s.checks.faults import FAULTS
+from docs.generate import FOLDER
+from services.billing.api.problems import FIELDS as BOOK_FIELDS
+from services.billing.api.problems import KINDS as BOOK_KINDS
+from services.dlr.inbound.api.problems import FIELDS as INBOUND_FIELDS
+from services.dlr.inbound.api.problems import KINDS as INBOUND_KINDS
+from services.ingest.accounts.addresses import AddressCode
+from services.ingest.desk.decisions import HoldCode
+from shared.contracts.codes import Reason
+from shared.contracts.holds import DelayRule, HoldRule
+from shared.text.codes import NumberCode, SenderCode, TextCode
+
+AFTER_SCREENING = {
+    *(Reason.NO_SUCH_NUMBER, Reason.HANDSET_UNREACHABLE, Reason.BARRED, Reason.OUTCOME_UNKNOWN, Reason.NO_ROUTE),
+    *(reason for reason in Reason if reason.startswith("operator_")),
+}
+"""Reasons of messages that screening let pass."""
+
+
+@pytest.mark.parametrize(
+    ("page", "codes"),
+    [
+        ("screening", [*TextCode, *NumberCode, *SenderCode, *AddressCode]),
+        ("screening", [*HoldRule, *DelayRule, *HoldCode, *(set(Reason) - AFTER_SCREENING)]),
+        ("screening", [*INBOUND_KINDS, *INBOUND_FIELDS]),
+        ("invoices", [*BOOK_KINDS, *BOOK_FIELDS]),
+    ],
+)
+def test_every_code_is_on_its_page(page: str, codes: Iterable[str]) -> None:
+    named = set(re.findall(r"`(\w+)`", (FOLDER / "refusals" / f"{page}.md").read_text()))
+    assert {str(code) for code in codes} - named == set()
+
+
+def test_every_planted_fault_is_on_the_page_of_manifests() -> None:
+    page = (FOLDER / "refusals/manifests.md").read_text()
+    assert [what for what in (*(fault.what for fault in FAULTS), *IMAGE_FAULTS) if what not in page] == []
