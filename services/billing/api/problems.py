@@ -67,7 +67,9 @@ FIELDS: Final[Mapping[str, Explanation]] = {
     ),
     "invalid_gln": Explanation("The number is no GLN.", "Give all 13 digits."),
     "duplicate_value": Explanation("An account stands there twice.", "Name it once."),
-    "wrong_form": Explanation("The text holds characters that cannot be printed.", "Take them out."),
+    "wrong_form": Explanation(
+        "The text is blank, or holds characters that cannot be printed.", "Give one that can be printed."
+    ),
     "unknown_value": Explanation("The price file has no such plan or product.", "Take one that it has."),
     "out_of_range": Explanation(
         "The subscription ends before it begins, or the number is too small or too large.",

@@ -14,7 +14,7 @@ from services.billing.invoicing.closing import Closing, ClosingState, require_ov
 from services.billing.invoicing.parties import Customer, Subscribed, faults_of
 from services.billing.invoicing.records import Records
 from services.billing.pricing.book import PriceBook
-from services.billing.pricing.plans import Plan
+from services.billing.pricing.plans import TEXT, Plan, printable
 from services.billing.usage.sums import Settled
 from shared.clock import Clock
 from shared.errors import FieldError, Refused
@@ -79,8 +79,11 @@ class Commands:
     async def write_off(self, actor: str, account: AccountId, month: Month, reason: str) -> Settled:
         """Write off what waits of a closed month of an account, and return how much that was.
 
-        Raises `Refused` (`nothing_waits`): also of a month that is not closed, whose usage the close will take.
+        Raises `Refused`: `invalid_request` for a reason that says nothing, `nothing_waits`: also of a month that is not
+        closed, whose usage the close will take.
         """
+        if not printable(reason):
+            raise Refused("invalid_request", "the reason says nothing", [FieldError("/reason", "wrong_form", TEXT)])
         last, done = await self._records.closings.last_closed(), Settled()
         if last is not None and month <= last:
             entry = AuditEntry(

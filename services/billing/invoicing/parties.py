@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Iterator
 from datetime import date
@@ -12,6 +13,7 @@ import msgspec
 from stdnum.ean import is_valid as is_gln
 from stdnum.no import kontonr, orgnr
 
+from services.billing.pricing.plans import TEXT, printable
 from shared.contracts.events import Account
 from shared.errors import BadSettings, FieldError
 
@@ -22,7 +24,7 @@ Text = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
 PostalCode = Annotated[str, msgspec.Meta(pattern=r"\A[0-9]{4}\Z")]
 OrganisationNumber = Annotated[str, msgspec.Meta(pattern=r"\A[0-9]{9}\Z")]
 
-_GLN_LENGTH: Final = 13
+_GLN: Final = re.compile(r"[0-9]{13}")
 _ROOM: Final = 1
 """Digits by which the numbers of invoices may grow before their KID is full."""
 
@@ -82,12 +84,13 @@ def faults_of(customer: Customer) -> Iterator[FieldError]:
     """What a schema cannot say of a customer's record."""
     if not orgnr.is_valid(customer.organisation_number):
         yield FieldError("/organisation_number", "invalid_organisation_number", "its check digit is wrong")
-    if customer.gln is not None and (len(customer.gln) != _GLN_LENGTH or not is_gln(customer.gln)):
+    # Its check takes digits of other lengths and scripts too, and passes over what stands between them.
+    if customer.gln is not None and not (_GLN.fullmatch(customer.gln) and is_gln(customer.gln)):
         yield FieldError("/gln", "invalid_gln", "a GLN has 13 digits, the last of them a check digit")
-    texts = {"name": customer.name, "reference": customer.reference or "", "address/street": customer.address.street}
-    for pointer, text in {**texts, "address/city": customer.address.city}.items():
-        if not text.isprintable():
-            yield FieldError(f"/{pointer}", "wrong_form", "it holds characters that cannot be printed")
+    texts = _texts(customer) if customer.reference is None else {**_texts(customer), "reference": customer.reference}
+    for pointer, text in texts.items():
+        if not printable(text):
+            yield FieldError(f"/{pointer}", "wrong_form", TEXT)
     if len(set(customer.accounts)) != len(customer.accounts):
         yield FieldError("/accounts", "duplicate_value", "an account stands here twice")
     for index, one in enumerate(customer.subscriptions):
@@ -95,6 +98,11 @@ def faults_of(customer: Customer) -> Iterator[FieldError]:
             yield FieldError(f"/subscriptions/{index}/until", "out_of_range", "it ends before it begins")
         if any(_overlap(one, other) for other in customer.subscriptions[:index]):
             yield FieldError(f"/subscriptions/{index}/since", "overlapping", "the same runs in that month already")
+
+
+def _texts(party: Customer | Seller) -> dict[str, str]:
+    """What of a party an invoice always says."""
+    return {"name": party.name, "address/street": party.address.street, "address/city": party.address.city}
 
 
 def _overlap(one: Subscribed, other: Subscribed) -> bool:
@@ -116,6 +124,8 @@ def read_seller(path: Path) -> Seller:
         raise BadSettings("bad_seller", "BUDSTIKKE_SELLER: the check digit of organisation_number is wrong")
     if not kontonr.is_valid(seller.bank_account):
         raise BadSettings("bad_seller", "BUDSTIKKE_SELLER: the check digit of bank_account is wrong")
+    if unprintable := [name for name, text in _texts(seller).items() if not printable(text)]:
+        raise BadSettings("bad_seller", f"BUDSTIKKE_SELLER: {', '.join(unprintable)}: {TEXT}")
     if len(str(seller.first_number)) + _ROOM > seller.kid_digits - 1:
         raise BadSettings("bad_seller", "BUDSTIKKE_SELLER: kid_digits leaves no room for the numbers to come")
     return seller

@@ -81,8 +81,8 @@ def _faults(book: PriceBook) -> Iterator[str]:
         yield "no rate of VAT"
     days = [one.valid_from for one in book.vat]
     for one in book.vat:
-        if not (one.rate.is_finite() and 0 <= one.rate <= _PER_CENT and one.rate == round(one.rate, 2)):
-            yield f"vat {one.valid_from}: rate: from 0 to 100 per cent, with at most two decimals"
+        if not (one.rate.is_finite() and 0 < one.rate <= _PER_CENT and one.rate == round(one.rate, 2)):
+            yield f"vat {one.valid_from}: rate: above 0 and at most 100 per cent, with at most two decimals"
         if one.valid_from.day != 1:
             yield f"vat {one.valid_from}: valid_from: the first day of a month"
         if days.count(one.valid_from) > 1:

@@ -6,11 +6,10 @@ the next row of the same product and country.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from datetime import date, timedelta
 from decimal import Decimal
 from enum import StrEnum
-from itertools import pairwise
 from typing import Annotated
 
 import msgspec
@@ -22,6 +21,7 @@ Name = Annotated[str, msgspec.Meta(pattern=r"\A[a-z0-9][a-z0-9-]{0,63}\Z")]
 Country = Annotated[str, msgspec.Meta(pattern=r"\A[A-Z]{2}\Z")]
 
 HOME = "NO"
+TEXT = "it is blank, or holds characters that cannot be printed"
 _A_DAY = timedelta(days=1)
 
 
@@ -35,7 +35,7 @@ class CountedBy(StrEnum):
 class PriceRow(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What parts of messages to a country cost from a day on. Without `country` it is for all that have no row.
 
-    `noticed_on` is the day of the notice to customers, for every row but the first of its country.
+    `noticed_on` is the day of the notice to customers, for every row that changes what a message cost before.
     """
 
     row_id: Name
@@ -49,13 +49,17 @@ class PriceRow(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
 
 class Subscription(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What a product costs a month, in advance, and once at its beginning, in crowns without VAT (R-03 to R-11)."""
+    """What a product costs a month, in advance, and once at its beginning, in crowns without VAT (R-03 to R-11).
+
+    `noticed_on` is the day of the notice to customers, for every price but the first of the product.
+    """
 
     code: Name
     text: str
     valid_from: date
     monthly: Decimal
     set_up: Decimal = Decimal(0)
+    noticed_on: date | None = None
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -66,17 +70,20 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     subscriptions: tuple[Subscription, ...] = ()
 
     def row_at(self, country: str, day: date) -> PriceRow:
-        """The row for a message to this country that was accepted on this day.
+        """The row for a message to this country that was accepted on this day: its own once there is one, else that
+        for all.
 
         Before the first day of all, the first row. Raises `LookupError` when no row is for the country.
         """
-        for wanted in (country, None):
-            rows = sorted((row for row in self.rows if row.country == wanted), key=lambda row: row.valid_from)
-            if rows:
-                return max(
-                    (row for row in rows if row.valid_from <= day), key=lambda row: row.valid_from, default=rows[0]
-                )
-        raise LookupError(f"plan {self.plan_id} has no price for {country}")
+        rows = sorted(
+            (row for row in self.rows if row.country in {country, None}),
+            key=lambda row: (row.valid_from, row.country is None),
+        )
+        if not rows:
+            raise LookupError(f"plan {self.plan_id} has no price for {country}")
+        begun = [row for row in rows if row.valid_from <= day] or rows[:1]
+        own = [row for row in begun if row.country == country]
+        return (own or begun)[-1]
 
     def row(self, row_id: str) -> PriceRow:
         """The row of this id. Raises `LookupError`."""
@@ -93,6 +100,11 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
         return max(found, key=lambda one: one.valid_from)
 
 
+def printable(text: str) -> bool:
+    """Whether a text can stand on an invoice: not blank, and without characters that XML or paper cannot hold."""
+    return text.isprintable() and bool(text.strip())
+
+
 def faults_of(plan: Plan) -> Iterator[str]:
     """What is wrong with a plan as a whole; nothing of a good one."""
     ids = [row.row_id for row in plan.rows]
@@ -103,30 +115,44 @@ def faults_of(plan: Plan) -> Iterator[str]:
     for row in plan.rows:
         if (fault := faults(row.tiers)) is not None:
             yield f"row {row.row_id}: tiers: {fault}"
+        if not printable(row.text):
+            yield f"row {row.row_id}: text: {TEXT}"
     dates = [(one.code, one.valid_from) for one in plan.subscriptions]
     for code, day in sorted({one for one in dates if dates.count(one) > 1}):
         yield f"subscription {code}: valid_from: two prices begin on {day}"
     for one in plan.subscriptions:
+        if not printable(one.text):
+            yield f"subscription {one.code}: text: {TEXT}"
         for name, price in (("monthly", one.monthly), ("set_up", one.set_up)):
             if not is_price(price):
                 yield f"subscription {one.code}: {name}: {PRICE}"
-    for country in sorted({row.country or "" for row in plan.rows}):
-        yield from _notices(
-            sorted((row for row in plan.rows if (row.country or "") == country), key=lambda row: row.valid_from)
-        )
-
-
-def _notices(rows: Sequence[PriceRow]) -> Iterator[str]:
-    """A change of price is noticed a month before at home (R-47), a day before abroad (R-49)."""
-    for before, row in pairwise(rows):
-        if before.valid_from == row.valid_from:
+    places = [(row.country, row.valid_from) for row in plan.rows]
+    for row in plan.rows:
+        if places.count((row.country, row.valid_from)) > 1:
             yield f"row {row.row_id}: valid_from: another row of the country begins on the same day"
-        if row.noticed_on is None:
-            yield f"row {row.row_id}: noticed_on: a change of price has one"
-        elif row.country == HOME and row.valid_from < _month_after(row.noticed_on):
-            yield f"row {row.row_id}: valid_from: less than a month after noticed_on"
-        elif row.valid_from < row.noticed_on + _A_DAY:
-            yield f"row {row.row_id}: valid_from: less than a day after noticed_on"
+    yield from _notices(plan)
+
+
+def _notices(plan: Plan) -> Iterator[str]:
+    """A change of price is noticed a month before, of messages at home and of subscriptions (R-47), and a day before of
+    messages abroad (R-49).
+    """
+    home = {HOME} if any(row.country == HOME for row in plan.rows) else {HOME, None}
+    for row in plan.rows:
+        if any(one.valid_from < row.valid_from and one.country in {row.country, None} for one in plan.rows):
+            yield from _notice(f"row {row.row_id}", row.valid_from, row.noticed_on, home=row.country in home)
+    for product in plan.subscriptions:
+        if any(one.valid_from < product.valid_from and one.code == product.code for one in plan.subscriptions):
+            yield from _notice(f"subscription {product.code}", product.valid_from, product.noticed_on, home=True)
+
+
+def _notice(name: str, valid_from: date, noticed_on: date | None, *, home: bool) -> Iterator[str]:
+    if noticed_on is None:
+        yield f"{name}: noticed_on: a change of price has one"
+    elif home and valid_from < _month_after(noticed_on):
+        yield f"{name}: valid_from: less than a month after noticed_on"
+    elif valid_from < noticed_on + _A_DAY:
+        yield f"{name}: valid_from: less than a day after noticed_on"
 
 
 def _month_after(day: date) -> date:

@@ -168,10 +168,12 @@ async def test_no_account_orders_what_finance_orders(api: Api) -> None:
         ({"organisation_number": "984066911"}, "/organisation_number", "invalid_organisation_number"),
         ({"organisation_number": "9840"}, "/organisation_number", "invalid_value"),
         ({"gln": "7080000000006"}, "/gln", "invalid_gln"),
+        ({"gln": "100000-000007"}, "/gln", "invalid_gln"),
         ({"plan": "gold"}, "/plan", "unknown_value"),
         ({"accounts": []}, "/accounts", "invalid_value"),
         ({"accounts": ["a", "a"]}, "/accounts", "duplicate_value"),
         ({"name": "Nord\x07vik"}, "/name", "wrong_form"),
+        ({"reference": " "}, "/reference", "wrong_form"),
         ({"payment_days": 61}, "/payment_days", "invalid_value"),
         ({"subscriptions": [{"code": "gold", "since": "2026-11-01"}]}, "/subscriptions/0/code", "unknown_value"),
         (
@@ -281,7 +283,7 @@ async def test_what_waits_is_seen_and_written_off_with_a_reason(api: Api) -> Non
     assert (await api.finance("GET", "waiting")).json()["waiting"] == [waits | {"customer": "nordvik"}]
 
     path = f"waiting/skole/{THIS_MONTH}/write-off"
-    for body in ({}, {"reason": ""}, {"reason": "x" * 201}):
+    for body in ({}, {"reason": ""}, {"reason": " "}, {"reason": "a\x07"}, {"reason": "x" * 201}):
         assert (await api.finance("POST", path, body)).status_code == 422
     assert (await api.finance("POST", path, {"reason": "our own trials"})).json() == {"messages": 12, "parts": 12}
     assert (await api.finance("GET", "waiting")).json()["waiting"] == []

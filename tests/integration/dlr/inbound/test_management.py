@@ -114,6 +114,7 @@ async def test_on_a_shared_number_a_keyword_waits_for_a_person(
         ({"keyword": ""}, "/keyword", "too_short"),
         ({"reply": " "}, "/reply", "empty_text"),
         ({"reply": "a\0b"}, "/reply", "empty_text"),
+        ({"reply": "a\x1bb"}, "/reply", "escape_in_text"),
         ({"reply": "x" * 5_000}, "/reply", "too_many_parts"),
         ({"reply": "😀" * 300}, "/reply", "too_many_parts"),
         ({"reply": None, "premium": PREMIUM}, "/reply", "missing_field"),

@@ -88,6 +88,19 @@ def test_a_row_holds_from_its_day_until_the_next() -> None:
     assert plan.row_at("SE", days[0]).row_id == "other"
 
 
+def test_before_the_first_row_of_a_country_that_for_all_holds() -> None:
+    tiers = (Tier(Decimal(1)),)
+    rows = (
+        PriceRow(row_id="all", text="SMS", valid_from=date(2026, 1, 1), tiers=tiers),
+        PriceRow(
+            row_id="se", text="SMS", country="SE", valid_from=date(2027, 3, 1), noticed_on=date(2027, 2, 1), tiers=tiers
+        ),
+    )
+    plan = Plan(plan_id="p", rows=rows)
+    days = [date(2025, 1, 1), date(2026, 1, 1), date(2027, 2, 28), date(2027, 3, 1)]
+    assert [plan.row_at("SE", day).row_id for day in days] == ["all", "all", "all", "se"]
+
+
 def test_the_rate_of_vat_is_that_of_the_month() -> None:
     book = PriceBook(
         plans=(), vat=(VatRate(date(2005, 1, 1), Decimal(25), "x"), VatRate(date(2028, 1, 1), Decimal(26), "x"))
@@ -122,6 +135,14 @@ valid_from = 2026-01-01
 noticed_on = 2025-11-01
 tiers = [{ price = "0.60" }]
 """
+SUBSCRIPTION = """
+[[plans.subscriptions]]
+code = "gateway"
+text = "Gateway API"
+valid_from = 2027-03-01
+monthly = "399"
+set_up = "250"
+"""
 OTHER_PLAN = """
 [[plans]]
 plan_id = "other"
@@ -150,6 +171,10 @@ tiers = [{ price = "0.60" }]
         ("[[plans]]", VAT + "[[plans]]", "vat 2005-01-01: valid_from: "),
         ("valid_from = 2005-01-01", "valid_from = 2005-01-15", "vat 2005-01-15: valid_from: the first day of a month"),
         ('rate = "25"', 'rate = "125"', "vat 2005-01-01: rate: "),
+        ('rate = "25"', 'rate = "0"', "vat 2005-01-01: rate: above 0"),
+        ('text = "SMS, Norge"', 'text = " "', "row sms-norway-2026: text: "),
+        ('text = "SMS, Norge"', 'text = "SMS\\u0007"', "row sms-norway-2026: text: "),
+        ('text = "Gateway API"', 'text = "a\\nb"', "subscription gateway: text: "),
         ("up_to = 10000", "up_to = 1000", "row sms-norway-2026: tiers: "),
         ("up_to = 2000,", "up_to = 0,", "up_to"),
         ('code = "browser-club"', 'code = "browser"', "subscription browser: valid_from: two prices begin on 2026"),
@@ -167,6 +192,12 @@ tiers = [{ price = "0.60" }]
         (
             "[[plans.subscriptions]]\ncode",
             ROW.format(country="NO", noticed="2027-01-01").replace("noticed_on = 2027-01-01\n", "")
+            + "[[plans.subscriptions]]\ncode",
+            "row next: noticed_on: a change of price has one",
+        ),
+        (
+            "[[plans.subscriptions]]\ncode",
+            ROW.format(country="SE", noticed="2027-01-01").replace("noticed_on = 2027-01-01\n", "")
             + "[[plans.subscriptions]]\ncode",
             "row next: noticed_on: a change of price has one",
         ),
@@ -189,6 +220,8 @@ def test_a_bad_file_is_refused_whole(tmp_path: Path, old: str, new: str, fault: 
         ("NO", "2027-02-02", "less than a month after noticed_on"),
         (None, "2027-02-28", None),
         (None, "2027-03-01", "less than a day after noticed_on"),
+        ("SE", "2027-02-28", None),
+        ("SE", "2027-03-01", "less than a day after noticed_on"),
     ],
 )
 def test_a_price_is_noticed_a_month_before_at_home_and_a_day_abroad(
@@ -202,6 +235,29 @@ def test_a_price_is_noticed_a_month_before_at_home_and_a_day_abroad(
     else:
         with pytest.raises(BadSettings, match=fault):
             read_prices(path)
+
+
+@pytest.mark.parametrize("noticed", ["2027-02-01", "2027-02-02", None])
+def test_a_subscription_is_noticed_a_month_before(tmp_path: Path, noticed: str | None) -> None:
+    path = tmp_path / "prices.toml"
+    line = "" if noticed is None else f"noticed_on = {noticed}\n"
+    path.write_text(EXAMPLE.read_text() + SUBSCRIPTION + line)
+    if noticed == "2027-02-01":
+        plan = read_prices(path).plan("standard")
+        days = (date(2027, 2, 28), date(2027, 3, 1))
+        assert [plan.subscription_at("gateway", day).monthly for day in days] == [369, 399]
+    else:
+        with pytest.raises(BadSettings, match=r"subscription gateway: (noticed_on|valid_from: less than a month)"):
+            read_prices(path)
+
+
+def test_where_no_other_row_is_for_messages_at_home_that_for_all_is_noticed_a_month_before(tmp_path: Path) -> None:
+    path = tmp_path / "prices.toml"
+    row = ROW.format(country="", noticed="2027-02-28").replace('country = ""\n', "")
+    everywhere = EXAMPLE.read_text().replace('country = "NO"', 'country = "SE"')
+    path.write_text(everywhere.replace("[[plans.subscriptions]]", row + "\n[[plans.subscriptions]]", 1))
+    with pytest.raises(BadSettings, match="row next: valid_from: less than a month"):
+        read_prices(path)
 
 
 def test_a_file_that_is_not_there_is_named_by_its_setting(tmp_path: Path) -> None:
