@@ -38,6 +38,13 @@ def test_a_sound_invoice_has_no_fault() -> None:
 
 
 @pytest.mark.parametrize(
+    ("agreed", "due"), [(None, date(2026, 12, 11)), (0, date(2026, 12, 1)), (60, date(2027, 1, 30))]
+)
+def test_payment_is_due_ten_calendar_days_after_the_date_or_as_agreed(agreed: int | None, due: date) -> None:
+    assert invoice(GOOD.lines, customer=msgspec.structs.replace(CUSTOMER, payment_days=agreed)).due_on == due
+
+
+@pytest.mark.parametrize(
     ("change", "faults"),
     [
         (
