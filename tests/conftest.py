@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+import structlog
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
@@ -27,7 +28,13 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 def pytest_configure() -> None:
-    """Two workers never look for the same free port: whoever looks first has not taken it yet."""
+    """Two workers never look for the same free port: whoever looks first has not taken it yet.
+
+    And what is logged in the tests' own process is plain: structlog draws each traceback with all locals unless told,
+    which holds a loop up for as much as nine seconds (measured).
+    """
+    render = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
+    structlog.configure(processors=[*structlog.get_config()["processors"][:-1], render])
     if worker := os.environ.get("PYTEST_XDIST_WORKER"):
         os.environ[SHARE] = f"{worker.removeprefix('gw')}/{os.environ['PYTEST_XDIST_WORKER_COUNT']}"
 
