@@ -10,7 +10,7 @@ from simulators.strex.behaviour import Behaviour
 from simulators.strex.profile import Profile, Scenario, Validity
 from simulators.strex.transaction import FAILED, OK, REBILLED, SENT, State
 
-_LOW, _HIGH = 50_000, 100_000
+_LEAST, _LOW, _HIGH = 100, 50_000, 100_000
 _LOW_CATEGORIES = frozenset({"01", "02", "03", "04"})
 _MOST_TRIES = 3
 
@@ -40,9 +40,12 @@ class Password(msgspec.Struct, frozen=True):
 
 
 class Standing(msgspec.Struct, frozen=True, kw_only=True):
-    """What is known of the subscriber at that moment. `password` is None when none was given."""
+    """What is known of the subscriber at that moment: øre spent in this month and this year. `password` is None when
+    none was given.
+    """
 
     spent: int = 0
+    spent_in_year: int = 0
     busy: bool = False
     password: Password | None = None
     password_unknown: bool = False
@@ -50,7 +53,7 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
 
 def refusal(profile: Profile, asked: Asked, standing: Standing) -> str | None:
     """The DetailedStatusCode of a charge that comes to nothing, or None if it is let through."""
-    if not 0 < asked.price <= most(asked.service_code):
+    if not _LEAST <= asked.price <= most(asked.service_code):
         return "InvalidAmount"
     if standing.password_unknown:
         return "OneTimePasswordFailed"
@@ -106,11 +109,16 @@ def _of_person(profile: Profile, asked: Asked, standing: Standing) -> str | None
         return "SubscriberTooYoung"
     if profile.validity is Validity.UNREGISTERED:
         return "RegistrationRequired"
-    if asked.price > profile.limit_transaction or standing.spent + asked.price > profile.limit_month:
+    if _exceeds(profile, asked.price, standing):
         return "SubscriberLimitExceeded"
     if profile.prepaid and asked.price > profile.balance:
         return "InsufficientFunds"
     return None
+
+
+def _exceeds(profile: Profile, price: int, standing: Standing) -> bool:
+    in_year = profile.limit_year is not None and standing.spent_in_year + price > profile.limit_year
+    return in_year or price > profile.limit_transaction or standing.spent + price > profile.limit_month
 
 
 def _password(password: Password) -> str | None:

@@ -82,6 +82,11 @@ class Ledger:
         """Øre charged to the subscriber in the calendar month of `at`."""
         return self._spent[_month(recipient, at)]
 
+    def spent_in_year(self, recipient: str, at: datetime) -> int:
+        """The same for the calendar year."""
+        year = at.astimezone(OSLO).year
+        return sum(self._spent.get((recipient, year, month), 0) for month in range(1, 13))
+
     def move(self, transaction: Transaction, at: datetime) -> None:
         """Money moves: `price` is negative for a reversal."""
         price = transaction.price or 0

@@ -41,7 +41,9 @@ class Scenario(StrEnum):
 
 
 class Profile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One subscriber. Money is øre; `balance` of a prepaid card sinks with what is charged."""
+    """One subscriber. Money is øre; `balance` of a prepaid card sinks with what is charged. Months and years are those
+    of the calendar; most have no limit of a year.
+    """
 
     operator: str = "no.telenor"
     prepaid: bool = False
@@ -52,6 +54,7 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     known: bool = True
     limit_transaction: Ore = 100_000
     limit_month: Ore = 500_000
+    limit_year: Ore | None = None
     scenario: Scenario = Scenario.NORMAL
 
 

@@ -100,9 +100,7 @@ class Strex:
             age=strex.age,
             sms_confirmation=strex.sms_confirmation is True,
         )
-        now = self._clock.now()
-        busy = self.ledger.busy(wanted.recipient)
-        self._pay(message, asked, Standing(spent=self.ledger.spent(wanted.recipient, now), busy=busy))
+        self._pay(message, asked, self._known(wanted.recipient))
         return message
 
     def password(self, wanted: OneTimePassword) -> None:
@@ -169,18 +167,25 @@ class Strex:
         return Health(ready=True)
 
     def _standing(self, wanted: StrexTransaction) -> Standing:
-        now = self._clock.now()
-        spent, busy = self.ledger.spent(wanted.recipient, now), self.ledger.busy(wanted.recipient)
+        known = self._known(wanted.recipient)
         if wanted.one_time_password is None:
-            return Standing(spent=spent, busy=busy)
+            return known
         sent = self.ledger.passwords.get(wanted.transaction_id)
         if sent is None or sent.request.recipient != wanted.recipient:
-            return Standing(spent=spent, busy=busy, password_unknown=True)
+            return msgspec.structs.replace(known, password_unknown=True)
         right = wanted.one_time_password == self.behaviour.test_code
-        expired = now > sent.created + timedelta(minutes=sent.request.time_to_live)
+        expired = self._clock.now() > sent.created + timedelta(minutes=sent.request.time_to_live)
         password = Password(right, expired, sent.wrong)
         sent.wrong += not right
-        return Standing(spent=spent, busy=busy, password=password)
+        return msgspec.structs.replace(known, password=password)
+
+    def _known(self, recipient: str) -> Standing:
+        now, ledger = self._clock.now(), self.ledger
+        return Standing(
+            spent=ledger.spent(recipient, now),
+            spent_in_year=ledger.spent_in_year(recipient, now),
+            busy=ledger.busy(recipient),
+        )
 
     def _repeated(self, wanted: str, body: bytes) -> Transaction | None:
         """The transaction whose id is used again, if its content is the same; after a code that failed, another try is

@@ -78,6 +78,30 @@ async def test_only_200_acknowledges(simulator: Simulator, client: Client, targe
     assert len(target.reports) == 4
 
 
+async def test_after_nineteen_repetitions_a_call_is_given_up(
+    simulator: Simulator, client: Client, target: Target
+) -> None:
+    simulator.behave(callback_retry_ms=0)
+    target.status = lambda _: 503
+    await charge(client)
+    await wait_until(lambda: simulator.callbacks.counters.given_up == 1)
+    assert (len(target.reports), simulator.callbacks.counters.acknowledged) == (20, 0)
+
+
+async def test_a_charged_message_to_somebody_who_blocked_payment_is_told_where_it_asked_to_be(
+    simulator: Simulator, client: Client, target: Target
+) -> None:
+    simulator.behave(master_url=None)
+    payment = {"merchantId": "mer_test", "serviceCode": "14002", "invoiceText": "x", "price": 42}
+    body = {"sender": "2002", "recipient": "+4700000020", "content": "Takk!", "strex": payment}
+    where = {"deliveryReportUrl": target.url, "properties": {"TestInProd": True}}
+    assert (await client.call("POST", "/api/out-messages", body | where)).status_code == 201
+    await wait_until(lambda: len(target.reports) == 1)
+    report = target.reports[0]
+    assert (report["statusCode"], report["detailedStatusCode"]) == ("Failed", "SubscriberBarred")
+    assert (report["billed"], report["delivered"]) == (False, False)
+
+
 async def test_calls_may_be_doubled_and_lost(simulator: Simulator, client: Client, target: Target) -> None:
     simulator.behave(callback_double_every=2, callback_lose_every=3)
     wanted = [await charge(client, f"+479807900{number}") for number in range(3)]

@@ -167,16 +167,21 @@ async def test_a_wrong_code_fails_and_too_many_are_the_end(client: Client) -> No
     ("profile", "fields", "code"),
     [
         (Profile(barred=True), {}, "SubscriberBarred"),
+        (Profile(validity=Validity.BARRED), {}, "SubscriberBarred"),
         (Profile(known=False), {}, "UnknownSubscriber"),
         (Profile(age=None), {"age": 18}, "UnknownAge"),
         (Profile(age=17), {"age": 18}, "SubscriberTooYoung"),
         (Profile(validity=Validity.UNREGISTERED), {}, "RegistrationRequired"),
         (Profile(prepaid=True, balance=999), {}, "InsufficientFunds"),
         (Profile(limit_month=999), {}, "SubscriberLimitExceeded"),
+        (Profile(limit_year=999), {}, "SubscriberLimitExceeded"),
+        (Profile(limit_transaction=999), {}, "SubscriberLimitExceeded"),
         (Profile(), {"price": 0}, "InvalidAmount"),
+        (Profile(), {"price": 0.99}, "InvalidAmount"),
         (Profile(), {"price": -1}, "InvalidAmount"),
         (Profile(), {"price": 1000.01}, "InvalidAmount"),
         (Profile(), {"price": 500.01, "serviceCode": "04002"}, "InvalidAmount"),
+        (Profile(), {"price": 10, "serviceCode": "89001"}, "InvalidAmount"),
         (Profile(scenario=Scenario.ERROR), {}, "MnoError"),
     ],
 )
@@ -186,6 +191,7 @@ async def test_what_the_subscriber_is_decides(
     simulator.strex.ledger.profiles["+4798079008"] = profile
     _, found = await charged(client, **fields)
     assert (found["statusCode"], found["detailedStatusCode"], found["billed"]) == ("Failed", code, False)
+    assert simulator.strex.ledger.totals().charges == 0
 
 
 async def test_one_user_is_in_one_transaction_at_a_time(simulator: Simulator, client: Client) -> None:
@@ -275,9 +281,27 @@ async def test_a_body_that_is_wrong_is_400_with_a_message(client: Client, body: 
     assert answer.json()["Message"]
 
 
-async def test_an_unknown_path_is_404_in_json(client: Client) -> None:
-    answer = await client.call("GET", "/api/nothing")
-    assert (answer.status_code, list(answer.json())) == (404, ["Message"])
+@pytest.mark.parametrize("fields", [{"timeToLive": 0}, {"timeToLive": 1441}, {"recurring": None}, {"recipient": None}])
+async def test_a_code_that_cannot_be_asked_for_is_400_with_a_message(client: Client, fields: dict[str, Any]) -> None:
+    answer = await client.call("POST", CODES, one_time_password(fresh(), **fields))
+    assert answer.status_code == 400
+    assert answer.json()["Message"]
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("GET", "/api/nothing", 404),
+        ("GET", f"{CHARGES}/nobodys", 404),
+        ("GET", f"{CODES}/nobodys", 404),
+        ("GET", "/api/out-messages/nobodys", 404),
+        ("GET", "/api/server/public-keys/nobodys", 404),
+        ("PATCH", CHARGES, 405),
+    ],
+)
+async def test_what_is_not_there_is_answered_in_json(client: Client, method: str, path: str, status: int) -> None:
+    answer = await client.call(method, path)
+    assert (answer.status_code, list(answer.json())) == (status, ["Message"])
 
 
 @pytest.mark.parametrize(

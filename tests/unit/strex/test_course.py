@@ -42,8 +42,18 @@ def test_what_was_spent_in_the_month_counts() -> None:
     assert refusal(profile, ASKED, Standing(spent=5_801)) == "SubscriberLimitExceeded"
 
 
-async def test_money_moves_once_however_often_a_charge_turns() -> None:
-    strex = Strex(Behaviour(), ManualClock(NOVEMBER), Random(1))
+@pytest.mark.parametrize(
+    ("limit", "spent", "code"),
+    [(10_000, 5_800, None), (10_000, 5_801, "SubscriberLimitExceeded"), (None, 10_000_000, None)],
+)
+def test_what_was_spent_in_the_year_counts_where_there_is_a_limit(
+    limit: int | None, spent: int, code: str | None
+) -> None:
+    assert refusal(Profile(limit_year=limit), ASKED, Standing(spent_in_year=spent)) == code
+
+
+def charged(strex: Strex, **changes: object) -> Transaction:
+    """Ask for a charge of 42 crowns."""
     wanted: dict[str, object] = {"transactionId": "id-1", "merchantId": "mer_test", "shortNumber": "2222"}
     wanted |= {
         "recipient": "+4799999999",
@@ -51,9 +61,35 @@ async def test_money_moves_once_however_often_a_charge_turns() -> None:
         "serviceCode": "06002",
         "invoiceText": "Bussbillett",
         "timeout": 10,
+        **changes,
     }
     body = msgspec.json.encode(wanted)
-    charge = strex.charge(wire.read(body, wire.StrexTransaction), body)
+    return strex.charge(wire.read(body, wire.StrexTransaction), body)
+
+
+@pytest.mark.parametrize(
+    ("lifetime", "seconds", "billed"),
+    [({}, 120, True), ({}, 121, False), ({"timeToLive": 5}, 300, True), ({"timeToLive": 5}, 301, False)],
+)
+async def test_a_code_is_good_for_two_minutes_or_as_long_as_was_asked(
+    lifetime: dict[str, int], seconds: int, billed: bool
+) -> None:
+    clock = ManualClock(NOVEMBER)
+    strex = Strex(Behaviour(settle_ms=0), clock, Random(1))
+    asked = {"transactionId": "id-1", "merchantId": "mer_test", "recipient": "+4799999999", "recurring": False}
+    strex.password(wire.read(msgspec.json.encode(asked | lifetime), wire.OneTimePassword))
+    clock.advance(seconds)
+    charged(strex, oneTimePassword="1234")
+    found = await strex.find("id-1")
+    await strex.stop(1.0)
+    assert (found.state.detailed, found.state.billed) == (
+        ("Delivered", True) if billed else ("OneTimePasswordExpired", False)
+    )
+
+
+async def test_money_moves_once_however_often_a_charge_turns() -> None:
+    strex = Strex(Behaviour(), ManualClock(NOVEMBER), Random(1))
+    charge = charged(strex)
     for billed in (True, None, True, False, True):
         strex.turn(charge.id, State(status="Ok", detailed="Delivered", billed=billed))
     totals = strex.ledger.totals()
@@ -75,6 +111,8 @@ def test_a_month_is_one_of_the_calendar_in_norway() -> None:
     )
     ledger.move(charge, NOVEMBER)
     assert (ledger.spent("+4798079008", NOVEMBER), ledger.spent("+4798079008", DECEMBER)) == (4200, 0)
+    assert ledger.spent_in_year("+4798079008", DECEMBER) == 4200
+    assert ledger.spent_in_year("+4798079008", DECEMBER.replace(month=12, day=31)) == 0
 
 
 def test_a_prepaid_balance_sinks_with_what_is_charged() -> None:

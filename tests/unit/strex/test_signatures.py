@@ -79,7 +79,9 @@ def test_a_signature_of_another_time_is_refused(off: int) -> None:
         verify(read_public_key(PUBLIC), known(LOOKUP_SIGNATURE), "GET", LOOKUP, b"", now=AT + off)
 
 
-@pytest.mark.parametrize("value", [":::", "", "K:now:n:AAAA", "K:1:n:", "K:1:n:AAAA:x", "K:1:n:%%%%", "K:1:n:A"])
+@pytest.mark.parametrize(
+    "value", [":::", "", "K:now:n:AAAA", "K:1:n:", "K:1:n:AAAA:x", "K:1:n:%%%%", "K:1:n:A", "HMAC K:1:n:AAAA"]
+)
 def test_a_header_without_its_four_parts_is_refused(value: str) -> None:
     with pytest.raises(BadSignature):
         parse(value)
