@@ -22,7 +22,9 @@ Digits = Annotated[str, msgspec.Meta(pattern=r"\A[0-9]{4,8}\Z")]
 
 
 class Agreement(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What one account may charge for. `most` is øre a charge; the service's own bound holds as well."""
+    """What one account may charge for. `most` is øre a charge; the service's own bound holds as well. With
+    `whole_crowns` no price has øre.
+    """
 
     account: Account
     merchant_id: Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
@@ -30,11 +32,16 @@ class Agreement(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     service_codes: Annotated[tuple[ServiceCode, ...], msgspec.Meta(min_length=1)]
     business_model: Annotated[str, msgspec.Meta(min_length=1, max_length=64)] | None = None
     most: Annotated[int, msgspec.Meta(ge=100, le=100_000)] = 100_000
+    whole_crowns: bool = False
 
     def prices(self, service_code: str) -> tuple[int, int]:
         """Least and most of one charge for a service, in øre."""
         least, most = price_range(service_code)
         return least, min(most, self.most)
+
+    def has_step(self, price: int) -> bool:
+        """Whether a price, in øre, has the step that the agreement asks for."""
+        return not self.whole_crowns or price % 100 == 0
 
     def covers(self, terms: PremiumTerms) -> bool:
         """Whether it is by this agreement that so much is charged for that."""
@@ -44,6 +51,7 @@ class Agreement(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
             and terms.short_number in self.short_numbers
             and terms.service_code in self.service_codes
             and least <= terms.price <= most
+            and self.has_step(terms.price)
             and (self.business_model is None or terms.business_model in {None, self.business_model})
         )
 

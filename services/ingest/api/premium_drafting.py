@@ -142,6 +142,8 @@ def _terms(body: PasswordBody | ChargeBody, account: Account, agreements: Agreem
     least, most = agreement.prices(body.service_code)
     if not least <= body.price <= most:
         raise invalid("/price", FieldCode.OUT_OF_RANGE, f"must be {least} to {most}")
+    if not agreement.has_step(body.price):
+        raise invalid("/price", FieldCode.OUT_OF_RANGE, "must be whole crowns, a multiple of 100")
     return PremiumTerms(
         merchant_id=agreement.merchant_id,
         short_number=body.short_number or agreement.short_numbers[0],

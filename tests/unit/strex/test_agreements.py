@@ -76,6 +76,17 @@ def test_an_agreement_covers_what_it_names_and_no_other_business_model(
     assert load(file).cover(ACME, msgspec.structs.replace(terms, **changes)) is covered
 
 
+@pytest.mark.parametrize(
+    ("whole", "price", "covered"), [("true", 4250, False), ("true", 4200, True), ("false", 4250, True)]
+)
+def test_an_agreement_may_ask_for_whole_crowns(file: Path, whole: str, price: int, covered: bool) -> None:
+    file.write_text(GOOD.replace("most: 20000", f"most: 20000\n    whole_crowns: {whole}"))
+    terms = PremiumTerms(
+        merchant_id="mer_bus", short_number="2003", service_code="06002", price=price, invoice_text="Bussbillett"
+    )
+    assert load(file).cover(ACME, terms) is covered
+
+
 def test_without_a_file_nobody_may_charge() -> None:
     assert load(None).find(ACME, "06002", None) is None
 

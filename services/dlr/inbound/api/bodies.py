@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 
@@ -20,7 +20,7 @@ class NewPremium(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     price: Price
     invoice_text: Annotated[str, msgspec.Meta(min_length=1, max_length=50)]
     business_model: Annotated[str, msgspec.Meta(min_length=1, max_length=64)] | None = None
-    age: Annotated[int, msgspec.Meta(ge=0, le=21)] = 0
+    age: Literal[0, 16, 18] = 0
 
     def kept(self) -> PremiumReply:
         """As the keyword has it."""

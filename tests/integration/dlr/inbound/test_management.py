@@ -121,6 +121,7 @@ async def test_on_a_shared_number_a_keyword_waits_for_a_person(
         ({"premium": PREMIUM | {"price": 1}}, "/premium/price", "out_of_range"),
         ({"premium": PREMIUM | {"price": 100_001}}, "/premium/price", "out_of_range"),
         ({"premium": PREMIUM | {"service_code": "1"}}, "/premium/service_code", "wrong_type"),
+        ({"premium": PREMIUM | {"age": 17}}, "/premium/age", "unknown_value"),
         ({"premium": PREMIUM, "number": "+4759440000"}, "/number", "not_a_short_number"),
         ({"price": 1000}, "/price", "unknown_field"),
         ({"premium": PREMIUM | {"merchant_id": "mer_other"}}, "/premium", "not_agreed"),

@@ -35,6 +35,17 @@ async def test_too_much_is_429_with_the_time_to_come_again(door: Door) -> None:
     assert (await door.post(MANY)).status_code == 202
 
 
+async def test_charges_are_refused_like_messages_and_nothing_is_ordered(door: Door) -> None:
+    for _ in range(10):
+        await door.post(MANY)
+    produced = len(door.broker.records)
+    sold = {"to": "99999999", "price": 4200, "service_code": "06002", "invoice_text": "Bussbillett"}
+    for path, body in (("one-time-passwords", sold), ("charges", sold | {"consent_ref": "avtale 7781"})):
+        refused = await door.post(body, f"/v1/premium/{path}", headers={"idempotency-key": "k"})
+        assert (refused.status_code, refused.json()["code"]) == (429, "rate_limited")
+    assert (len(door.broker.records), door.rows.rows) == (produced, {})
+
+
 async def test_a_refused_request_leaves_its_idempotency_key_free(door: Door) -> None:
     for _ in range(10):
         await door.post(MANY)

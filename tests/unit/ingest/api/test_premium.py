@@ -10,13 +10,16 @@ import pytest
 
 from services.ingest.accounts.account import Account, Stops
 from services.ingest.accounts.keys import ALL_SCOPES, Scope
+from services.ingest.api.premium_drafting import charge_wanted
+from services.ingest.api.problems import Rejected
 from shared.contracts.codec import only
 from shared.contracts.premium import ConsentKind, PremiumKind, PremiumOrdered
 from shared.contracts.topics import PREMIUM_ORDERS
 from shared.contracts.words import AccountState
 from shared.ids import AccountId, partition_of
 from shared.kafka.record import Output, Record
-from tests.unit.ingest.api.door import PARTITIONS, START, Door
+from shared.strex.agreements import Agreements
+from tests.unit.ingest.api.door import AGREEMENT, PARTITIONS, START, Door
 
 PASSWORDS, CHARGES = "/v1/premium/one-time-passwords", "/v1/premium/charges"
 TERMS = {"to": "99999999", "price": 4200, "service_code": "06002", "invoice_text": "Bussbillett"}
@@ -106,6 +109,9 @@ async def test_a_charge_keeps_how_the_user_agreed(door: Door) -> None:
         ({"to": "1"}, [("/to", "invalid_number")]),
         ({"age": 17}, [("/age", "unknown_value")]),
         ({"invoice_text": ""}, [("/invoice_text", "too_short")]),
+        ({"short_number": "Kiosken"}, [("/short_number", "wrong_type")]),
+        ({"service_code": "6002"}, [("/service_code", "wrong_type")]),
+        ({"consent_ref": None, "id": CODED["id"], "one_time_password": "12"}, [("/one_time_password", "wrong_type")]),
         ({"text": "a\0b"}, [("/text", "nul_in_text")]),
         ({"merchant_id": "mer_other"}, [("/merchant_id", "unknown_field")]),
     ],
@@ -117,6 +123,15 @@ async def test_a_charge_that_is_wrong_is_refused_by_the_field(
     answer = await door.post(body, CHARGES, headers=KEYED)
     assert fault(answer) == (422, "invalid_request", errors)
     assert door.broker.records == []
+
+
+def test_a_price_with_ore_is_refused_where_crowns_are_agreed() -> None:
+    agreed = Agreements([msgspec.structs.replace(AGREEMENT, whole_crowns=True)])
+    body, account = msgspec.json.encode({**CONSENTED, "price": 4250}), Account(AccountId("acme"), "Acme")
+    with pytest.raises(Rejected) as refused:
+        charge_wanted(body, account, agreed)
+    assert [(error.pointer, error.code) for error in refused.value.errors] == [("/price", "out_of_range")]
+    assert charge_wanted(body, account, Agreements([AGREEMENT])).terms.price == 4250
 
 
 @pytest.mark.parametrize("change", [{"service_code": "14002"}, {"short_number": "2099"}])
