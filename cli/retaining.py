@@ -60,6 +60,7 @@ class Order(msgspec.Struct, frozen=True):
     waits_for: tuple[str, ...] = ()
     counts: Mapping[str, Mapping[str, tuple[int, int]]] = {}
     refused_in_part: bool = False
+    refused_because: tuple[str, ...] = ()
     proof: str | None = None
 
 
@@ -138,7 +139,7 @@ def order(found: Order) -> list[str]:
     """Where it is, and what came of it."""
     lines = [f"{clean(found.id)}: {found.state}"]
     if found.refused_in_part:
-        lines.append("refused: a legal hold covers it")
+        lines.append(f"refused: a legal hold covers it ({', '.join(map(clean, found.refused_because))})")
     if found.waits_for:
         lines.append(f"waits for {', '.join(map(clean, found.waits_for))}")
     if found.proof is not None:

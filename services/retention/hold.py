@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final, NewType
@@ -38,3 +39,7 @@ class LegalHold(msgspec.Struct, frozen=True, kw_only=True):
     pseudonyms: tuple[Pseudonym, ...] = ()
     closed_by: str | None = None
     closed_at: datetime | None = None
+
+    def keeps(self, account: AccountId, people: Iterable[Pseudonym]) -> bool:
+        """Whether an order about these people of an account, or about all of the account, is withheld by it."""
+        return self.account_id == account and not (self.person and set(self.pseudonyms).isdisjoint(people))

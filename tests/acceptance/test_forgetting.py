@@ -156,7 +156,7 @@ async def test_an_erasure_that_a_legal_hold_withholds_is_carried_out_when_that_i
     opened = await staff.post("/admin/privacy/holds", json=hold)
     assert opened.status_code == 201, opened.text
     asked = (await api.http.post("/v1/privacy/requests", json={"number": number})).json()
-    assert (asked["state"], asked["refused_in_part"]) == ("withheld", True)
+    assert (asked["state"], asked["refused_in_part"], asked["refused_because"]) == ("withheld", True, ["dispute"])
     assert (await api.get(message_id))["to"] == number
     closed = await staff.post(f"/admin/privacy/holds/{opened.json()['id']}/close")
     assert closed.status_code == 200, closed.text

@@ -33,6 +33,7 @@ from services.retention.api.views import (
     HoldBody,
     HoldsView,
     OrdersView,
+    OrderView,
     PoliciesView,
     PolicyBody,
     ProofView,
@@ -41,7 +42,7 @@ from services.retention.api.views import (
     order_view,
     policy_view,
 )
-from services.retention.order import OrderState
+from services.retention.order import Order, OrderState
 from services.retention.policy import Policy
 from services.retention.proof.chain import Chain
 from services.retention.store import RetentionStore
@@ -105,15 +106,15 @@ class RetentionRoutes:
 
     async def _requests(self, account: AccountId, _: Request) -> Response:
         found = await self._store.orders({"account_id": account, "kind": OrderKind.ERASE.value})
-        return json({"requests": [order_view(order) for order in found]})
+        return json({"requests": await self._views(*found)})
 
     async def _request(self, account: AccountId, request: Request) -> Response:
         body = await body_of(request, RequestBody)
         order = await self._commands.erase(account, body.number, Basis.REQUEST, actor_of(request))
-        return json(order_view(order), 202)
+        return await self._view(order, 202)
 
     async def _one_request(self, account: AccountId, request: Request) -> Response:
-        return json(order_view(await self._commands.order(request.path_params["id"], account)))
+        return await self._view(await self._commands.order(request.path_params["id"], account))
 
     async def _policies(self, _: AccountId, __: Request) -> Response:
         shown = [policy_view(policy, self._commands.deletes_before(policy)) for policy in await self._store.policies()]
@@ -145,16 +146,26 @@ class RetentionRoutes:
         if asked.get("state", OrderState.OPEN) not in _STATES:
             raise invalid("", "invalid_value", f"query parameter state: one of {', '.join(sorted(_STATES))}")
         query: dict[str, Any] = {_MEMBERS[name]: value for name, value in asked.items()}
-        return json(OrdersView([order_view(order) for order in await self._store.orders(query)]))
+        return json(OrdersView(await self._views(*await self._store.orders(query))))
 
     async def _order(self, _: AccountId, request: Request) -> Response:
-        return json(order_view(await self._commands.order(request.path_params["id"])))
+        return await self._view(await self._commands.order(request.path_params["id"]))
 
     async def _erase(self, _: AccountId, request: Request) -> Response:
         body = await body_of(request, ErasureBody)
-        return json(
-            order_view(await self._commands.erase(body.account, body.number, body.basis, actor_of(request))), 202
+        return await self._view(
+            await self._commands.erase(body.account, body.number, body.basis, actor_of(request)), 202
         )
+
+    async def _view(self, order: Order, status: int = 200) -> Response:
+        (view,) = await self._views(order)
+        return json(view, status)
+
+    async def _views(self, *orders: Order) -> list[OrderView]:
+        """With the reasons for which some are withheld."""
+        withheld = any(order.state is OrderState.WITHHELD for order in orders)
+        holds = await self._store.holds() if withheld else ()
+        return [order_view(order, holds) for order in orders]
 
     async def _proof(self, _: AccountId, request: Request) -> Response:
         after = query_of(request, "after").get("after", "0")

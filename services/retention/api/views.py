@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Annotated
 
@@ -76,8 +76,9 @@ class HoldView(msgspec.Struct, frozen=True):
 class OrderView(msgspec.Struct, frozen=True):
     """An order. `counts`: deleted and held by service and store; `waits_for`: services that have not finished.
 
-    `refused_in_part`: the class of a legal hold keeps some or all of it; one may complain to the authority. `proof` is
-    the hash of its newest record: whoever keeps it can tell that the proof was not cut off or made anew.
+    `refused_in_part`: a legal hold keeps some or all of it, for a reason of the classes in `refused_because`; one may
+    complain to the authority. `proof` is the hash of its newest record: whoever keeps it can tell that the proof was
+    not cut off or made anew.
     """
 
     id: str
@@ -90,6 +91,7 @@ class OrderView(msgspec.Struct, frozen=True):
     waits_for: tuple[str, ...]
     counts: Mapping[str, Mapping[str, tuple[int, int]]]
     refused_in_part: bool
+    refused_because: tuple[Reason, ...] = ()
     proof: str | None = None
 
 
@@ -135,10 +137,12 @@ def hold_view(hold: LegalHold) -> HoldView:
     )
 
 
-def order_view(order: Order) -> OrderView:
-    """As it is shown."""
+def order_view(order: Order, holds: Iterable[LegalHold] = ()) -> OrderView:
+    """As it is shown; `holds` are those that stand."""
     done = {name for name, answer in order.answers.items() if answer.complete}
     withheld = order.state is OrderState.WITHHELD
+    people = () if order.event is None else order.event.pseudonyms
+    because = {hold.reason for hold in holds if withheld and hold.keeps(order.account_id, people)}
     return OrderView(
         id=order.order_id,
         account=order.account_id,
@@ -150,5 +154,6 @@ def order_view(order: Order) -> OrderView:
         waits_for=() if withheld else tuple(name for name in SERVICES if name not in done),
         counts={name: answer.counts for name, answer in sorted(order.answers.items())},
         refused_in_part=withheld,
+        refused_because=tuple(sorted(because)),
         proof=order.proof,
     )

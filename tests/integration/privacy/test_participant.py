@@ -86,6 +86,14 @@ async def test_a_purge_takes_what_is_older_but_of_nobody_under_a_hold(mongo: Mon
     assert await mongo.database.rows.count_documents({"at": {"$lt": NOW - 4 * DAY}, "pseudonym": ANNA}) == 0
 
 
+async def test_an_order_that_names_nobody_or_no_time_forgets_nothing(mongo: MongoStore) -> None:
+    await fill(mongo)
+    service = Service("dlr", mongo, rows)
+    await service.obey(msgspec.structs.replace(erase(), pseudonyms=()))
+    await service.obey(msgspec.structs.replace(purge(NOW), before=None))
+    assert (await left(mongo), [answer.counts[0].deleted for answer in service.answers]) == (14, [0, 0])
+
+
 async def test_what_was_deleted_and_not_counted_was_not_deleted(mongo: MongoStore) -> None:
     await fill(mongo)
     tripping = Tripping(mongo.database)

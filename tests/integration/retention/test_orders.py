@@ -6,6 +6,7 @@ import asyncio
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from structlog.testing import capture_logs
 
 from services.retention.hold import Reason
 from services.retention.order import SERVICES, OrderState
@@ -223,6 +224,19 @@ async def test_a_hold_that_stands_is_told_again_each_night(retention: Retention)
     await retention.ordering.order_night()
     await retention.ordering.publish()
     assert [hold.closed_at for hold in retention.holds] == [None, None]
+
+
+@pytest.mark.parametrize(("days", "alarms"), [(182, 0), (183, 1)])
+async def test_a_hold_that_was_forgotten_for_half_a_year_is_an_alarm_each_night(
+    retention: Retention, days: int, alarms: int
+) -> None:
+    hold = await retention.commands.open_hold(ACCOUNT, Reason.DISPUTE, NUMBER, "key")
+    retention.clock.advance(timedelta(days=days).total_seconds())
+    for _ in range(2):
+        with capture_logs() as lines:
+            await retention.another().order_night()
+        told = [line["hold_id"] for line in lines if line["event"] == "legal_hold_old"]
+        assert told == [hold.hold_id] * alarms
 
 
 async def test_an_erasure_that_was_withheld_behind_the_end_of_its_hold_is_ordered_at_night(

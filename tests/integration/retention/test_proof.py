@@ -7,6 +7,7 @@ from datetime import timedelta
 from unittest.mock import AsyncMock
 
 import pytest
+from structlog.testing import capture_logs
 
 from services.retention.api.views import order_view
 from services.retention.hold import Reason
@@ -53,6 +54,14 @@ async def test_an_order_that_is_overdue_is_partial_until_the_last_has_answered(r
     outcomes = [record.claim.outcome for record in await retention.chain.after(0, 10)]
     assert outcomes == [Outcome.PARTIAL, Outcome.COMPLETE]
     assert (await retention.commands.order(order.order_id)).state is OrderState.FINISHED
+
+
+async def test_an_answer_to_what_nobody_ordered_leaves_no_record_and_an_alarm(retention: Retention) -> None:
+    with capture_logs() as lines:
+        await retention.answer(OrderId("erase-acme-2026-11-23-5f0c"), *SERVICES)
+    assert {line["event"] for line in lines if line["log_level"] == "error"} == {"privacy_answer_unasked"}
+    assert await retention.chain.after(0, 10) == []
+    assert await retention.store.orders({}) == []
 
 
 async def test_no_record_says_partial_behind_complete(retention: Retention, monkeypatch: pytest.MonkeyPatch) -> None:

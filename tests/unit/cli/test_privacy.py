@@ -68,6 +68,12 @@ def test_a_person_is_erased_and_the_number_is_not_repeated(gateway: Start, budst
     assert NUMBER not in result.output
 
 
+def test_an_erasure_that_a_hold_keeps_says_for_which_class_of_reason(gateway: Start, budstikke: Run) -> None:
+    gateway(answer_of(ORDER | {"state": "withheld", "refused_in_part": True, "refused_because": ["dispute"]}, 202))
+    result = budstikke("privacy", "erase", "skole", "--number", "-", stdin=NUMBER.encode())
+    assert "refused: a legal hold covers it (dispute)" in result.output
+
+
 def test_a_period_is_shown_and_set(gateway: Start, budstikke: Run) -> None:
     fake = gateway(answer_of(POLICY))
     assert budstikke("privacy", "policy", "skole", "--months", "24", "--reason", "complaints").exit_code == 0
