@@ -142,6 +142,15 @@ async def test_the_seller_has_a_charge_refunded_once(books: Books, api: Api) -> 
     assert (await api("GET", "/v1/premium/refunds"))[1] == first
 
 
+async def test_a_reversal_is_not_given_back_and_what_was_given_back_is_not_given_twice(books: Books, api: Api) -> None:
+    await books.hear(changed(), reversed_())
+    assert (await api.refund(transaction_id=f"-{ID}"))[1]["code"] == "not_found"
+    status, first = await api.refund(transaction_id=ID)
+    assert (status, first["refunds"][0]["state"]) == (201, "reversed")
+    assert await api.refund(transaction_id=ID) == (200, first)
+    assert set((await books.balances()).values()) == {0}
+
+
 async def test_nobody_else_has_it_refunded_and_reading_does_not_suffice(books: Books, api: Api) -> None:
     await books.hear(changed())
     assert (await api.refund(AccountId("other"), transaction_id=ID))[0] == 404
@@ -207,6 +216,7 @@ async def test_a_day_on_which_nobody_can_have_bought_anything_makes_no_key(
         ({"to": NUMBER, "short_number": "2002", "day": "2026-02-30"}, "/day"),
         ({"to": NUMBER, "short_number": "x", "day": "2026-10-12"}, "/short_number"),
         ({"transaction_id": ID, "reason": "Ring 900 00 001"}, "/reason"),
+        ({"transaction_id": ID, "amount": "10.00"}, ""),
     ],
 )
 async def test_a_refund_that_cannot_be_understood_names_the_field_and_never_the_number(
@@ -216,6 +226,13 @@ async def test_a_refund_that_cannot_be_understood_names_the_field_and_never_the_
     assert (status, refused["code"]) == (422, "invalid_request")
     assert [error["pointer"] for error in refused["errors"]] == [pointer]
     assert "900" not in str(refused)
+
+
+async def test_a_refund_whose_body_is_too_large_is_refused(books: Books, api: Api) -> None:
+    await books.hear(changed())
+    status, refused = await api.refund(transaction_id=ID, reason="x" * 70_000)
+    assert (status, refused["code"]) == (413, "body_too_large")
+    assert await books.refunds.page(ACCOUNT, limit=1) == []
 
 
 @pytest.mark.parametrize(("status", "code"), [(S.FAILED, "not_billed"), (S.UNKNOWN, "outcome_open")])

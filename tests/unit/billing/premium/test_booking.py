@@ -93,6 +93,12 @@ def test_what_costs_nothing_is_not_booked(event: PremiumChanged) -> None:
     assert Books().hear([event]).entries == {}
 
 
+@pytest.mark.parametrize(("billed", "standing"), [(Billed.FALSE, Standing.NOT_BILLED), (Billed.UNKNOWN, Standing.OPEN)])
+def test_what_arrived_and_was_not_billed_for_certain_is_not_booked(billed: Billed, standing: Standing) -> None:
+    books = Books().hear([changed(S.OK, billed=billed, delivered=True)])
+    assert (books.entries, books.transactions[ID].standing) == ({}, standing)
+
+
 @pytest.mark.parametrize(
     "other",
     [

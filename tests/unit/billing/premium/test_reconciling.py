@@ -17,6 +17,7 @@ from shared.contracts.premium import Billed, PremiumStatus, TransactionId, rever
 from shared.errors import Refused
 from shared.money.periods import Day
 from tests.unit.billing.premium.building import Books, changed, reversed_, transaction_id
+from tests.unit.dispatch.strex.test_row import DETAILED
 
 DAY = Day("2026-10-12")
 _NAMES = (
@@ -154,6 +155,13 @@ def test_whether_money_moved_goes_by_status_and_result(status: str, detail: str,
     (row,) = read(file_of(told(1, status=status, detail=detail, ResultCode=result)))
     assert isinstance(row, FileRow)
     assert row.billed is billed
+
+
+@pytest.mark.parametrize("code", DETAILED)
+def test_a_row_that_failed_is_not_billed_whatever_its_code_unless_nobody_knows(code: str) -> None:
+    (row,) = read(file_of(told(1, status="Failed", detail=code, ResultCode="17")))
+    assert isinstance(row, FileRow)
+    assert row.billed is (Billed.UNKNOWN if code == "MissingDeliveryReport" else Billed.FALSE)
 
 
 @given(st.integers(1, 400), st.lists(st.sampled_from(["", 'Hei,\r\n"du"\n,der\n', "å" * 50, "\n" * 40]), max_size=8))

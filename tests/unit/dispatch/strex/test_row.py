@@ -35,6 +35,23 @@ def draft(orders: Orders) -> Row:
     return moves.drafted(orders.charge(now=NOW), NOW, "me", PATIENCE)
 
 
+DETAILED = {
+    **dict.fromkeys(("None", "Delivered", "Sent", "Pending", "MissingDeliveryReport"), Billed.UNKNOWN),
+    **dict.fromkeys(("Undelivered", "UnknownError", "Failed", "SubscriberUnavailable"), Billed.UNKNOWN),
+    **dict.fromkeys(("Stopped", "TemporaryError"), Billed.UNKNOWN),
+    **dict.fromkeys(("Expired", "Rejected", "UnknownSubscriber", "SubscriberBarred"), Billed.FALSE),
+    **dict.fromkeys(("InsufficientFunds", "InvalidCredentials", "InvalidOtp", "MnoError"), Billed.FALSE),
+    **dict.fromkeys(("CardPspError", "ConnectionOffline", "RegistrationRequired", "UnknownAge"), Billed.FALSE),
+    **dict.fromkeys(("SubscriberTooYoung", "DuplicateTransaction", "SubscriberLimitExceeded"), Billed.FALSE),
+    **dict.fromkeys(("MaxPinRetry", "MissingPreAuth", "InvalidAmount", "TimeoutError"), Billed.FALSE),
+    **dict.fromkeys(("OneTimePasswordExpired", "OneTimePasswordFailed", "UserInTransaction"), Billed.FALSE),
+    "OtherError": Billed.FALSE,
+}
+"""Every DetailedStatusCode, and what it says of money where Strex says that a charge failed and not whether it was
+billed: only a code whose text says that billing was not completed is as good as a no.
+"""
+
+
 def finding(status: str, billed: str, detail: str | None = None) -> Finding:
     return Finding(PremiumStatus(status), Billed(billed), detail)
 
@@ -50,6 +67,7 @@ def finding(status: str, billed: str, detail: str | None = None) -> Finding:
         ("Failed", None, "InvalidOTP", "failed:false"),
         ("Failed", True, "Undelivered", "failed:true"),
         ("Failed", False, "Undelivered", "failed:false"),
+        ("Ok", False, "Delivered", "ok:false"),
         ("Rebilled", True, "Delivered", "rebilled:true"),
         ("Something new", None, None, "sent:unknown"),
         ("OK", True, None, "ok:true"),
@@ -61,6 +79,16 @@ def test_billed_alone_says_whether_money_moved(status: str, billed: bool | None,
     assert f"{found.status}:{found.billed}" == expected
     within = meaning(Seen(status, detail, strex=SeenPayment(billed)), PremiumKind.REPLY)
     assert within.billed is found.billed
+
+
+@pytest.mark.parametrize(("code", "untold"), DETAILED.items())
+def test_every_code_is_told_as_it_is_and_none_says_more_of_money_than_strex_does(code: str, untold: Billed) -> None:
+    assert len(DETAILED) == 34
+    for spelt in (code, code.upper()):
+        said = [meaning(Seen("Failed", spelt, billed), PremiumKind.CHARGE) for billed in (False, True, None)]
+        assert [each.billed for each in said] == [Billed.FALSE, Billed.TRUE, untold]
+        assert {each.detail for each in said} == {None if code == "None" else spelt}
+        assert {each.status for each in said} == {PremiumStatus.FAILED}
 
 
 @pytest.mark.parametrize(("status", "billed"), [("Reversed", "true"), ("Queued", "unknown"), ("Failed", "false")])
