@@ -12,13 +12,24 @@ from deploy.k8s.checks.faults import FAULTS
 from docs.generate import FOLDER
 from services.billing.api.problems import FIELDS as BOOK_FIELDS
 from services.billing.api.problems import KINDS as BOOK_KINDS
+from services.billing.premium.api.problems import KINDS as PREMIUM_KINDS
+from services.billing.premium.payout import Held
+from services.billing.premium.reconciling import Difference
+from services.billing.premium.refund import RefusalCode
+from services.dispatch.strex.row import NOT_TAKEN
+from services.dispatch.strex.rules import Refusal
 from services.dlr.inbound.api.problems import FIELDS as INBOUND_FIELDS
 from services.dlr.inbound.api.problems import KINDS as INBOUND_KINDS
 from services.ingest.accounts.addresses import AddressCode
+from services.ingest.api.premium_document import REFUSALS
 from services.ingest.desk.decisions import HoldCode
+from services.retention.api.problems import FIELDS as RETENTION_FIELDS
+from services.retention.api.problems import KINDS as RETENTION_KINDS
 from shared.contracts.codes import Reason
 from shared.contracts.holds import DelayRule, HoldRule
+from shared.privacy.proof import Outcome
 from shared.text.codes import NumberCode, SenderCode, TextCode
+from tests.unit.dispatch.strex.test_row import DETAILED
 
 AFTER_SCREENING = {
     *(Reason.NO_SUCH_NUMBER, Reason.HANDSET_UNREACHABLE, Reason.BARRED, Reason.OUTCOME_UNKNOWN, Reason.NO_ROUTE),
@@ -34,6 +45,9 @@ AFTER_SCREENING = {
         ("screening", [*HoldRule, *DelayRule, *HoldCode, *(set(Reason) - AFTER_SCREENING)]),
         ("screening", [*INBOUND_KINDS, *INBOUND_FIELDS]),
         ("invoices", [*BOOK_KINDS, *BOOK_FIELDS]),
+        ("premium", [*REFUSALS, *Refusal, NOT_TAKEN, *DETAILED]),
+        ("premium", [*PREMIUM_KINDS, *RefusalCode, *Difference, *Held]),
+        ("privacy", [*RETENTION_KINDS, *RETENTION_FIELDS, *Outcome]),
     ],
 )
 def test_every_code_is_on_its_page(page: str, codes: Iterable[str]) -> None:
