@@ -314,6 +314,7 @@ async def test_a_day_is_compared_with_the_file_of_strex_and_the_report_kept(
     ("answer", "status", "code"),
     [
         (httpx.Response(404), 404, "no_daily_file"),
+        (httpx.Response(401), 404, "no_daily_file"),
         (httpx.Response(500), 503, "unavailable"),
         (httpx.Response(200, content=b"\xff\xfe"), 422, "bad_daily_file"),
         (httpx.Response(200, text="<html>"), 422, "bad_daily_file"),
