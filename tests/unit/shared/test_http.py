@@ -140,6 +140,16 @@ async def test_a_server_waits_until_it_is_stopped(serve: Serve, door: Door) -> N
     await asyncio.wait_for(waiting, 5)
 
 
+async def test_the_rest_of_an_answer_waits_for_no_acknowledgement(serve: Serve, door: Door) -> None:
+    server = await serve(door.app)
+    door.open.set()
+    async with client(server) as http:
+        await http.get("/")
+        assert server._server is not None
+        (connection,) = server._server.server_state.connections
+        assert connection.transport.get_extra_info("socket").getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+
+
 async def test_a_server_says_neither_what_it_is_nor_when(serve: Serve, door: Door) -> None:
     door.open.set()
     async with client(await serve(door.app)) as caller:
