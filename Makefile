@@ -44,10 +44,10 @@ demo-%:
 stop: ## end what `make run` started, from another terminal
 	@if [ -x $(VENV)/python ]; then $(VENV)/python -m deploy.local stop; fi
 
-test: ## set up and run every test, on three workers
+test: ## set up and run every test, on four workers
 	@$(SETUP) dev
 	@$(VENV)/python -m deploy.local jars
-	@$(VENV)/pytest -n 3 --no-loadscope-reorder -r fEs $(ARGS)
+	@$(VENV)/pytest -n 4 --no-loadscope-reorder -r fEs $(ARGS)
 
 test-unit: ## the tests that need no server
 	@$(SETUP) dev
