@@ -21,6 +21,10 @@ Name = Annotated[str, msgspec.Meta(pattern=r"\A[a-z0-9][a-z0-9-]{0,63}\Z")]
 Country = Annotated[str, msgspec.Meta(pattern=r"\A[A-Z]{2}\Z")]
 
 HOME = "NO"
+NOTICED_SINCE = date(2027, 1, 1)
+"""Changes from this day on have a day of notice, of whatever kind. Before it only what took the place of a row of the
+same country had to: of others none is on record.
+"""
 TEXT = "it is blank, or holds characters that cannot be printed"
 _A_DAY = timedelta(days=1)
 
@@ -51,7 +55,8 @@ class PriceRow(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 class Subscription(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What a product costs a month, in advance, and once at its beginning, in crowns without VAT (R-03 to R-11).
 
-    `noticed_on` is the day of the notice to customers, for every price but the first of the product.
+    `noticed_on` is the day of the notice to customers, for every price but the first of the product. `add_on` says that
+    it comes beside a main product, whose price needs a longer notice.
     """
 
     code: Name
@@ -59,6 +64,7 @@ class Subscription(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     valid_from: date
     monthly: Decimal
     set_up: Decimal = Decimal(0)
+    add_on: bool = False
     noticed_on: date | None = None
 
 
@@ -134,22 +140,32 @@ def faults_of(plan: Plan) -> Iterator[str]:
 
 
 def _notices(plan: Plan) -> Iterator[str]:
-    """A change of price is noticed a month before, of messages at home and of subscriptions (R-47), and a day before of
-    messages abroad (R-49).
+    """A change of price is noticed a month before, of messages at home and of main products (R-47), and a day before of
+    messages abroad and of add-ons (R-49).
     """
-    home = {HOME} if any(row.country == HOME for row in plan.rows) else {HOME, None}
     for row in plan.rows:
-        if any(one.valid_from < row.valid_from and one.country in {row.country, None} for one in plan.rows):
-            yield from _notice(f"row {row.row_id}", row.valid_from, row.noticed_on, home=row.country in home)
+        # The first row of a country changes what the row for all was.
+        places = {row.country, None} if row.valid_from >= NOTICED_SINCE else {row.country}
+        if any(one.valid_from < row.valid_from and one.country in places for one in plan.rows):
+            yield from _notice(f"row {row.row_id}", row.valid_from, row.noticed_on, month=_is_home(row, plan))
     for product in plan.subscriptions:
-        if any(one.valid_from < product.valid_from and one.code == product.code for one in plan.subscriptions):
-            yield from _notice(f"subscription {product.code}", product.valid_from, product.noticed_on, home=True)
+        begun = any(one.valid_from < product.valid_from and one.code == product.code for one in plan.subscriptions)
+        if begun and product.valid_from >= NOTICED_SINCE:
+            name = f"subscription {product.code}"
+            yield from _notice(name, product.valid_from, product.noticed_on, month=not product.add_on)
 
 
-def _notice(name: str, valid_from: date, noticed_on: date | None, *, home: bool) -> Iterator[str]:
+def _is_home(row: PriceRow, plan: Plan) -> bool:
+    """Whether a row prices messages at home from its day: its own, or that for all while home has none."""
+    if row.country is None and row.valid_from >= NOTICED_SINCE:
+        return not any(one.country == HOME and one.valid_from <= row.valid_from for one in plan.rows)
+    return row.country == HOME
+
+
+def _notice(name: str, valid_from: date, noticed_on: date | None, *, month: bool) -> Iterator[str]:
     if noticed_on is None:
         yield f"{name}: noticed_on: a change of price has one"
-    elif home and valid_from < _month_after(noticed_on):
+    elif month and valid_from < _month_after(noticed_on):
         yield f"{name}: valid_from: less than a month after noticed_on"
     elif valid_from < noticed_on + _A_DAY:
         yield f"{name}: valid_from: less than a day after noticed_on"

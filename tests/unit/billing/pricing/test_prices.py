@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from contextlib import nullcontext
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -237,18 +238,50 @@ def test_a_price_is_noticed_a_month_before_at_home_and_a_day_abroad(
             read_prices(path)
 
 
-@pytest.mark.parametrize("noticed", ["2027-02-01", "2027-02-02", None])
-def test_a_subscription_is_noticed_a_month_before(tmp_path: Path, noticed: str | None) -> None:
+@pytest.mark.parametrize(
+    ("code", "noticed", "fault"),
+    [
+        ("gateway", "2027-02-01", None),
+        ("gateway", "2027-02-02", "valid_from: less than a month"),
+        ("gateway", None, "noticed_on"),
+        ("lookup", "2027-02-28", None),
+        ("lookup", "2027-03-01", "valid_from: less than a day"),
+        ("lookup", None, "noticed_on"),
+    ],
+)
+def test_a_main_product_is_noticed_a_month_before_and_an_add_on_a_day(
+    tmp_path: Path, code: str, noticed: str | None, fault: str | None
+) -> None:
     path = tmp_path / "prices.toml"
     line = "" if noticed is None else f"noticed_on = {noticed}\n"
-    path.write_text(EXAMPLE.read_text() + SUBSCRIPTION + line)
-    if noticed == "2027-02-01":
+    kind = "" if code == "gateway" else "add_on = true\n"
+    path.write_text(EXAMPLE.read_text() + SUBSCRIPTION.replace('"gateway"', f'"{code}"') + kind + line)
+    if fault is None:
         plan = read_prices(path).plan("standard")
         days = (date(2027, 2, 28), date(2027, 3, 1))
-        assert [plan.subscription_at("gateway", day).monthly for day in days] == [369, 399]
+        old = {"gateway": 369, "lookup": 0}[code]
+        assert [plan.subscription_at(code, day).monthly for day in days] == [old, 399]
     else:
-        with pytest.raises(BadSettings, match=r"subscription gateway: (noticed_on|valid_from: less than a month)"):
+        with pytest.raises(BadSettings, match=f"subscription {code}: {fault}"):
             read_prices(path)
+
+
+def test_in_the_example_what_comes_beside_a_main_product_is_an_add_on() -> None:
+    plan = read_prices(EXAMPLE).plan("standard")
+    assert [one.code for one in plan.subscriptions if one.add_on] == ["lookup", "staff-send-out", "customer-club"]
+
+
+@pytest.mark.parametrize(("begins", "fault"), [("2027-06-01", True), ("2027-03-01", False), ("2027-02-01", False)])
+def test_until_a_row_for_messages_at_home_begins_that_for_all_is_noticed_a_month_before(
+    tmp_path: Path, begins: str, *, fault: bool
+) -> None:
+    path = tmp_path / "prices.toml"
+    row = ROW.format(country="", noticed="2027-02-28").replace('country = ""\n', "")
+    home = ROW.format(country="NO", noticed="2026-11-01").replace("2027-03-01", begins).replace('"next"', '"home"')
+    everywhere = EXAMPLE.read_text().replace('country = "NO"', 'country = "SE"')
+    path.write_text(everywhere.replace("[[plans.subscriptions]]", f"{row}{home}\n[[plans.subscriptions]]", 1))
+    with pytest.raises(BadSettings, match="row next: valid_from: less than a month") if fault else nullcontext():
+        read_prices(path)
 
 
 def test_where_no_other_row_is_for_messages_at_home_that_for_all_is_noticed_a_month_before(tmp_path: Path) -> None:
@@ -257,6 +290,38 @@ def test_where_no_other_row_is_for_messages_at_home_that_for_all_is_noticed_a_mo
     everywhere = EXAMPLE.read_text().replace('country = "NO"', 'country = "SE"')
     path.write_text(everywhere.replace("[[plans.subscriptions]]", row + "\n[[plans.subscriptions]]", 1))
     with pytest.raises(BadSettings, match="row next: valid_from: less than a month"):
+        read_prices(path)
+
+
+@pytest.mark.parametrize(("day", "refused"), [("2026-12-31", False), ("2027-01-01", True)])
+@pytest.mark.parametrize(
+    "change",
+    [
+        SUBSCRIPTION,
+        ROW.format(country="SE", noticed="x").replace("noticed_on = x\n", ""),
+        ROW.format(country="", noticed="2026-12-30").replace('country = ""\n', ""),
+    ],
+    ids=["a subscription", "the first row of a country", "a row for all, at home too"],
+)
+def test_what_changed_before_2027_loads_with_the_notices_that_were_asked_for_then(
+    tmp_path: Path, change: str, day: str, *, refused: bool
+) -> None:
+    path = tmp_path / "prices.toml"
+    rows, subscriptions = EXAMPLE.read_text().replace('country = "NO"', 'country = "DK"').split("[[plans.subs", 1)
+    path.write_text(rows + change.replace("2027-03-01", day) + "\n[[plans.subs" + subscriptions)
+    with pytest.raises(BadSettings, match=r"noticed_on|less than a month") if refused else nullcontext():
+        read_prices(path)
+
+
+@pytest.mark.parametrize(("noticed", "fault"), [("2026-12-01", "less than a month"), (None, "noticed_on")])
+def test_what_changed_messages_at_home_before_2027_was_noticed_a_month_before_already(
+    tmp_path: Path, noticed: str | None, fault: str
+) -> None:
+    path = tmp_path / "prices.toml"
+    line = "" if noticed is None else f"noticed_on = {noticed}\n"
+    row = ROW.format(country="NO", noticed="x").replace("noticed_on = x\n", line).replace("2027-03-01", "2026-12-31")
+    path.write_text(EXAMPLE.read_text().replace("[[plans.subscriptions]]", row + "\n[[plans.subscriptions]]", 1))
+    with pytest.raises(BadSettings, match=f"row next: .*{fault}"):
         read_prices(path)
 
 
