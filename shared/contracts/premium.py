@@ -8,7 +8,7 @@ id `-<id of the charge>`, so it lies in the same partition. Money is whole øre.
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated, Final, NewType
+from typing import Annotated, Final, Literal, NewType, get_args
 
 import msgspec
 
@@ -25,6 +25,11 @@ ServiceCode = Annotated[str, msgspec.Meta(pattern=r"\A[0-9]{5}\Z")]
 """What kind of thing is sold, in Strex's list: five digits, text because of leading zeroes."""
 
 Price = Annotated[int, msgspec.Meta(ge=1, le=10_000_000)]
+
+Age = Literal[0, 16, 18]
+"""The least ages that Strex knows of, 0 for none."""
+
+AGES: Final = frozenset[int](get_args(Age))
 
 
 class PremiumKind(StrEnum):
@@ -101,7 +106,8 @@ class Consent(Event, frozen=True, kw_only=True):
 class PremiumTerms(Event, frozen=True, kw_only=True):
     """What is sold, by whom, for how much. `price` is what the user pays in øre; of a reversal, what they get back.
 
-    `invoice_text` is shown to the user on Strex's own pages. `age` is the least age, 0 for none.
+    `invoice_text` is shown to the user on Strex's own pages. `age` is the least age; with one that is not in `AGES`
+    nothing is charged.
     """
 
     merchant_id: str
@@ -208,6 +214,32 @@ _HIGH_PRICE: Final = 100_000
 _LOW_PRICE: Final = 50_000
 _LOW_CATEGORIES: Final = frozenset({"01", "02", "03", "04"})
 _LOW_CODES: Final = frozenset({"16008"})
+
+
+_LAST_CODES: Final = {
+    "01": 1,
+    "02": 4,
+    "03": 12,
+    "04": 3,
+    "05": 10,
+    "06": 9,
+    "07": 3,
+    "08": 2,
+    "09": 3,
+    "10": 2,
+    "11": 1,
+    "12": 1,
+    "13": 8,
+    "14": 4,
+    "15": 3,
+    "16": 8,
+}
+"""By category, the first two digits: the last of its codes, which are numbered from 000."""
+
+
+def can_be_charged(service_code: str) -> bool:
+    """Whether it is in Strex's list of service codes. 89001 is not: it is for messages that cost nothing."""
+    return int(service_code[2:]) <= _LAST_CODES.get(service_code[:2], -1)
 
 
 def price_range(service_code: str) -> tuple[int, int]:

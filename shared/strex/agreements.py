@@ -14,7 +14,7 @@ from typing import Annotated
 import msgspec
 
 from shared.contracts.events import Account
-from shared.contracts.premium import PremiumTerms, ServiceCode, price_range
+from shared.contracts.premium import AGES, PremiumTerms, ServiceCode, can_be_charged, price_range
 from shared.errors import BadSettings
 from shared.ids import AccountId
 
@@ -23,7 +23,7 @@ Digits = Annotated[str, msgspec.Meta(pattern=r"\A[0-9]{4,8}\Z")]
 
 class Agreement(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What one account may charge for. `most` is øre a charge; the service's own bound holds as well. With
-    `whole_crowns` no price has øre.
+    `whole_crowns` no price has øre. What holds for one service alone is in an agreement of its own.
     """
 
     account: Account
@@ -34,6 +34,11 @@ class Agreement(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     most: Annotated[int, msgspec.Meta(ge=100, le=100_000)] = 100_000
     whole_crowns: bool = False
 
+    def __post_init__(self) -> None:
+        """Raises `ValueError` for a service that nobody is charged for: what Strex takes for it is never booked."""
+        if none := [code for code in self.service_codes if not can_be_charged(code)]:
+            raise ValueError(f"service_codes: {', '.join(none)} cannot be charged")
+
     def prices(self, service_code: str) -> tuple[int, int]:
         """Least and most of one charge for a service, in øre."""
         least, most = price_range(service_code)
@@ -43,15 +48,19 @@ class Agreement(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
         """Whether a price, in øre, has the step that the agreement asks for."""
         return not self.whole_crowns or price % 100 == 0
 
+    def takes(self, service_code: str, price: int) -> bool:
+        """Whether a charge for a service may cost so many øre."""
+        least, most = self.prices(service_code)
+        return least <= price <= most and self.has_step(price)
+
     def covers(self, terms: PremiumTerms) -> bool:
         """Whether it is by this agreement that so much is charged for that."""
-        least, most = self.prices(terms.service_code)
         return (
             terms.merchant_id == self.merchant_id
             and terms.short_number in self.short_numbers
             and terms.service_code in self.service_codes
-            and least <= terms.price <= most
-            and self.has_step(terms.price)
+            and self.takes(terms.service_code, terms.price)
+            and terms.age in AGES
             and (self.business_model is None or terms.business_model in {None, self.business_model})
         )
 
@@ -68,12 +77,16 @@ class Agreements:
         for agreement in agreements:
             self._by_account[agreement.account].append(agreement)
 
-    def find(self, account_id: AccountId, service_code: str, short_number: str | None) -> Agreement | None:
-        """The first that covers the service on that short number, or on any when none is named."""
-        for agreement in self._by_account.get(account_id, ()):
-            if service_code in agreement.service_codes and short_number in {None, *agreement.short_numbers}:
-                return agreement
-        return None
+    def find(self, account_id: AccountId, service_code: str, short_number: str | None, price: int) -> Agreement | None:
+        """The first for the service on that short number, or on any when none is named, that takes the price; when
+        none takes it the first of them, whose bounds say what is wrong.
+        """
+        found = [
+            agreement
+            for agreement in self._by_account.get(account_id, ())
+            if service_code in agreement.service_codes and short_number in {None, *agreement.short_numbers}
+        ]
+        return next((one for one in found if one.takes(service_code, price)), found[0] if found else None)
 
     def cover(self, account_id: AccountId, terms: PremiumTerms) -> bool:
         """Whether one of the account's agreements covers a charge."""

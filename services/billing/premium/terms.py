@@ -16,7 +16,7 @@ import msgspec
 
 from services.billing.premium.chart import LedgerAccount
 from services.billing.premium.entry import Line, lines_of
-from shared.contracts.premium import price_range
+from shared.contracts.premium import ServiceCode, can_be_charged, price_range
 from shared.errors import BadSettings
 from shared.money.amounts import Ore, vat_of
 from shared.money.periods import Day
@@ -38,7 +38,7 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     source: str
     fee_ore: Annotated[int, msgspec.Meta(ge=0, le=10_000)] = 0
     merchant_id: str | None = None
-    service_code: str | None = None
+    service_code: ServiceCode | None = None
     business_model: str | None = None
 
     @property
@@ -75,8 +75,8 @@ class TermsTable:
     """All rows. For every charge there is one."""
 
     def __init__(self, rows: Sequence[Terms]) -> None:
-        """Raises `ValueError` when no row stands for everything that no other names, two say the same, or one leaves
-        the merchant less than nothing of a charge that may be made.
+        """Raises `ValueError` when no row stands for everything that no other names, two say the same, one is for a
+        service that cannot be charged, or one leaves the merchant less than nothing of a charge that may be made.
         """
         keys = [(row.valid_from, row.merchant_id, row.service_code, row.business_model) for row in rows]
         if len(set(keys)) != len(keys):
@@ -84,6 +84,8 @@ class TermsTable:
         if not any(_named(row) == 0 for row in rows):
             raise ValueError("no row of terms names neither merchant, service code nor business model")
         for row in rows:
+            if row.service_code is not None and not can_be_charged(row.service_code):
+                raise ValueError(f"the row of terms {row.name} is for a service that cannot be charged")
             if (price := row.too_little) is not None:
                 raise ValueError(f"the row of terms {row.name} takes more than a charge of {price} øre")
         self._rows = sorted(rows, key=lambda row: (_named(row), row.valid_from), reverse=True)

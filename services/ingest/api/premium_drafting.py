@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Final, Literal
+from typing import Annotated, Final
 
 import msgspec
 
@@ -11,7 +11,7 @@ from services.ingest.accounts.account import Account
 from services.ingest.api.decoding import Decoder, refuse_duplicates
 from services.ingest.api.messages import LONGEST_NUMBER, Note
 from services.ingest.api.problems import Code, FieldCode, Rejected, invalid
-from shared.contracts.premium import PremiumTerms, TransactionId
+from shared.contracts.premium import Age, PremiumTerms, TransactionId
 from shared.errors import FieldError, Refused
 from shared.strex.agreements import Agreements
 from shared.text.codes import NumberCode
@@ -42,7 +42,7 @@ class PasswordBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
         Annotated[str, msgspec.Meta(pattern="^[0-9]{4,8}$")] | None,
         msgspec.Meta(description="The first of your agreement, if absent."),
     ] = None
-    age: Annotated[Literal[0, 16, 18], msgspec.Meta(description="Least age of the user.")] = 0
+    age: Annotated[Age, msgspec.Meta(description="Least age of the user.")] = 0
     text: Annotated[
         Annotated[str, msgspec.Meta(min_length=1, max_length=_LONGEST_PREFIX)] | None,
         msgspec.Meta(description="Stands before the code."),
@@ -61,7 +61,7 @@ class ChargeBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
         Annotated[str, msgspec.Meta(pattern="^[0-9]{4,8}$")] | None,
         msgspec.Meta(description="The first of your agreement, if absent."),
     ] = None
-    age: Annotated[Literal[0, 16, 18], msgspec.Meta(description="Least age of the user.")] = 0
+    age: Annotated[Age, msgspec.Meta(description="Least age of the user.")] = 0
     text: Annotated[
         Annotated[str, msgspec.Meta(min_length=1, max_length=_LONGEST_RECEIPT)] | None,
         msgspec.Meta(description="Sent to the user as a receipt."),
@@ -133,7 +133,7 @@ def charge_wanted(octets: bytes, account: Account, agreements: Agreements) -> Wa
 
 
 def _terms(body: PasswordBody | ChargeBody, account: Account, agreements: Agreements) -> PremiumTerms:
-    agreement = agreements.find(account.account_id, body.service_code, body.short_number)
+    agreement = agreements.find(account.account_id, body.service_code, body.short_number, body.price)
     if agreement is None:
         raise Rejected(
             Code.PREMIUM_NOT_AGREED,

@@ -34,10 +34,10 @@ def file(tmp_path: Path) -> Path:
 def test_an_agreement_is_found_by_service_and_short_number(file: Path) -> None:
     file.write_text(GOOD)
     agreements = load(file)
-    found = agreements.find(ACME, "06002", None)
+    found = agreements.find(ACME, "06002", None, 4200)
     assert found is not None
     assert (found.merchant_id, found.short_numbers[0], found.prices("06002")) == ("mer_bus", "2002", (100, 20_000))
-    gifts = agreements.find(ACME, "14002", "2090")
+    gifts = agreements.find(ACME, "14002", "2090", 4200)
     assert gifts is not None
     assert gifts.prices("14002") == (100, 100_000)
 
@@ -48,7 +48,20 @@ def test_an_agreement_is_found_by_service_and_short_number(file: Path) -> None:
 )
 def test_what_is_not_agreed_is_not_found(file: Path, account: AccountId, service: str, number: str | None) -> None:
     file.write_text(GOOD)
-    assert load(file).find(account, service, number) is None
+    assert load(file).find(account, service, number, 4200) is None
+
+
+@pytest.mark.parametrize(
+    ("price", "merchant"), [(4200, "mer_bus"), (4250, "mer_gifts"), (30_050, "mer_gifts"), (90_000, "mer_bus")]
+)
+def test_of_two_agreements_for_a_service_the_first_that_takes_the_price_is_found(
+    file: Path, price: int, merchant: str
+) -> None:
+    whole = GOOD.replace("most: 20000", "most: 20000\n    whole_crowns: true")
+    file.write_text(whole.replace('service_codes: ["14002"]', 'service_codes: ["06002"]\n    most: 40000'))
+    found = load(file).find(ACME, "06002", None, price)
+    assert found is not None
+    assert found.merchant_id == merchant
 
 
 @pytest.mark.parametrize(
@@ -59,6 +72,11 @@ def test_what_is_not_agreed_is_not_found(file: Path, account: AccountId, service
         ({"business_model": "STREX-PAYMENT-EXTENDED-LIMIT"}, False),
         ({"merchant_id": "mer_gifts"}, False),
         ({"price": 20_001}, False),
+        ({"age": 16}, True),
+        ({"age": 18}, True),
+        ({"age": 15}, False),
+        ({"age": 17}, False),
+        ({"age": 21}, False),
     ],
 )
 def test_an_agreement_covers_what_it_names_and_no_other_business_model(
@@ -88,7 +106,7 @@ def test_an_agreement_may_ask_for_whole_crowns(file: Path, whole: str, price: in
 
 
 def test_without_a_file_nobody_may_charge() -> None:
-    assert load(None).find(ACME, "06002", None) is None
+    assert load(None).find(ACME, "06002", None, 4200) is None
 
 
 @pytest.mark.parametrize(
@@ -97,6 +115,10 @@ def test_without_a_file_nobody_may_charge() -> None:
         ("agreements: [", "is not YAML"),
         ("{}", "agreements"),
         (GOOD.replace("06002", "6002"), "service_codes"),
+        (GOOD.replace("06002", "89001"), "service_codes: 89001"),
+        (GOOD.replace("06002", "99999"), "service_codes: 99999"),
+        (GOOD.replace("06002", "06010"), "service_codes: 06010"),
+        (GOOD.replace("06002", "00000"), "service_codes: 00000"),
         (GOOD.replace('"2002", "2003"', ""), "short_numbers"),
         (GOOD.replace("most: 20000", "most: 200000"), "most"),
         (GOOD.replace("merchant_id: mer_bus", "merchant: mer_bus"), "merchant"),

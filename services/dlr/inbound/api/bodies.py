@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 import msgspec
 
 from services.dlr.inbound.keyword import PremiumReply
-from shared.contracts.premium import PremiumTerms, Price, ServiceCode
+from shared.contracts.premium import Age, PremiumTerms, Price, ServiceCode
 
 Word = Annotated[str, msgspec.Meta(min_length=1, max_length=100)]
 
@@ -20,7 +20,7 @@ class NewPremium(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     price: Price
     invoice_text: Annotated[str, msgspec.Meta(min_length=1, max_length=50)]
     business_model: Annotated[str, msgspec.Meta(min_length=1, max_length=64)] | None = None
-    age: Literal[0, 16, 18] = 0
+    age: Age = 0
 
     def kept(self) -> PremiumReply:
         """As the keyword has it."""

@@ -249,6 +249,10 @@ async def test_an_order_that_waited_too_long_is_not_carried_out(
         ({"service_code": "14002"}, "not_agreed"),
         ({"price": 4201}, "not_agreed"),
         ({"price": 99}, "not_agreed"),
+        ({"service_code": "89001"}, "not_agreed"),
+        ({"age": 18}, None),
+        ({"age": 15}, "not_agreed"),
+        ({"age": 21}, "not_agreed"),
     ],
 )
 async def test_a_charge_is_by_an_agreement_of_its_account_whatever_door_it_came_in_by(

@@ -126,6 +126,8 @@ async def test_on_a_shared_number_a_keyword_waits_for_a_person(
         ({"price": 1000}, "/price", "unknown_field"),
         ({"premium": PREMIUM | {"merchant_id": "mer_other"}}, "/premium", "not_agreed"),
         ({"premium": PREMIUM | {"service_code": "04002"}}, "/premium", "not_agreed"),
+        ({"premium": PREMIUM | {"service_code": "89001"}}, "/premium", "not_agreed"),
+        ({"premium": PREMIUM | {"service_code": "99999"}}, "/premium", "not_agreed"),
         ({"premium": PREMIUM | {"price": 50_001}}, "/premium", "not_agreed"),
         ({"premium": PREMIUM, "number": "2401"}, "/premium", "not_agreed"),
     ],

@@ -66,6 +66,13 @@ def test_a_row_that_takes_more_than_a_charge_may_cost_is_refused_by_name(
         TermsTable([ANY, row])
 
 
+@pytest.mark.parametrize("code", ["89001", "99999", "6002"])
+def test_a_row_for_a_service_that_cannot_be_charged_is_refused_by_name(code: str) -> None:
+    row = msgspec.structs.replace(ANY, service_code=code)
+    with pytest.raises(ValueError, match=f"terms for {code} from 2020-01-01 is for a service that cannot be charged"):
+        TermsTable([ANY, row])
+
+
 @given(st.integers(1, 10_000_000), st.integers(0, 10_000), st.integers(0, 10_000), st.integers(0, 10_000))
 def test_every_split_sums_to_zero_and_books_the_whole_price(price: int, share: int, fee: int, extra: int) -> None:
     row = Terms(valid_from=date(2020, 1, 1), operators_share=share, fee=fee, vat=2500, source="x", fee_ore=extra)

@@ -134,7 +134,18 @@ def test_a_price_with_ore_is_refused_where_crowns_are_agreed() -> None:
     assert charge_wanted(body, account, Agreements([AGREEMENT])).terms.price == 4250
 
 
-@pytest.mark.parametrize("change", [{"service_code": "14002"}, {"short_number": "2099"}])
+def test_what_any_agreement_covers_is_charged_also_where_another_for_the_service_stands_before_it() -> None:
+    crowns = msgspec.structs.replace(AGREEMENT, merchant_id="mer_crowns", whole_crowns=True, most=10_000)
+    both, account = Agreements([crowns, AGREEMENT]), Account(AccountId("acme"), "Acme")
+    for price, merchant in ((4200, "mer_crowns"), (4250, "mer_test"), (20_000, "mer_test")):
+        terms = charge_wanted(msgspec.json.encode({**CONSENTED, "price": price}), account, both).terms
+        assert (terms.merchant_id, both.cover(account.account_id, terms)) == (merchant, True)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"service_code": "14002"}, {"service_code": "89001"}, {"service_code": "99999"}, {"short_number": "2099"}],
+)
 async def test_what_is_not_agreed_is_refused(door: Door, change: dict[str, str]) -> None:
     answer = await door.post({**CONSENTED, **change}, CHARGES)
     assert fault(answer) == (403, "premium_not_agreed", [("/service_code", "not_agreed")])
