@@ -11,7 +11,7 @@ export PORT_BASE VAR OPERATORS ROLES
 export PYTHONDONTWRITEBYTECODE :=
 export PYTHONPYCACHEPREFIX := $(CURDIR)/var/cache/bytecode
 
-PYTHON = $(shell deploy/local/find-python)
+PYTHON = $(eval PYTHON := $(shell deploy/local/find-python))$(PYTHON)
 VENV := .venv/bin
 SETUP = $(PYTHON) -m deploy.local.bootstrap
 FOLDER = $(or $(VAR),$(patsubst var/20000,var,var/$(PORT_BASE)))
