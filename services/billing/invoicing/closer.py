@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from datetime import date
 from typing import Final
 
-from services.billing.invoicing.closing import Closing, ClosingState, Terms, faults_of, faults_with
+from services.billing.invoicing.closing import Closing, ClosingState, Terms, faults_of, faults_of_series, faults_with
 from services.billing.invoicing.document import invoice_of
 from services.billing.invoicing.drafting import Line, lines_of
 from services.billing.invoicing.ehf import ehf
@@ -90,12 +90,15 @@ class Closer:
         now = self._clock.now()
         terms = Terms(at=now, issued_on=date.fromisoformat(day_of(now)), prices=self._prices, seller=self._seller)
         found, months = list[str](), {closing.period}
+        next_number = await self._records.books.next_number(self._seller.first_number)
         async for customers in self._records.customers.as_of(closing.turn):
             accounts = [account for one in customers for account in one.accounts]
+            next_number += len(customers)
             months |= await self._records.sums.open_months(accounts, before=terms.prices.taxed_since)
             found += [fault for one in customers for fault in faults_with(terms.prices, one, closing.period)]
             del found[_MOST_FAULTS:]
-        found = [*faults_of(terms.prices, sorted(months)), *found]
+        series = faults_of_series(terms.seller, next_number - 1)
+        found = [*faults_of(terms.prices, sorted(months)), *series, *found]
         if found:
             _log.error("close_refused", period=closing.period, faults=found)
             await self._records.closings.advance(closing, ClosingState.REFUSED, faults=tuple(found))

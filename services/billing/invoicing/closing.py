@@ -13,6 +13,8 @@ from typing import Final
 
 import msgspec
 
+from services.billing.invoicing import parties
+from services.billing.invoicing.kid import has_room
 from services.billing.invoicing.parties import Customer, Seller
 from services.billing.pricing.book import PriceBook
 from shared.errors import Refused
@@ -128,8 +130,16 @@ def faults_of(prices: PriceBook, months: Iterable[Month]) -> Iterator[str]:
             yield str(missing)
 
 
+def faults_of_series(seller: Seller, last: int) -> Iterator[str]:
+    """What a close lacks for the numbers of its invoices until the last."""
+    if not has_room(last, seller.kid_digits):
+        yield f"seller: kid_digits has no room for invoice {last}"
+
+
 def faults_with(prices: PriceBook, customer: Customer, period: Month) -> Iterator[str]:
-    """What a close lacks to price a customer."""
+    """What a close lacks to price a customer, and what is not right with its record, which may be older than a rule."""
+    for fault in parties.faults_of(customer):
+        yield f"customer {customer.customer_id}: {fault.pointer}: {fault.message}"
     try:
         plan = prices.plan(customer.plan)
         for one in customer.subscriptions:

@@ -11,9 +11,14 @@ def kid_of(number: int, digits: int) -> str:
     Raises `ValueError` for a number that does not fit.
     """
     body = f"{number:0{digits - 1}d}"
-    if len(body) != digits - 1:
+    if not has_room(number, digits):
         raise ValueError(f"a KID of {digits} digits has no room for this number")
     return body + str(luhn.calc_check_digit(body))
+
+
+def has_room(number: int, digits: int) -> bool:
+    """Whether a KID of so many digits holds this number."""
+    return len(str(number)) < digits
 
 
 def is_kid(text: str) -> bool:

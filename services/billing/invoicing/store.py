@@ -128,14 +128,18 @@ class Books:
             )
             if found is not None:
                 return value_of(found, Issued)
-            counter = await self._of("counters").find_one(_INVOICE, session=session)
-            number = first_number if counter is None else counter["last"] + 1
+            number = await self._next_number(first_number, session)
             issued = make(number)
             await self._of("counters").replace_one(_INVOICE, {**_INVOICE, "last": number}, upsert=True, session=session)
             await self._of("invoices").insert_one(row_of(issued), session=session)
             return issued
 
         return await in_transaction(self._mongo, act)
+
+    async def next_number(self, first_number: int) -> int:
+        """What the next invoice has, if nobody issues one meanwhile."""
+        async with translated():
+            return await self._next_number(first_number)
 
     async def invoices(self, *, period: Month | None = None, after: int = 0, limit: int = 0) -> list[Issued]:
         """Of a month or all, by number."""
@@ -168,6 +172,10 @@ class Books:
         issued = await self._sum("invoices", period, amounts)
         counts = {"bookings": booked.pop("rows", 0), "invoices": issued.pop("rows", 0)}
         return msgspec.convert({**counts, **booked, **issued}, Figures)
+
+    async def _next_number(self, first_number: int, session: AsyncClientSession | None = None) -> int:
+        counter = await self._of("counters").find_one(_INVOICE, session=session)
+        return first_number if counter is None else int(counter["last"]) + 1
 
     async def _places(self, query: Document) -> Counter[Place]:
         async with translated():

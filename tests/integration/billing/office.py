@@ -50,6 +50,7 @@ class Office:
         self.outbox = outbox
         self.clock = ManualClock(FIRST_OF_NOVEMBER)
         self.prices = PRICES
+        self.seller = SELLER
 
     @property
     def records(self) -> Records:
@@ -82,7 +83,7 @@ class Office:
         """A process that knows nothing of what others did."""
         records, send = self.records, self.outbox.send
         tell_usage = DailyUsages(records.sums, send).look
-        return Closer(records, send, self.clock, self.prices, SELLER, tell_usage=tell_usage)
+        return Closer(records, send, self.clock, self.prices, self.seller, tell_usage=tell_usage)
 
     async def ask(self, period: Month) -> Closing:
         asked = Closing(

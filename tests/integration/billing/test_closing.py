@@ -37,6 +37,7 @@ from tests.integration.billing.office import (
     used,
 )
 from tests.integration.billing.outbox import Outbox
+from tests.unit.billing.invoices import SELLER
 
 
 async def test_a_month_becomes_invoices_that_pass_every_check(office: Office) -> None:
@@ -193,10 +194,49 @@ async def test_a_close_without_a_price_is_refused_and_may_be_asked_for_again(off
     assert (await office.close(OCTOBER)).state is ClosingState.CLOSED
 
 
-async def test_an_unsound_invoice_is_not_issued_and_takes_no_number(office: Office) -> None:
-    """A record that nobody checked; what is sound and comes before it is issued."""
-    await office.put(msgspec.structs.replace(customer("sandvik", "havn"), organisation_number="984066911"))
+@pytest.mark.parametrize(
+    "record",
+    [{"gln": "100000-000007"}, {"name": " "}, {"organisation_number": "984066911"}],
+    ids=lambda one: next(iter(one)),
+)
+async def test_a_close_with_a_record_older_than_a_rule_is_refused_and_may_be_asked_for_again(
+    office: Office, record: dict[str, str]
+) -> None:
+    await office.put(msgspec.structs.replace(customer("sandvik", "havn"), **record))
     await office.use(used("skole", range(3)), used("havn", range(10, 12)))
+    refused = await office.close(OCTOBER)
+    assert refused.state is ClosingState.REFUSED
+    assert [fault.split(": ")[:2] for fault in refused.faults] == [["customer sandvik", f"/{next(iter(record))}"]]
+    assert await office.books.invoices() == []
+    await office.put(customer("sandvik", "havn"))
+    assert (await office.close(OCTOBER)).state is ClosingState.CLOSED
+    assert [one.customer_id for one in await office.books.invoices()] == ["nordvik", "sandvik"]
+
+
+async def test_a_close_whose_numbers_outgrow_the_kid_is_refused_until_the_seller_has_a_longer_one(
+    office: Office,
+) -> None:
+    """A series that goes on under a seller's file that was shortened since."""
+    await office.use(used("skole", range(3)), used("havn", range(10, 12)))
+    await office.mongo.database["counters"].insert_one({"_id": "invoice", "last": 999_998})
+    office.seller = msgspec.structs.replace(SELLER, kid_digits=7)
+    refused = await office.close(OCTOBER)
+    assert (refused.state, refused.faults) == (
+        ClosingState.REFUSED,
+        ("seller: kid_digits has no room for invoice 1000000",),
+    )
+    office.seller = SELLER
+    assert (await office.close(OCTOBER)).state is ClosingState.CLOSED
+    assert [one.number for one in await office.books.invoices()] == [999_999, 1_000_000]
+
+
+async def test_an_unsound_invoice_is_not_issued_and_takes_no_number(office: Office) -> None:
+    """A record that was changed in the database after it was checked; what is sound and comes before it is issued."""
+    await office.use(used("skole", range(3)), used("havn", range(10, 12)))
+    await office.ask(OCTOBER)
+    await office.closer().step()
+    wrong = {"$set": {"organisation_number": "984066911"}}
+    await office.mongo.database["customers"].update_one({"_id": "sandvik"}, wrong)
     for _ in range(2):
         with pytest.raises(Fatal, match="invoice 100002: the customer has no valid organisation number"):
             await office.close(OCTOBER)

@@ -3,13 +3,22 @@ from __future__ import annotations
 from contextlib import nullcontext
 from datetime import UTC, date, datetime
 
+import msgspec
 import pytest
 
-from services.billing.invoicing.closing import NEXT, ClosingState, faults_of, faults_with, require_next, require_over
+from services.billing.invoicing.closing import (
+    NEXT,
+    ClosingState,
+    faults_of,
+    faults_of_series,
+    faults_with,
+    require_next,
+    require_over,
+)
 from services.billing.pricing.book import PriceBook, VatRate
 from shared.errors import Refused
 from shared.money.periods import Month
-from tests.unit.billing.invoices import NOVEMBER, PLAN, gateway
+from tests.unit.billing.invoices import NOVEMBER, PLAN, SELLER, gateway
 
 NOON = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 OCTOBER, DECEMBER = Month("2026-10"), Month("2026-12")
@@ -68,5 +77,16 @@ def test_a_close_that_cannot_price_everything_says_what_it_lacks() -> None:
     assert list(faults_with(PriceBook((), vat), customers[0], NOVEMBER)) == [
         "customer nordvik: there is no plan example"
     ]
+    nameless = msgspec.structs.replace(customers[0], name=" ", gln="100000-000007")
+    assert [fault.split(": ")[:2] for fault in faults_with(book, nameless, NOVEMBER)] == [
+        ["customer nordvik", "/gln"],
+        ["customer nordvik", "/name"],
+    ]
     assert list(faults_of(book, [OCTOBER, NOVEMBER])) == []
     assert list(faults_of(PriceBook((PLAN,), ()), [NOVEMBER])) == ["no rate of VAT is known for 2026-11"]
+
+
+def test_a_close_whose_numbers_outgrow_the_kid_says_so() -> None:
+    seller = msgspec.structs.replace(SELLER, kid_digits=7)
+    assert list(faults_of_series(seller, 999_999)) == []
+    assert list(faults_of_series(seller, 1_000_000)) == ["seller: kid_digits has no room for invoice 1000000"]
