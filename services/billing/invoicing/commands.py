@@ -14,12 +14,13 @@ from services.billing.invoicing.closing import Closing, ClosingState, require_ov
 from services.billing.invoicing.parties import Customer, Subscribed, faults_of
 from services.billing.invoicing.records import Records
 from services.billing.pricing.book import PriceBook
-from services.billing.pricing.plans import TEXT, Plan, printable
+from services.billing.pricing.plans import Plan
 from services.billing.usage.sums import Settled
 from shared.clock import Clock
 from shared.errors import FieldError, Refused
 from shared.ids import AccountId
 from shared.money.periods import Day, Month, last_day, month_of_day
+from shared.text.printed import fault_of_lines
 
 _NAMED = 100
 """Most accounts that one refusal names."""
@@ -79,11 +80,11 @@ class Commands:
     async def write_off(self, actor: str, account: AccountId, month: Month, reason: str) -> Settled:
         """Write off what waits of a closed month of an account, and return how much that was.
 
-        Raises `Refused`: `invalid_request` for a reason that says nothing, `nothing_waits`: also of a month that is not
-        closed, whose usage the close will take.
+        Raises `Refused`: `invalid_request` for a reason that says nothing or cannot be printed; `nothing_waits`, which
+        goes for a month that is not closed too: the close will take its usage.
         """
-        if not printable(reason):
-            raise Refused("invalid_request", "the reason says nothing", [FieldError("/reason", "wrong_form", TEXT)])
+        if (fault := fault_of_lines(reason)) is not None:
+            raise Refused("invalid_request", "the reason is not right", [FieldError("/reason", "wrong_form", fault)])
         last, done = await self._records.closings.last_closed(), Settled()
         if last is not None and month <= last:
             entry = AuditEntry(

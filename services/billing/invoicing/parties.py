@@ -13,9 +13,9 @@ import msgspec
 from stdnum.ean import is_valid as is_gln
 from stdnum.no import kontonr, orgnr
 
-from services.billing.pricing.plans import TEXT, printable
 from shared.contracts.events import Account
 from shared.errors import BadSettings, FieldError
+from shared.text.printed import fault_of_line
 
 EXAMPLE: Final = Path(__file__).with_name("seller.toml")
 
@@ -89,8 +89,8 @@ def faults_of(customer: Customer) -> Iterator[FieldError]:
         yield FieldError("/gln", "invalid_gln", "a GLN has 13 digits, the last of them a check digit")
     texts = _texts(customer) if customer.reference is None else {**_texts(customer), "reference": customer.reference}
     for pointer, text in texts.items():
-        if not printable(text):
-            yield FieldError(f"/{pointer}", "wrong_form", TEXT)
+        if (fault := fault_of_line(text)) is not None:
+            yield FieldError(f"/{pointer}", "wrong_form", fault)
     if len(set(customer.accounts)) != len(customer.accounts):
         yield FieldError("/accounts", "duplicate_value", "an account stands here twice")
     for index, one in enumerate(customer.subscriptions):
@@ -124,8 +124,9 @@ def read_seller(path: Path) -> Seller:
         raise BadSettings("bad_seller", "BUDSTIKKE_SELLER: the check digit of organisation_number is wrong")
     if not kontonr.is_valid(seller.bank_account):
         raise BadSettings("bad_seller", "BUDSTIKKE_SELLER: the check digit of bank_account is wrong")
-    if unprintable := [name for name, text in _texts(seller).items() if not printable(text)]:
-        raise BadSettings("bad_seller", f"BUDSTIKKE_SELLER: {', '.join(unprintable)}: {TEXT}")
+    for name, text in _texts(seller).items():
+        if (fault := fault_of_line(text)) is not None:
+            raise BadSettings("bad_seller", f"BUDSTIKKE_SELLER: {name}: {fault}")
     if len(str(seller.first_number)) + _ROOM > seller.kid_digits - 1:
         raise BadSettings("bad_seller", "BUDSTIKKE_SELLER: kid_digits leaves no room for the numbers to come")
     return seller

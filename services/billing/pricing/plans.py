@@ -16,6 +16,7 @@ import msgspec
 
 from services.billing.pricing.tiers import PRICE, Mode, Tier, faults, is_price
 from shared.money.periods import Day, first_day, last_day, month_of_day, moved
+from shared.text.printed import fault_of_line
 
 Name = Annotated[str, msgspec.Meta(pattern=r"\A[a-z0-9][a-z0-9-]{0,63}\Z")]
 Country = Annotated[str, msgspec.Meta(pattern=r"\A[A-Z]{2}\Z")]
@@ -25,7 +26,6 @@ NOTICED_SINCE = date(2027, 1, 1)
 """Changes from this day on have a day of notice, of whatever kind. Before it only what took the place of a row of the
 same country had to: of others none is on record.
 """
-TEXT = "it is blank, or holds characters that cannot be printed"
 _A_DAY = timedelta(days=1)
 
 
@@ -106,11 +106,6 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
         return max(found, key=lambda one: one.valid_from)
 
 
-def printable(text: str) -> bool:
-    """Whether a text can stand on an invoice: not blank, and without characters that XML or paper cannot hold."""
-    return text.isprintable() and bool(text.strip())
-
-
 def faults_of(plan: Plan) -> Iterator[str]:
     """What is wrong with a plan as a whole; nothing of a good one."""
     ids = [row.row_id for row in plan.rows]
@@ -121,14 +116,14 @@ def faults_of(plan: Plan) -> Iterator[str]:
     for row in plan.rows:
         if (fault := faults(row.tiers)) is not None:
             yield f"row {row.row_id}: tiers: {fault}"
-        if not printable(row.text):
-            yield f"row {row.row_id}: text: {TEXT}"
+        if (fault := fault_of_line(row.text)) is not None:
+            yield f"row {row.row_id}: text: {fault}"
     dates = [(one.code, one.valid_from) for one in plan.subscriptions]
     for code, day in sorted({one for one in dates if dates.count(one) > 1}):
         yield f"subscription {code}: valid_from: two prices begin on {day}"
     for one in plan.subscriptions:
-        if not printable(one.text):
-            yield f"subscription {one.code}: text: {TEXT}"
+        if (fault := fault_of_line(one.text)) is not None:
+            yield f"subscription {one.code}: text: {fault}"
         for name, price in (("monthly", one.monthly), ("set_up", one.set_up)):
             if not is_price(price):
                 yield f"subscription {one.code}: {name}: {PRICE}"

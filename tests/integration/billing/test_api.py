@@ -27,6 +27,7 @@ from shared.kafka.metrics import KafkaMetrics
 from shared.money.periods import month_of, moved
 from shared.service import Context
 from shared.stores.mongodb import MongoStore
+from shared.text.printed import UNPRINTABLE
 from shared.trust import trusted
 from tests.integration.billing.conftest import emptied
 from tests.integration.billing.outbox import Outbox
@@ -285,12 +286,15 @@ async def test_what_waits_is_seen_and_written_off_with_a_reason(api: Api) -> Non
     path = f"waiting/skole/{THIS_MONTH}/write-off"
     for body in ({}, {"reason": ""}, {"reason": " "}, {"reason": "a\x07"}, {"reason": "x" * 201}):
         assert (await api.finance("POST", path, body)).status_code == 422
-    assert (await api.finance("POST", path, {"reason": "our own trials"})).json() == {"messages": 12, "parts": 12}
+    bell = (await api.finance("POST", path, {"reason": "a\x07"})).json()["errors"]
+    assert bell == [{"pointer": "/reason", "code": "wrong_form", "message": UNPRINTABLE}]
+    reason = "our own trials,\n1\u00a0200 parts"
+    assert (await api.finance("POST", path, {"reason": reason})).json() == {"messages": 12, "parts": 12}
     assert (await api.finance("GET", "waiting")).json()["waiting"] == []
     again = await api.finance("POST", path, {"reason": "our own trials"})
     assert (again.status_code, again.json()["code"]) == (409, "nothing_waits")
     entry = (await api.finance("GET", "audit")).json()["entries"][0]
-    assert (entry["actor"], entry["action"], entry["after"]["reason"]) == (KARI, "usage.write_off", "our own trials")
+    assert (entry["actor"], entry["action"], entry["after"]["reason"]) == (KARI, "usage.write_off", reason)
 
 
 async def paged(api: Api, path: str, name: str) -> list[dict[str, Any]]:

@@ -14,13 +14,14 @@ from shared.contracts.words import Lane
 from shared.errors import Refused
 from shared.ids import GATEWAY
 from shared.text.links import parse_domain
+from shared.text.printed import fault_of_line
 from shared.text.senders import parse_sender
 
 _ID: Final = r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$"
 
 
 def _one_line(text: str) -> str:
-    if not text.isprintable() or text != text.strip():
+    if fault_of_line(text) is not None or text != text.strip():
         raise PydanticCustomError(
             AdminFieldCode.WRONG_FORM, "must be one line of printable characters without blanks around it"
         )

@@ -77,7 +77,9 @@ def test_every_kind_of_customer_passes(customer: Customer) -> None:
     assert findings(ehf(invoice(drafted([booking(1)]), customer=customer))) == []
 
 
-TEXTS = st.text(min_size=1, max_size=8) | st.sampled_from([" ", "  \t", "\u00a0", "Å & <b>", "\ufffe", "a\nb"])
+TEXTS = st.text(min_size=1, max_size=8) | st.sampled_from(
+    [" ", "  \t", "\u00a0", "Å & <b>", "\ufffe", "a\nb", "a\u2028b", "1\u202f2"]
+)
 RECORDS = st.builds(
     Customer,
     customer_id=st.just("nordvik"),
@@ -99,6 +101,7 @@ RECORDS = st.builds(
 @example(msgspec.structs.replace(CUSTOMER, gln="100000-000007"))
 @example(msgspec.structs.replace(CUSTOMER, name=" "))
 @example(msgspec.structs.replace(CUSTOMER, reference=" "))
+@example(msgspec.structs.replace(CUSTOMER, name="Nordvik\u00a0kommune", reference="1\u202f234\u2009kr"))
 @example(msgspec.structs.replace(CUSTOMER, address=Address(" ", "9008", "Tromsø")))
 def test_a_record_that_is_kept_makes_documents_that_pass(customer: Customer) -> None:
     if not list(faults_of(customer)):

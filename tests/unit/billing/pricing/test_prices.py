@@ -76,6 +76,12 @@ def test_the_example_runs_from_51_to_35_and_holds_the_published_subscriptions() 
     assert published["customer-club"] == ("384", "449")
 
 
+def test_a_text_may_have_the_blanks_that_keep_an_amount_together(tmp_path: Path) -> None:
+    path = tmp_path / "prices.toml"
+    path.write_text(EXAMPLE.read_text().replace("SMS, Norge", "SMS,\u00a0Norge,\u202fover\u20091\u00a0000"))
+    assert read_prices(path).plan("standard").row("sms-norway-2026").text.startswith("SMS,\u00a0Norge")
+
+
 def test_a_row_holds_from_its_day_until_the_next() -> None:
     tiers = (Tier(Decimal(1)),)
     old = PriceRow(row_id="old", text="SMS", country="NO", valid_from=date(2026, 1, 1), tiers=tiers)

@@ -57,6 +57,10 @@ def test_every_fault_has_a_pointer_and_a_code_and_quotes_nothing(
     assert all(fault.message for fault in found)
 
 
+def test_a_name_may_have_blanks_of_any_width_within() -> None:
+    assert models.NewStaff.model_validate({"name": "Kari\u00a0Nordmann", "role": "desk"}).name == "Kari\u00a0Nordmann"
+
+
 @given(some.text(max_size=60))
 def test_a_cursor_leads_back_to_where_it_was_made(last: str) -> None:
     try:
