@@ -139,7 +139,8 @@ def order(found: Order) -> list[str]:
     """Where it is, and what came of it."""
     lines = [f"{clean(found.id)}: {found.state}"]
     if found.refused_in_part:
-        lines.append(f"refused: a legal hold covers it ({', '.join(map(clean, found.refused_because))})")
+        classes = f" ({', '.join(map(clean, found.refused_because))})" if found.refused_because else ""
+        lines.append(f"refused: a legal hold covers it{classes}")
     if found.waits_for:
         lines.append(f"waits for {', '.join(map(clean, found.waits_for))}")
     if found.proof is not None:

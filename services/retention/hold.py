@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final, NewType
 
 import msgspec
 
-from shared.contracts.privacy import Pseudonym
+from shared.contracts.privacy import PrivacyOrdered, Pseudonym
 from shared.ids import AccountId
+from shared.privacy.holds import Held
 
 HoldId = NewType("HoldId", str)
 
@@ -40,6 +40,6 @@ class LegalHold(msgspec.Struct, frozen=True, kw_only=True):
     closed_by: str | None = None
     closed_at: datetime | None = None
 
-    def keeps(self, account: AccountId, people: Iterable[Pseudonym]) -> bool:
-        """Whether an order about these people of an account, or about all of the account, is withheld by it."""
-        return self.account_id == account and not (self.person and set(self.pseudonyms).isdisjoint(people))
+    def stops(self, order: PrivacyOrdered) -> bool:
+        """Whether it withholds an order by itself."""
+        return self.account_id == order.account_id and Held(not self.person, self.pseudonyms).stops(order)

@@ -141,8 +141,8 @@ def order_view(order: Order, holds: Iterable[LegalHold] = ()) -> OrderView:
     """As it is shown; `holds` are those that stand."""
     done = {name for name, answer in order.answers.items() if answer.complete}
     withheld = order.state is OrderState.WITHHELD
-    people = () if order.event is None else order.event.pseudonyms
-    because = {hold.reason for hold in holds if withheld and hold.keeps(order.account_id, people)}
+    kept = order.event if withheld else None
+    because = set() if kept is None else {hold.reason for hold in holds if hold.stops(kept)}
     return OrderView(
         id=order.order_id,
         account=order.account_id,

@@ -13,6 +13,7 @@ from services.retention.order import SERVICES, OrderState
 from shared.contracts.privacy import Basis, LegalHoldChanged, OrderKind, PrivacyOrdered
 from shared.contracts.words import AccountState
 from shared.errors import Refused, TryLater
+from shared.ids import AccountId
 from shared.privacy.pseudonyms import Pseudonyms
 from tests.integration.retention.conftest import ACCOUNT, NIGHT, Retention
 
@@ -40,12 +41,30 @@ async def test_nothing_is_ordered_before_the_hour_of_the_night(retention: Retent
 
 
 async def test_an_account_is_purged_by_its_own_period(retention: Retention) -> None:
+    other = AccountId("other")
+    retention.tell("acme")
+    retention.tell("other")
+    await retention.commands.set_policy(ACCOUNT, 3, None, "key")
+    await retention.ordering.order_night()
+    cut_offs = {ACCOUNT: datetime(2026, 8, 22, 22, tzinfo=UTC), other: datetime(2025, 5, 22, 22, tzinfo=UTC)}
+    for account, before in cut_offs.items():
+        (order,) = await retention.store.orders({"account_id": account})
+        assert order.event is not None
+        assert (order.event.before, order.basis) == (before, Basis.RETENTION)
+
+
+async def test_a_period_that_is_made_longer_brings_nothing_back(retention: Retention) -> None:
     retention.tell("acme")
     await retention.commands.set_policy(ACCOUNT, 3, None, "key")
     await retention.ordering.order_night()
     (order,) = await retention.store.orders({"account_id": ACCOUNT})
-    assert order.event is not None
-    assert (order.event.before, order.basis) == (datetime(2026, 8, 22, 22, tzinfo=UTC), Basis.RETENTION)
+    await retention.commands.set_policy(ACCOUNT, 18, None, "key")
+    await retention.ordering.order_night()
+    assert await retention.store.orders({"account_id": ACCOUNT}) == [order]
+    retention.clock.advance(timedelta(days=1).total_seconds())
+    await retention.ordering.order_night()
+    assert len(await retention.store.orders({"account_id": ACCOUNT})) == 2
+    assert await retention.store.orders({"_id": order.order_id}) == [order]
 
 
 async def test_a_period_can_be_looked_at_before_it_is_set_and_says_what_would_go(retention: Retention) -> None:

@@ -88,6 +88,19 @@ async def test_a_reversal_is_told_with_a_negative_price_and_made_once(
     assert (totals.deletes, totals.reversed, totals.reversals) == (1, 4200, 1)
 
 
+@pytest.mark.parametrize("waited", [timedelta(hours=2), timedelta(days=7)])
+async def test_money_is_given_back_however_late(
+    life: Life, simulator: Simulator, orders: Orders, waited: timedelta
+) -> None:
+    order = orders.charge()
+    await life.handle(received(order))
+    await life.until(order.transaction_id, "ok")
+    await life.handle(received(reversal(order, ordered_at=datetime.now(UTC) - waited)))
+    last = await life.until(f"-{order.transaction_id}", "reversed", "refused")
+    assert (last.status, last.billed) == (PremiumStatus.REVERSED, Billed.TRUE)
+    assert simulator.strex.ledger.totals().reversals == 1
+
+
 async def test_what_was_not_billed_is_not_given_back_until_it_is_and_is_asked_for_again(
     life: Life, simulator: Simulator, orders: Orders
 ) -> None:

@@ -397,7 +397,13 @@ async def test_a_report_makes_us_look_at_once(life: Life, simulator: Simulator, 
 
 @pytest.mark.parametrize("wrong", ["no header", "another key", "another body", "another url", "old"])
 async def test_a_forged_report_is_refused(life: Life, simulator: Simulator, orders: Orders, wrong: str) -> None:
-    body = b'{"transactionId":"4f0c7d9e-52ab-8d31-9c6e-7b1f0a2e6004","statusCode":"Ok","billed":true}'
+    simulator.strex.ledger.profiles[NUMBER] = Profile(scenario=Scenario.ERROR)
+    order = orders.charge()
+    await life.handle(received(order))
+    await life.until(order.transaction_id, "failed")
+    simulator.strex.turn(order.transaction_id, State(status="Rebilled", detailed="Delivered", billed=True))
+    row = await life.store.get(row_id(PremiumKind.CHARGE, order.transaction_id))
+    body = b'{"transactionId":"%b","statusCode":"Rebilled","billed":true}' % order.transaction_id.encode()
     now = int(SystemClock().now().timestamp())
     signature = sign(
         simulator.server_key,
@@ -412,12 +418,15 @@ async def test_a_forged_report_is_refused(life: Life, simulator: Simulator, orde
     content = body + b" " if wrong == "another body" else body
     async with httpx.AsyncClient() as http:
         assert (await http.post(life.url, content=content, headers=headers)).status_code == 401
+        assert life.metrics.callbacks.labels("forged")._value.get() == 1
+        assert await life.store.get(row_id(PremiumKind.CHARGE, order.transaction_id)) == row
         good = {
             CALLBACK_HEADER: sign(
                 simulator.server_key, SERVER_KEY, "POST", life.url, body, timestamp=now, nonce="n"
             ).header()
         }
         assert (await http.post(life.url, content=body, headers=good)).status_code == 200
+        assert (await life.until(order.transaction_id, "rebilled")).billed is Billed.TRUE
         unread = b"[]"
         bad = {
             CALLBACK_HEADER: sign(

@@ -122,7 +122,7 @@ async def test_a_charge_that_is_wrong_is_refused_by_the_field(
     body = {name: value for name, value in {**CONSENTED, **change}.items() if value is not None}
     answer = await door.post(body, CHARGES, headers=KEYED)
     assert fault(answer) == (422, "invalid_request", errors)
-    assert door.broker.records == []
+    assert (door.broker.records, door.rows.rows) == ([], {})
 
 
 def test_a_price_with_ore_is_refused_where_crowns_are_agreed() -> None:
@@ -147,14 +147,16 @@ def test_what_any_agreement_covers_is_charged_also_where_another_for_the_service
     [{"service_code": "14002"}, {"service_code": "89001"}, {"service_code": "99999"}, {"short_number": "2099"}],
 )
 async def test_what_is_not_agreed_is_refused(door: Door, change: dict[str, str]) -> None:
-    answer = await door.post({**CONSENTED, **change}, CHARGES)
+    answer = await door.post({**CONSENTED, **change}, CHARGES, headers=KEYED)
     assert fault(answer) == (403, "premium_not_agreed", [("/service_code", "not_agreed")])
+    assert (door.broker.records, door.rows.rows) == ([], {})
 
 
 async def test_an_account_without_agreement_charges_nobody(door: Door) -> None:
     async with door.client_with(door.add(Account(AccountId("other"), "Other"))) as client:
-        answer = await client.post(CHARGES, json=CONSENTED)
+        answer = await client.post(CHARGES, json=CONSENTED, headers=KEYED)
     assert (answer.status_code, answer.json()["code"]) == (403, "premium_not_agreed")
+    assert (door.broker.records, door.rows.rows) == ([], {})
 
 
 @pytest.mark.parametrize(
@@ -170,17 +172,18 @@ async def test_whoever_is_suspended_charges_nobody(
     door: Door, account: dict[str, Any], code: str, path: str, body: object
 ) -> None:
     async with door.client_with(door.add(Account(AccountId("acme"), "Acme", **account))) as client:
-        answer = await client.post(path, json=body)
+        answer = await client.post(path, json=body, headers=KEYED)
     assert (answer.status_code, answer.json()["code"]) == (403, code)
-    assert door.broker.records == []
+    assert (door.broker.records, door.rows.rows) == ([], {})
 
 
 @pytest.mark.parametrize("scopes", [ALL_SCOPES | {Scope.TEST}, frozenset({Scope.READ})])
 async def test_money_is_never_a_test_and_needs_the_scope_to_send(door: Door, scopes: frozenset[Scope]) -> None:
     key = door.add(Account(AccountId("acme"), "Acme"), scopes=scopes)
     async with door.client_with(key) as client:
-        answer = await client.post(CHARGES, json=CONSENTED)
+        answer = await client.post(CHARGES, json=CONSENTED, headers=KEYED)
     assert (answer.status_code, answer.json()["code"]) == (403, "scope_missing")
+    assert (door.broker.records, door.rows.rows) == ([], {})
 
 
 async def test_a_repeat_gets_the_same_answer_and_orders_nothing(door: Door) -> None:
@@ -197,8 +200,9 @@ async def test_a_repeat_gets_the_same_answer_and_orders_nothing(door: Door) -> N
 async def test_the_answer_to_a_code_is_never_the_answer_to_a_charge(door: Door) -> None:
     headers = {"idempotency-key": "k-1"}
     assert (await door.post(TERMS, PASSWORDS, headers=headers)).status_code == 202
-    charge = await door.post(TERMS, CHARGES, headers=headers)
-    assert (charge.status_code, charge.json()["code"]) == (422, "invalid_request")
+    charge = await door.post(CONSENTED, CHARGES, headers=headers)
+    assert (charge.status_code, charge.json()["code"]) == (409, "idempotency_key_reused")
+    assert [order_of(record).kind for record in door.broker.records] == [PremiumKind.ONE_TIME_PASSWORD]
 
 
 async def test_a_repeat_after_a_broken_write_orders_the_same_transaction(door: Door) -> None:
@@ -218,7 +222,7 @@ async def test_a_repeat_after_a_broken_write_orders_the_same_transaction(door: D
 async def test_a_charge_without_code_needs_a_key_so_that_a_repeat_charges_nobody_twice(door: Door) -> None:
     answer = await door.post(CONSENTED, CHARGES)
     assert fault(answer) == (422, "invalid_request", [("", "idempotency_key_missing")])
-    assert door.broker.records == []
+    assert (door.broker.records, door.rows.rows) == ([], {})
 
 
 async def test_a_charge_with_a_code_is_one_by_its_id_without_a_key(door: Door) -> None:
@@ -238,5 +242,6 @@ async def test_charges_count_against_the_limits_of_the_account(door: Door) -> No
 
 async def test_nobody_charges_without_a_key(door: Door) -> None:
     for path in (PASSWORDS, CHARGES):
-        answer = await door.client_with("none").post(path, content=msgspec.json.encode(CONSENTED))
+        answer = await door.client_with("none").post(path, json=CONSENTED, headers=KEYED)
         assert answer.status_code == 401
+    assert (door.broker.records, door.rows.rows) == ([], {})
