@@ -19,7 +19,7 @@ SERVICES = ingest dispatch dlr billing retention
 STATE = data data-own log keys run operators.yaml local.env lock
 
 .DEFAULT_GOAL := help
-.PHONY: help run stop test test-unit test-interop fuzz check bench k8s-check format setup lock topics clean distclean
+.PHONY: help run stop test test-unit test-interop fuzz check bench k8s-check k8s-check-deep format setup lock topics clean distclean
 
 help: ## this list
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z0-9-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -110,6 +110,10 @@ chaos-%:
 k8s-check: ## the manifests and the Dockerfile against schemas, rules and planted faults (needs Go)
 	@$(SETUP) dev
 	@$(VENV)/python -m deploy.k8s.checks
+
+k8s-check-deep: ## the manifests against an API server of Kubernetes, built once (some minutes; needs Go)
+	@$(SETUP) dev
+	@$(VENV)/python -m deploy.k8s.checks.deep
 
 format: ## write the files as `make check` wants them
 	@$(SETUP) dev

