@@ -1,7 +1,8 @@
 """Who a message is from: a name, a telephone number or a short number (R-32).
 
-This is form only. Whether the account may use the sender, and whether it resembles a protected name, is decided by
-screening; type of number and numbering plan are given by dispatch.
+This is form only. Whether the account may use the sender is decided by screening: a person of ours registered it.
+There is no list of protected or generic names, and nothing looks for likenesses. Dispatch gives type of number and
+numbering plan.
 """
 
 from __future__ import annotations

@@ -226,18 +226,19 @@ async def test_a_body_that_cannot_be_read_is_refused(api: Api, content: bytes, s
 
 
 @pytest.mark.parametrize(
-    "query",
+    ("query", "code"),
     [
-        "usage?months=2026-11",
-        "usage?month=2026-11&month=2026-10",
-        "invoices?limit=0",
-        "invoices?cursor=%21",
-        "invoices?page=2",
+        ("usage?months=2026-11", "unknown_field"),
+        ("usage?month=2026-11&month=2026-10", "unknown_field"),
+        ("invoices?limit=0", "out_of_range"),
+        ("invoices?cursor=%21", "invalid_cursor"),
+        ("invoices?page=2", "unknown_field"),
     ],
 )
-async def test_a_query_that_is_not_known_is_refused(api: Api, query: str) -> None:
+async def test_a_query_that_is_not_known_is_refused(api: Api, query: str, code: str) -> None:
     answer = await api.account(query)
     assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request")
+    assert [error["code"] for error in answer.json()["errors"]] == [code]
     assert (await api.account("usage?month=november")).json()["code"] == "invalid_month"
 
 

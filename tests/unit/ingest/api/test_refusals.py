@@ -169,6 +169,8 @@ async def test_what_a_message_cannot_have_is_said_with_the_way_round_it(door: Do
 
 async def test_every_bad_recipient_is_named_when_none_is_good(door: Door) -> None:
     answer = await door.post(good(to=["1", "x"]))
+    assert (answer.status_code, answer.json()["code"]) == (422, "no_valid_recipient")
+    assert door.broker.records == []
     assert [error["pointer"] for error in answer.json()["errors"]] == ["/to/0", "/to/1"]
 
 
