@@ -49,7 +49,9 @@ _NO_BILL: Final = frozenset(
         "othererror",
     }
 )
-"""DetailedStatusCodes whose text says that billing was not completed, in lower case: their spelling varies."""
+"""DetailedStatusCodes whose text says that billing was not completed, and that of a number which the operator does not
+have. In lower case: their spelling varies.
+"""
 
 _NO_STATUS: Final = "none"
 

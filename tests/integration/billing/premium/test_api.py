@@ -260,6 +260,17 @@ async def test_finance_closes_settles_and_shows_a_month_and_the_account_its_own(
     assert (await api("GET", "/v1/statements/October"))[0] == 422
 
 
+async def test_what_is_of_another_account_is_not_found(books: Books, api: Api) -> None:
+    await books.hear(changed())
+    await api.refund(transaction_id=ID)
+    await api.finance("POST", "/months/2026-10/close")
+    for path in (f"premium/transactions/{ID}", f"premium/refunds/rf_{ID}", "statements/2026-10"):
+        assert (await api("GET", f"/v1/{path}"))[0] == 200
+        status, told = await api("GET", f"/v1/{path}", account=AccountId("other"))
+        assert (status, told["code"]) == (404, "not_found")
+    assert (await api("GET", "/v1/statements", account=AccountId("other")))[1] == {"statements": [], "payouts": []}
+
+
 @pytest.mark.parametrize(
     ("path", "body", "code"),
     [

@@ -48,7 +48,8 @@ DETAILED = {
     "OtherError": Billed.FALSE,
 }
 """Every DetailedStatusCode, and what it says of money where Strex says that a charge failed and not whether it was
-billed: only a code whose text says that billing was not completed is as good as a no.
+billed: as good as a no is a code whose text says that billing was not completed, and `UnknownSubscriber`, since a
+number that the operator does not have has no bill. A no that speaks of the delivery alone (`Undelivered`) is none.
 """
 
 
