@@ -67,6 +67,14 @@ def say(line: str) -> None:
     sys.stdout.flush()
 
 
+def conclude(faults: Sequence[str], good: str) -> int:
+    """Say each, or that there is none; the exit code."""
+    for fault in faults:
+        say(fault)
+    say(f"{len(faults)} faults" if faults else good)
+    return 1 if faults else 0
+
+
 def main() -> int:
     """Check; the exit code."""
     try:
@@ -78,10 +86,7 @@ def main() -> int:
         faults = list(check(tools))
     except Refused as error:
         faults = [str(error)]
-    for fault in faults:
-        say(fault)
-    say(f"{len(faults)} faults" if faults else "the manifests are good")
-    return 1 if faults else 0
+    return conclude(faults, "the manifests are good")
 
 
 if __name__ == "__main__":

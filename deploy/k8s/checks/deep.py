@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
-from deploy.k8s.checks.__main__ import FOLDER, say
+from deploy.k8s.checks.__main__ import FOLDER, conclude, say
 from deploy.k8s.checks.faults import FAULTS, Fault, Good
 from deploy.k8s.checks.manifests import Manifest
 from deploy.k8s.checks.rendering import SCHEMA, render
@@ -71,10 +71,7 @@ def main() -> int:
         return 2
     except Refused as error:
         faults = [str(error)]
-    for fault in faults:
-        say(fault)
-    say(f"{len(faults)} faults" if faults else "the server takes the manifests")
-    return 1 if faults else 0
+    return conclude(faults, "the server takes the manifests")
 
 
 if __name__ == "__main__":

@@ -5,15 +5,12 @@ Linux on x86-64, with Go 1.26 or newer; `fetched/` beside this file names it all
 
 from __future__ import annotations
 
-import fcntl
-import hashlib
 import io
 import os
 import shutil
 import subprocess
 import sys
 import tarfile
-import tempfile
 import zipfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -22,6 +19,7 @@ from typing import Final
 import msgspec
 
 from deploy.k8s.checks import schemas
+from deploy.k8s.checks.caching import digest_of, once
 from deploy.local.jars import JarCache, read_list
 from deploy.local.settings import ROOT
 from shared.errors import Fatal
@@ -76,36 +74,19 @@ def lacking() -> str | None:
 
 
 def ensure(say: Callable[[str], None], cache: Path = CACHE) -> Tools:
-    """Everything in place, what was there for other lists taken away. Whoever comes second waits for the first.
+    """Everything in place, what was there for other lists taken away.
 
     Raises Fatal `k8s_tools` when something is lacking, cannot be fetched or is not what was named.
     """
     given = os.environ.get(GIVEN_SCHEMAS)
-    tools = Tools(cache / _digest(given))
-    if tools.folder.exists():
-        return tools
-    if lack := lacking():
-        raise Fatal("k8s_tools", lack)
-    cache.mkdir(parents=True, exist_ok=True)
-    with (cache / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not tools.folder.exists():
-            say("fetching the tools of the check: 80 MB, about half a minute")
-            with tempfile.TemporaryDirectory(dir=cache, prefix=".making-") as folder:
-                draft = Tools(Path(folder) / "tools")
-                draft.folder.mkdir()
-                _make(draft, Path(folder), Path(given) if given else None)
-                for old in cache.glob("[0-9a-f]*/"):
-                    shutil.rmtree(old)
-                draft.folder.rename(tools.folder)
-    return tools
 
+    def make(folder: Path, scratch: Path) -> None:
+        if lack := lacking():
+            raise Fatal("k8s_tools", lack)
+        say("fetching the tools of the check: 80 MB, about half a minute")
+        _make(Tools(folder), scratch, Path(given) if given else None)
 
-def _digest(given: str | None) -> str:
-    digest = hashlib.sha256((given or "").encode())
-    for path in _SOURCES:
-        digest.update(path.read_bytes())
-    return digest.hexdigest()[:16]
+    return Tools(once(cache, digest_of(_SOURCES, given or ""), make))
 
 
 def _make(tools: Tools, scratch: Path, given: Path | None) -> None:

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import fcntl
-import hashlib
 import os
-import shutil
 import subprocess
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
 import msgspec
 
+from deploy.k8s.checks.caching import digest_of, once
 from deploy.k8s.checks.schemas import make_definitions
 from deploy.k8s.checks.tools import LISTS, lacking
 from deploy.local.jars import JarCache, read_list
@@ -25,6 +22,7 @@ VERSION: Final = "1.36.3"
 """Of Kubernetes, as `go.mod` has it."""
 
 _MODULE: Final = Path(__file__).parent
+_JARS: Final = LISTS / "jars.txt"
 _STAMP: Final = "k8s.io/component-base/version"
 _FLAGS: Final = f"-s -w -X {_STAMP}.gitVersion=v{VERSION} -X {_STAMP}.gitMajor=1 -X {_STAMP}.gitMinor=36"
 _PACKAGES: Final = {"etcd": "go.etcd.io/etcd/server/v3", "kube-apiserver": "k8s.io/kubernetes/cmd/kube-apiserver"}
@@ -53,36 +51,17 @@ class Programs(msgspec.Struct, frozen=True):
 
 
 def ensure(say: Callable[[str], None], cache: Path = CACHE) -> Programs:
-    """Both in place. Whoever comes second waits for the first. Raises Fatal `k8s_tools`."""
-    programs = Programs(cache / _digest())
-    if programs.folder.exists():
-        return programs
-    if lack := lacking():
-        raise Fatal("k8s_tools", lack)
-    cache.mkdir(parents=True, exist_ok=True)
-    with (cache / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not programs.folder.exists():
-            with tempfile.TemporaryDirectory(dir=cache, prefix=".making-") as scratch:
-                draft = Programs(Path(scratch) / "programs")
-                draft.folder.mkdir()
-                make_definitions(
-                    JarCache(Path(scratch) / "jars").ensure(read_list(LISTS / "jars.txt")), draft.definitions
-                )
-                for name, package in _PACKAGES.items():
-                    say(f"building {name}: some minutes, once")
-                    _build(package, draft.folder / name)
-                for old in cache.glob("[0-9a-f]*/"):
-                    shutil.rmtree(old)
-                draft.folder.rename(programs.folder)
-    return programs
+    """Both in place. Raises Fatal `k8s_tools`."""
 
+    def make(folder: Path, scratch: Path) -> None:
+        if lack := lacking():
+            raise Fatal("k8s_tools", lack)
+        make_definitions(JarCache(scratch / "jars").ensure(read_list(_JARS)), Programs(folder).definitions)
+        for name, package in _PACKAGES.items():
+            say(f"building {name}: some minutes, once")
+            _build(package, folder / name)
 
-def _digest() -> str:
-    digest = hashlib.sha256()
-    for path in (Path(__file__), _MODULE / "go.mod", _MODULE / "go.sum", LISTS / "jars.txt"):
-        digest.update(path.read_bytes())
-    return digest.hexdigest()[:16]
+    return Programs(once(cache, digest_of((Path(__file__), _MODULE / "go.mod", _MODULE / "go.sum", _JARS)), make))
 
 
 def _build(package: str, program: Path) -> None:
