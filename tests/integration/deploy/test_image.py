@@ -7,8 +7,6 @@ manifest says, but for addresses and ports: logged in as its own user, who may d
 from __future__ import annotations
 
 import asyncio
-import fcntl
-import hashlib
 import re
 import shutil
 import signal
@@ -25,6 +23,7 @@ import yaml
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
+from deploy.k8s.checks.caching import digest_of, once
 from deploy.k8s.roles import BASE, COMMON, Role, folders
 from deploy.k8s.strimzi.access import CLIENTS
 from deploy.k8s.strimzi.resources import Manifest, users
@@ -71,17 +70,8 @@ READY, ENDED = 60.0, 30.0  # seconds; a quiet machine takes 3 and 1
 def environment_of(service: str) -> Path:
     """A Python with the packages of the lock that the service's image is made of, and no others; kept between runs."""
     lock = ROOT / f"requirements/services/{service}.txt"
-    cache = ROOT / "var/cache"
-    cache.mkdir(parents=True, exist_ok=True)
-    digest = hashlib.sha256(lock.read_bytes() + sys.version.encode()).hexdigest()[:16]
-    venv = cache / f"{service}-{digest}"
-    with (cache / f"{service}.lock").open("w") as held:
-        fcntl.flock(held, fcntl.LOCK_EX)
-        if not (venv / "complete").exists():
-            shutil.rmtree(venv, ignore_errors=True)
-            install(venv, lock)
-            (venv / "complete").touch()
-    return venv / "bin/python"
+    cache = ROOT / "var/cache/environments" / service
+    return once(cache, digest_of([lock], sys.version), lambda venv, _: install(venv, lock)) / "bin/python"
 
 
 def install(venv: Path, lock: Path) -> None:
