@@ -116,7 +116,13 @@ def status(
     key_file: KeyFile = None,
     timeout: Timeout = SECONDS,
 ) -> None:
-    """Show where a message is, and how it came there."""
+    """Show where a message is, and how it came there.
+
+    \b
+    Examples:
+      budstikke status 019b2f60-5c00-7a31-8f0e-5d2c9e41a006
+      budstikke status 019b2f60-5c00-7a31-8f0e-5d2c9e41a006 --watch --json
+    """
     with failures(json), Gateway(find_access(api, key_file, os.environ), seconds=timeout) as gateway:
         message, octets = gateway.message(message_id)
         if json:

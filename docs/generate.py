@@ -53,6 +53,7 @@ PAGES: Final[Mapping[str, Mapping[str, Callable[[], str]]]] = {
         "sender": figures.figures("sender"),
         "status": figures.figures("status"),
         "system": figures.figures("system"),
+        "latency": figures.figures("latency"),
         "pace": figures.figures("pace"),
         "backlog": figures.figures("backlog"),
         "growth": figures.figures("growth"),

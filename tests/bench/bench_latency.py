@@ -1,7 +1,7 @@
-"""How long a message takes through an idle system: `python -m tests.bench.bench_latency`.
+"""How long a message takes through an idle system: `make bench-latency`.
 
-Measures the system that `var/local.env` or the environment names (`make run`), over one connection, one message after
-the other. The simulated operators answer at once and send their receipts at once; their settings are put back.
+Over one connection, one message after the other, for each category. The simulated operators answer at once and send
+their receipts at once.
 
 accepted    from the request's first octet to the 202
 delivered   from `accepted` to `delivered` in the message's history, on the system's own clock
@@ -9,20 +9,24 @@ delivered   from `accepted` to `delivered` in the message's history, on the syst
 
 from __future__ import annotations
 
-import argparse
 import asyncio
-import os
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from pathlib import Path
 from statistics import median, quantiles
 
 import httpx
 import msgspec
 
-from deploy.local.settings import ROOT
+from docs.sections.figures import Figure
 from shared.contracts.words import Category
+from shared.trust import trusted
+from tests.acceptance.system import read_env
+from tests.bench import command
+from tests.bench.targets import Target
+from tests.running import Run
 from tests.support import wait_until
 
 ACCEPTED = 0.010
@@ -30,6 +34,7 @@ DELIVERED = 0.300
 """What the medians should stay below, in seconds, on an idle machine of two cores."""
 
 _LONGEST = 30.0
+_START = 400.0
 _FIRST_NUMBER = 98_000_000
 
 
@@ -40,10 +45,9 @@ class Times(msgspec.Struct, frozen=True):
     p95: float
     most: float
 
-    def row(self, name: str, target: float) -> str:
-        """One line of the table, in milliseconds."""
-        cells = "".join(f"{seconds * 1000:9.1f}" for seconds in (self.median, self.p95, self.most, target))
-        return f"{name:30}{cells}"
+    def figure(self, name: str) -> Figure:
+        """What is not judged, in milliseconds."""
+        return Figure(f"{name}, p95 and longest", f"{self.p95 * 1000:.1f}, {self.most * 1000:.1f} ms")
 
 
 class Figures(msgspec.Struct, frozen=True):
@@ -84,48 +88,49 @@ def _times(seconds: Sequence[float]) -> Times:
     return Times(median(seconds), quantiles(seconds, n=20)[-1], max(seconds))
 
 
-async def _run(address: str, key: str, operator: str, count: int) -> None:
-    headers = {"authorization": f"Bearer {key}"}
+async def _of_each(told: Mapping[str, str], count: int) -> Mapping[Category, Figures]:
+    """Of every category, after some messages that do not count."""
+    headers = {"authorization": f"Bearer {told['BUDSTIKKE_KEY']}"}
     async with (
-        httpx.AsyncClient(base_url=address, headers=headers, trust_env=False, timeout=_LONGEST) as api,
-        httpx.AsyncClient(base_url=operator, trust_env=False) as control,
+        httpx.AsyncClient(
+            base_url=told["BUDSTIKKE_API"], headers=headers, trust_env=False, timeout=_LONGEST, verify=trusted()
+        ) as api,
+        httpx.AsyncClient(base_url=told["BUDSTIKKE_SMSC_CONTROL"], trust_env=False, verify=trusted()) as control,
     ):
-        before = (await control.get("/control")).json()["settings"]
-        try:
-            await control.put("/control", json={"response_delay_ms": 0, "receipt_delay_ms": 0})
-            _say(f"{'ms, ' + str(count) + ' messages':30}{'p50':>9}{'p95':>9}{'most':>9}{'target':>9}")
-            for category in Category:
-                numbers = [f"+47{_FIRST_NUMBER + place}" for place in range(count)]
-                await measure(api, numbers[:5], category=category)
-                figures = await measure(api, numbers, category=category)
-                _say(figures.accepted.row(f"{category}: accepted", ACCEPTED))
-                _say(figures.delivered.row(f"{category}: delivered", DELIVERED))
-        finally:
-            await control.put("/control", json=before)
+        await control.put("/control", json={"response_delay_ms": 0, "receipt_delay_ms": 0})
+        found = {}
+        for category in Category:
+            numbers = [f"+47{_FIRST_NUMBER + place}" for place in range(count)]
+            await measure(api, numbers[:5], category=category)
+            found[category] = await measure(api, numbers, category=category)
+        return found
 
 
-def _say(line: str) -> None:
-    sys.stdout.write(line + "\n")
-    sys.stdout.flush()
+def run(folder: Path, count: int) -> command.Found:
+    """As a table, of a system of its own."""
+    system = Run(folder)
+    system.start()
+    try:
+        system.wait_ready(_START)
+        found = asyncio.run(_of_each(read_env(system.local_env), count))
+    finally:
+        system.stop()
+    judged, figures = {}, [Figure("messages of each category", f"{count:,}")]
+    for category, each in found.items():
+        for word, times, most in (("accepted", each.accepted, ACCEPTED), ("delivered", each.delivered, DELIVERED)):
+            name = f"{category}: {word}"
+            judged[Target(f"{name}, p50", most * 1000, "ms", at_most=True)] = [times.median * 1000]
+            figures.append(times.figure(name))
+    return command.Found(judged, figures, good=True)
 
 
-def _told() -> dict[str, str]:
-    """`var/local.env`, and the environment before it."""
-    path = ROOT / "var/local.env"
-    lines = path.read_text().splitlines() if path.exists() else []
-    return {**dict(line.split("=", 1) for line in lines if "=" in line), **os.environ}
-
-
-def main() -> None:
-    """Measure and print the table."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--messages", type=int, default=100, help="messages per category")
+def main() -> int:
+    """Command line."""
+    parser = command.parser(__doc__)
+    parser.add_argument("--messages", type=int, default=100, help="messages of each category")
     options = parser.parse_args()
-    told = _told()
-    if "BUDSTIKKE_API" not in told:
-        raise SystemExit("no system: start one with `make run`")
-    asyncio.run(_run(told["BUDSTIKKE_API"], told["BUDSTIKKE_KEY"], told["BUDSTIKKE_SMSC_CONTROL"], options.messages))
+    return command.run("latency", options, lambda folder: run(folder, options.messages))
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

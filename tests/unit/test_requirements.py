@@ -77,5 +77,15 @@ def test_all_locks_are_of_one_resolve(lock: str) -> None:
     assert {name: version for name, version in named(SETS / f"{lock}.txt").items() if every[name] != version} == {}
 
 
+@pytest.mark.parametrize("lock", sorted(SETS.rglob("*.txt")), ids=lambda path: path.stem)
+def test_every_package_is_locked_by_its_hash_and_no_index_is_named(lock: Path) -> None:
+    text = lock.read_text(encoding="utf-8")
+    assert "://" not in text
+    assert "--index" not in text
+    assert named(lock)
+    for package in re.split(r"^(?=[A-Za-z0-9])", text, flags=re.MULTILINE):
+        assert not package.strip() or package.startswith("#") or ("==" in package and "--hash=sha256:" in package)
+
+
 def test_every_service_has_one() -> None:
     assert [path.parent.name for path in sorted((ROOT / "services").glob("*/__main__.py"))] == SERVICES

@@ -33,7 +33,9 @@ async def test_a_run_survives_kill_delivers_and_stops_in_order(run: Run) -> None
     assert {"kafka", "mongodb", "valkey", *(group.name for group in GROUPS)} <= children.keys()
     run.kill()
     await wait_until(lambda: all(start_time(child.pid) != child.started for child in children.values()))
+    assert run.local_env.exists()
     run.start(split=True)
+    await wait_until(lambda: not run.local_env.exists(), waiting_for="what says that all is ready to go")
     run.wait_ready()
     every = {f"{group.service}.{role.name}" for group in GROUPS for role in group.roles}
     assert run.stamps().keys() - every == children.keys() - {group.name for group in GROUPS}

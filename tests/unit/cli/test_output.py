@@ -40,9 +40,10 @@ def test_help_documents_every_exit_code(budstikke: Run, command: tuple[str, ...]
     assert all(f"\n    {code.value}  " in text for code in Exit)
 
 
-def test_help_of_the_whole_and_of_sending_shows_examples(budstikke: Run) -> None:
+def test_help_of_the_whole_and_of_both_its_commands_shows_examples(budstikke: Run) -> None:
     assert "budstikke send --to +4790000001 --text 'Hei' --wait" in budstikke("--help").stdout
     assert "--text - < letter.txt" in budstikke("send", "--help").stdout
+    assert "5d2c9e41a006 --watch --json\n" in budstikke("status", "--help").stdout
 
 
 def test_the_package_runs_as_a_module() -> None:
