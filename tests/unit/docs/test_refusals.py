@@ -58,3 +58,10 @@ def test_every_code_is_on_its_page(page: str, codes: Iterable[str]) -> None:
 def test_every_planted_fault_is_on_the_page_of_manifests() -> None:
     page = (FOLDER / "refusals/manifests.md").read_text()
     assert [what for what in (*(fault.what for fault in FAULTS), *IMAGE_FAULTS) if what not in page] == []
+
+
+def test_every_requirement_of_the_simulated_strex_that_refuses_something_is_named() -> None:
+    """By number, as premium-strex §8 has them; the third is what any client may send, and nothing is refused by it."""
+    page = (FOLDER / "refusals/premium.md").read_text()
+    items = (1, 2, 4, 5, 6, 7, 8, 11, 12, 15, 18, 19)
+    assert {str(item) for item in items} - set(re.findall(r"§8\.(\d+)", page)) == set()
