@@ -70,7 +70,15 @@ def test_another_body_id_or_secret_is_not_believed() -> None:
             webhook().verify(given, body.encode())
 
 
-@pytest.mark.parametrize("secrets", [(), ("whsec_!",)])
+@pytest.mark.parametrize("body", ["", "[]", "{}", BODY.replace("created_at", "at"), BODY.replace("2026-03-01T", "")])
+def test_what_is_signed_and_no_event_is_not_believed(body: str) -> None:
+    with pytest.raises(BadSignature, match="no event"):
+        webhook().verify(headers(body=body), body.encode())
+
+
+@pytest.mark.parametrize(
+    "secrets", [(), ("whsec_!",), ("",), ("whsec_",), (SECRET, ""), ("whsec_" + b64encode(bytes(23)).decode(),)]
+)
 def test_a_secret_that_is_none_is_an_error_at_once(secrets: tuple[str, ...]) -> None:
     with pytest.raises(ValueError, match="secret"):
         Webhook(*secrets)
