@@ -15,12 +15,15 @@ member() {
 
 # In JSON a quotation mark and a backslash are written with a backslash before them.
 escaped=$(printf '%s' "$text" | sed 's/[\\"]/\\&/g')
-answer=$(curl --silent --show-error --fail-with-body --retry 5 --retry-all-errors --max-time 20 \
+answer=$(curl --silent --show-error --fail-with-body --retry 5 --retry-connrefused --max-time 20 \
     "$BUDSTIKKE_API/v1/messages" \
     -H "Authorization: Bearer $BUDSTIKKE_KEY" \
     -H "Content-Type: application/json" \
     -H "Idempotency-Key: $key" \
-    -d "{\"to\": \"$number\", \"text\": \"$escaped\", \"category\": \"otp\"}")
+    -d "{\"to\": \"$number\", \"text\": \"$escaped\", \"category\": \"otp\"}") || {
+    printf '%s\n' "$answer" >&2 # a problem document says what is wrong
+    exit 1
+}
 id=$(printf '%s' "$answer" | member id)
 echo "accepted $id"
 
