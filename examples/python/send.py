@@ -32,4 +32,7 @@ def main(number: str, text: str) -> int:
 
 
 if __name__ == "__main__":
+    if len(sys.argv) != 3 or not {"BUDSTIKKE_API", "BUDSTIKKE_KEY"} <= os.environ.keys():
+        print(__doc__, file=sys.stderr)
+        sys.exit(2)
     sys.exit(main(sys.argv[1], sys.argv[2]))

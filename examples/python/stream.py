@@ -15,6 +15,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "clients/python")) 
 
 from budstikke_client.kafka import EventReader, Publisher
 
+NEEDED = {"BUDSTIKKE_KAFKA_CLIENTS", "BUDSTIKKE_KAFKA_USER", "BUDSTIKKE_KAFKA_PASSWORD"}
 ACCOUNT = os.environ.get("BUDSTIKKE_ACCOUNT", "demo")
 
 
@@ -42,4 +43,7 @@ async def send(number: str, text: str) -> int:
 
 
 if __name__ == "__main__":
+    if len(sys.argv) != 3 or not os.environ.keys() >= NEEDED:
+        print(__doc__, file=sys.stderr)
+        sys.exit(2)
     sys.exit(asyncio.run(asyncio.wait_for(send(sys.argv[1], sys.argv[2]), 90.0)))

@@ -60,4 +60,7 @@ def serve(port: int, secret: str) -> None:
 
 
 if __name__ == "__main__":
+    if len(sys.argv) != 2 or not sys.argv[1].isdecimal() or "BUDSTIKKE_WEBHOOK_SECRET" not in os.environ:
+        print(__doc__, file=sys.stderr)
+        sys.exit(2)
     serve(int(sys.argv[1]), os.environ["BUDSTIKKE_WEBHOOK_SECRET"])
