@@ -140,7 +140,7 @@ def order(found: Order) -> list[str]:
     lines = [f"{clean(found.id)}: {found.state}"]
     if found.refused_in_part:
         classes = f" ({', '.join(map(clean, found.refused_because))})" if found.refused_because else ""
-        lines.append(f"refused: a legal hold covers it{classes}")
+        lines.append(f"waits for a legal hold{classes}, and follows when that is closed")
     if found.waits_for:
         lines.append(f"waits for {', '.join(map(clean, found.waits_for))}")
     if found.proof is not None:
