@@ -99,13 +99,13 @@ class Desk:
 
 def holds(found: Sequence[Hold]) -> Iterator[str]:
     """One line per hold, under a heading."""
-    rows = [("ID", "ACCOUNT", "STATE", "WAITING", "SINCE", "WHY")]
+    rows = [("ID", "ACCOUNT", "STATE", "MESSAGES", "SINCE", "WHY")]
     rows += [
         (
             clean(one.id),
             clean(one.account),
             clean(one.state),
-            clean(one.messages.waiting),
+            clean(sum(msgspec.structs.astuple(one.messages))),
             clean(one.opened_at),
             clean("; ".join(" ".join([finding.rule, *finding.evidence]) for finding in one.findings)),
         )
@@ -117,14 +117,7 @@ def holds(found: Sequence[Hold]) -> Iterator[str]:
 def hold(found: Hold) -> Iterator[str]:
     """A hold, what became of its messages, who decided, and some messages to read."""
     yield from holds([found])
-    messages = found.messages
-    ended = {
-        "released": messages.released,
-        "rejected": messages.rejected,
-        "expired": messages.expired,
-        "cancelled": messages.cancelled,
-    }
-    for what, count in ended.items():
+    for what, count in msgspec.structs.asdict(found.messages).items():
         if count:
             yield f"  {what}  {count}"
     if found.decided is not None:

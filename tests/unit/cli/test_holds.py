@@ -78,8 +78,8 @@ def test_a_list_shows_what_is_open_over_all_pages(budstikke: Run, gateway: Start
         "/admin/holds?limit=200&state=open&account=skole&cursor=next",
     ]
     heading, first, _, second = shown.stdout.splitlines()
-    assert heading.split() == ["ID", "ACCOUNT", "STATE", "WAITING", "SINCE", "WHY"]
-    assert first.split(maxsplit=5)[:4] == [ID, "skole", "open", "12"]
+    assert heading.split() == ["ID", "ACCOUNT", "STATE", "MESSAGES", "SINCE", "WHY"]
+    assert first.split(maxsplit=5)[:4] == [ID, "skole", "open", "13"]
     assert first.endswith("unapproved_link lodd.example; unusual_volume")
     assert second.endswith("monthly_cap 2026-11")
 
@@ -97,10 +97,10 @@ def test_a_hold_is_shown_with_some_of_its_messages_on_one_line_each(budstikke: R
 
     lines = budstikke("holds", "show", ID).stdout.splitlines()
 
-    assert lines[2] == "  expired  1"
-    assert lines[3] == "  approved by 0f1e2d3c at 2026-11-23T10:20:00Z, and approved lodd.example"
-    assert lines[4].split() == ["m1", "Skolen", "Se\N{REPLACEMENT CHARACTER}lodd.example"]
-    assert lines[5].split() == ["m2", "Skolen", "-"]
+    assert lines[2:4] == ["  waiting  12", "  expired  1"]
+    assert lines[4] == "  approved by 0f1e2d3c at 2026-11-23T10:20:00Z, and approved lodd.example"
+    assert lines[5].split() == ["m1", "Skolen", "Se\N{REPLACEMENT CHARACTER}lodd.example"]
+    assert lines[6].split() == ["m2", "Skolen", "-"]
 
 
 def test_json_is_the_gateways_own(budstikke: Run, gateway: Start) -> None:
