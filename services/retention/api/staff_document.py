@@ -40,6 +40,7 @@ CALLS: Final = (
         "Set it",
         PolicyView,
         *_BODY,
+        "not_found",
         "invalid_retention",
         body=PolicyBody,
         query=_TRIAL,
@@ -50,13 +51,14 @@ CALLS: Final = (
         "Open a legal hold on an account, or on one person of it",
         HoldView,
         *_BODY,
+        "not_found",
         body=HoldBody,
         statuses=(201,),
     ),
     post("holds/{id}/close", "Close it, and order what it kept from being forgotten", HoldView, "not_found"),
     get("orders", "Erasures and purges, the newest first", OrdersView, "invalid_request", query=_OF_ORDERS),
     get("orders/{id}", "One order", OrderView, "not_found"),
-    post("orders", "Erase a person of an account", OrderView, *_BODY, body=ErasureBody, statuses=(202,)),
+    post("orders", "Erase a person of an account", OrderView, *_BODY, "not_found", body=ErasureBody, statuses=(202,)),
     get("proof", "Records of the proof, a thousand behind a number", ProofView, "invalid_request", query=_AFTER),
 )
 

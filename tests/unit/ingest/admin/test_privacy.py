@@ -16,6 +16,15 @@ from shared.ids import GATEWAY
 from shared.internal.token import ACTOR, HEADER, Scope, verify
 from tests.unit.ingest.admin.test_books import CLOCK, SECRET, Actors
 
+JSON = {"content-type": "application/json"}
+
+
+class Listing:
+    """Knows one account."""
+
+    async def account(self, account_id: str, _: object) -> str | None:
+        return account_id if account_id == "skole" else None
+
 
 @pytest.fixture
 def actors() -> Actors:
@@ -39,7 +48,7 @@ async def admin(actors: Actors, asked: list[httpx.Request]) -> AsyncIterator[htt
     owner = Owner("http://retention", SECRET, CLOCK, service="retention", transport=transport)
     await owner.start()
     parts: dict[str, Any] = dict.fromkeys(Office.__struct_fields__)
-    office = Office(**(parts | {"actors": actors, "retention": owner, "clock": CLOCK}))
+    office = Office(**(parts | {"actors": actors, "retention": owner, "clock": CLOCK, "listing": Listing()}))
     door = httpx.ASGITransport(admin_app(office, "1"), raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=door, base_url="http://door") as http:
         yield http
@@ -72,6 +81,34 @@ async def test_a_path_that_leads_elsewhere_is_not_found(
 ) -> None:
     assert (await admin.get(f"/admin/privacy/{tail.replace('..', '%2e%2e')}")).status_code == 404
     assert asked == []
+
+
+@pytest.mark.parametrize(
+    ("tail", "body"),
+    [("holds", b'{"account":"skloe"}'), ("orders", b'{"account":"skloe","number":7}'), ("policies/skloe", b"")],
+)
+async def test_what_is_ordered_for_an_account_that_is_not_there_is_not_found(
+    admin: httpx.AsyncClient, asked: list[httpx.Request], tail: str, body: bytes
+) -> None:
+    assert (await admin.post(f"/admin/privacy/{tail}", content=body, headers=JSON)).status_code == 404
+    assert asked == []
+
+
+@pytest.mark.parametrize(
+    ("tail", "body"),
+    [
+        ("orders", b"{}"),
+        ("orders", b'{"account":7}'),
+        ("orders", b'{"account":"%s"}' % GATEWAY.encode()),
+        ("holds/lh_1/close", b""),
+        ("policies/skole", b"{}"),
+    ],
+)
+async def test_what_names_no_account_of_anybody_is_retentions_to_judge(
+    admin: httpx.AsyncClient, asked: list[httpx.Request], tail: str, body: bytes
+) -> None:
+    assert (await admin.post(f"/admin/privacy/{tail}", content=body, headers=JSON)).status_code == 201
+    assert len(asked) == 1
 
 
 async def test_an_owner_that_does_not_believe_us_is_away(admin: httpx.AsyncClient) -> None:
