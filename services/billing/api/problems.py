@@ -61,6 +61,7 @@ KINDS: Final[Mapping[str, Kind]] = {
 
 FIELDS: Final[Mapping[str, Explanation]] = {
     "unknown_field": Explanation("There is no such query parameter, or it is given twice.", "Leave it out."),
+    "missing_field": Explanation("The field is required.", "Give it."),
     "invalid_value": Explanation("The value has not the form of its field.", "See `message` for what is expected."),
     "invalid_organisation_number": Explanation(
         "The check digit of the organisation number is wrong.", "Look it up in Enhetsregisteret."

@@ -210,9 +210,26 @@ async def test_a_record_that_is_not_right_is_refused_and_nothing_is_kept(
 
 
 @pytest.mark.parametrize(
+    ("record", "pointers"),
+    [
+        ({}, ["/name", "/organisation_number", "/address", "/plan", "/accounts"]),
+        ({name: RECORD[name] for name in RECORD if name != "plan"}, ["/plan"]),
+        (RECORD | {"address": {"street": "Kaia 1"}}, ["/address/postal_code"]),
+    ],
+)
+async def test_each_field_that_a_record_lacks_is_named(api: Api, record: object, pointers: list[str]) -> None:
+    answer = await api.finance("POST", "customers/nordvik", record)
+    assert answer.status_code == 422
+    assert [(one["pointer"], one["code"]) for one in answer.json()["errors"]] == [
+        (pointer, "missing_field") for pointer in pointers
+    ]
+
+
+@pytest.mark.parametrize(
     ("content", "status"),
     [
         (b"{", 422),
+        (b"{} {", 422),
         (b'{"leave": ["\xff"]}', 422),
         (b'{"early": 1}', 422),
         (b'{"soon": true}', 422),
