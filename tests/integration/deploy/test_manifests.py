@@ -13,7 +13,7 @@ from deploy.k8s.checks.__main__ import FOLDER, by_rules, overlooked
 from deploy.k8s.checks.faults import FAULTS, Fault
 from deploy.k8s.checks.manifests import Manifest, manifests
 from deploy.k8s.checks.rendering import against_schemas, render
-from deploy.k8s.checks.rules.links import secrets_used
+from deploy.k8s.checks.rules.links import references, secrets_used
 from deploy.k8s.checks.schemas import VERSIONS
 from deploy.k8s.checks.tools import Tools, ensure, lacking
 from deploy.k8s.roles import folders
@@ -76,14 +76,17 @@ def test_the_page_names_every_secret_that_pods_take(documents: list[Manifest]) -
 def test_one_service_alone_is_applied_as_the_page_says(tools: Tools, tmp_path: Path) -> None:
     (example,) = re.findall(r"```yaml\n(# my-overlay/kustomization\.yaml\n.+?)```", README, re.DOTALL)
     kustomization = yaml.safe_load(example)
-    resources = [str(Path("/", FOLDER, "overlays/mine", name).resolve()) for name in kustomization["resources"]]
-    for name in ("settings.env", "operators.yaml"):
-        (tmp_path / name).write_bytes((OVERLAY / "services" / name).read_bytes())
-    links = [Path(name) for name in resources]
-    relative = [str(Path(*[".."] * (len(tmp_path.resolve().parts) - 1), *link.parts[1:])) for link in links]
-    (tmp_path / "kustomization.yaml").write_text(yaml.safe_dump(kustomization | {"resources": relative}))
+    up = Path(*[".."] * (len(tmp_path.resolve().parts) - 1))
+    resources = [
+        str(up / (FOLDER / "overlays/mine" / name).resolve().relative_to("/")) if name.startswith("..") else name
+        for name in kustomization["resources"]
+    ]
+    for name in ("settings.env", "operators.yaml", "operators-network.yaml", "finance/agreements.yaml"):
+        (tmp_path / Path(name).name).write_bytes((OVERLAY / "services" / name).read_bytes())
+    (tmp_path / "kustomization.yaml").write_text(yaml.safe_dump(kustomization | {"resources": resources}))
     made = render(tools, tmp_path)
     assert list(map(str, against_schemas(tools, made, VERSIONS[:1]))) == []
+    assert list(map(str, references(manifests(made)))) == []
     named = manifests(made).names("Deployment")
     assert named == {f"dispatch-{role.name}" for role in folders() if role.service == "dispatch"}
 
