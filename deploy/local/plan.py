@@ -34,6 +34,9 @@ OPERATORS = (
 SERVERS = (Port.KAFKA, Port.KAFKA_CONTROLLER, Port.KAFKA_CLIENTS, Port.MONGODB, Port.VALKEY)
 """Ports of what others wrote."""
 
+_LOGIN = frozenset({"BUDSTIKKE_KAFKA_USER", "BUDSTIKKE_KAFKA_PASSWORD", "BUDSTIKKE_KAFKA_CA"})
+"""Never inherited: a shell that read a client's credentials has them as a client means them, not as a service does."""
+
 _TEMPLATE = Path(__file__).with_name("operators.yaml")
 
 
@@ -69,7 +72,8 @@ def environment(settings: LocalSettings, *, kafka: str, mongodb: str, valkey: st
 
 def with_health_port(told: Mapping[str, str], port: int) -> dict[str, str]:
     """The whole environment of one process; 0 lets it take a free port for its probes."""
-    return {**os.environ, **told, "BUDSTIKKE_HEALTH_PORT": str(port), "PYTHONUNBUFFERED": "1"}
+    inherited = {name: value for name, value in os.environ.items() if name not in _LOGIN}
+    return {**inherited, **told, "BUDSTIKKE_HEALTH_PORT": str(port), "PYTHONUNBUFFERED": "1"}
 
 
 def public(settings: LocalSettings, told: Mapping[str, str], key: str, staff_key: str) -> dict[str, str]:

@@ -148,3 +148,12 @@ def test_the_public_file_holds_the_two_keys_and_no_other_secret(settings: LocalS
     assert public["BUDSTIKKE_API"] == "http://127.0.0.1:21000"
     secrets = {Path(told["BUDSTIKKE_INTERNAL_SECRET"]).read_text(), told["BUDSTIKKE_SMSC_PASSWORD"]}
     assert not secrets & set(public.values())
+
+
+def test_a_shell_with_a_clients_credentials_hands_none_of_them_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("USER", "PASSWORD", "CA"):
+        monkeypatch.setenv(f"BUDSTIKKE_KAFKA_{name}", "client-demo")
+    monkeypatch.setenv("BERG_PASSWORD", "hemmelig")
+    handed = plan.with_health_port({"BUDSTIKKE_KAFKA": "k"}, 0)
+    assert {name for name in handed if name.startswith("BUDSTIKKE_KAFKA")} == {"BUDSTIKKE_KAFKA"}
+    assert handed["BERG_PASSWORD"] == "hemmelig"
