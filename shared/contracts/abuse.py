@@ -21,7 +21,10 @@ class Signal(StrEnum):
 
 
 class TrafficCounted(Event, frozen=True, kw_only=True):
-    """What screening decided for an account since it last said so, which ended at `until`: requests, each once."""
+    """What screening decided for an account since it last said so, which ended at `until`: requests, each once.
+
+    What was valid no more is none of them.
+    """
 
     account_id: Account
     until: Utc

@@ -6,6 +6,7 @@ from datetime import datetime
 
 import msgspec
 
+from shared.contracts.abuse import Signal
 from shared.contracts.accounts import AccountChanged
 from shared.contracts.events import SendRequested
 from shared.contracts.words import AccountState, Lane
@@ -62,14 +63,15 @@ class Form(msgspec.Struct, frozen=True, gc=False):
 
 
 class Case(msgspec.Struct, frozen=True, gc=False):
-    """One request before the rules. `text` is in the clear, so nobody prints a case."""
+    """One request before the rules. `signals` are those that are on for the account. `text` is in the clear, so nobody
+    prints a case."""
 
     request: SendRequested
     form: Form
     text: str
     account: AccountFacts
     opted_out: bool
-    unusual_volume: bool
+    signals: tuple[Signal, ...]
     now: datetime
 
     def __repr__(self) -> str:

@@ -45,7 +45,7 @@ class Known:
         self._find = find
         self._accounts: dict[AccountId, AccountFacts] = {}
         self._opt_outs = OptOuts(pseudonyms)
-        self._volume: dict[AccountId, datetime] = {}
+        self._signals: dict[AccountId, dict[Signal, datetime]] = {}
 
     def apply(self, record: Record, event: Event | None) -> None:
         """One record of one of the topics; without event a tombstone."""
@@ -77,10 +77,10 @@ class Known:
         """Whether the person with this number (E.164) wants nothing of the account, or nothing from this sender."""
         return self._opt_outs.covers(account_id, number, sender)
 
-    def unusual_volume(self, account_id: AccountId, now: datetime) -> bool:
-        """Whether the signal `volume` is on."""
-        last = self._volume.get(account_id)
-        return last is not None and now - last < SIGNAL_LASTS
+    def signals(self, account_id: AccountId, now: datetime) -> tuple[Signal, ...]:
+        """The signals that are on, in the order of their names."""
+        told = self._signals.get(account_id)
+        return tuple(sorted([signal for signal, at in told.items() if now - at < SIGNAL_LASTS])) if told else ()
 
     def _change(self, facts: AccountFacts) -> None:
         before = self._accounts.get(facts.account_id)
@@ -88,9 +88,8 @@ class Known:
             self._accounts[facts.account_id] = facts
 
     def _signal(self, event: SignalChanged) -> None:
-        if event.signal is not Signal.VOLUME:
-            return
+        told = self._signals.setdefault(event.account_id, {})
         if event.on:
-            self._volume[event.account_id] = event.at
+            told[event.signal] = event.at
         else:
-            self._volume.pop(event.account_id, None)
+            told.pop(event.signal, None)

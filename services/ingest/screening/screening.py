@@ -19,7 +19,7 @@ from services.ingest.screening.known import Known
 from services.ingest.screening.outputs import Outputs
 from services.ingest.screening.rules.form import form
 from services.ingest.screening.rules.monthly_cap import cap_of, month_of, monthly_cap
-from services.ingest.screening.verdict import PASSED, Delay, Expire, Held, Passed, Reject, Verdict
+from services.ingest.screening.verdict import PASSED, Delay, Held, Passed, Reject, Verdict
 from shared.clock import Clock
 from shared.contracts import envelope
 from shared.contracts.codec import only
@@ -34,7 +34,8 @@ read_request = partial(only, SendRequested)
 _ERASED: Final = Reject(Reason.ERASED, "erased")
 _FULL: Final = frozenset({Standing.FULL, Standing.FULL_AGAIN})
 _FIRST: Final = frozenset({Standing.FRESH, Standing.FULL})
-_KINDS: Final = {Passed: Kind.PASSED, Reject: Kind.REFUSED, Expire: Kind.REFUSED, Held: Kind.HELD, Delay: Kind.DELAYED}
+_KINDS: Final = {Passed: Kind.PASSED, Reject: Kind.REFUSED, Held: Kind.HELD, Delay: Kind.DELAYED}
+"""Without what was valid no more: that we were late says nothing of the account."""
 
 
 class Screened(msgspec.Struct, frozen=True, gc=False):
@@ -102,8 +103,9 @@ class Screening:
             outputs += self._written(one, verdict, now)
             sums[_labels(verdict)] += 1
             request = one.received.event
-            if standing in _FIRST and request.hold_release is None:
-                self._tallies.add(request.account_id, _KINDS[type(verdict)])
+            kind = _KINDS.get(type(verdict))
+            if kind is not None and standing in _FIRST and request.hold_release is None:
+                self._tallies.add(request.account_id, kind)
         for labels, number in sums.items():
             self._verdicts.labels(*labels).inc(number)
         return outputs
@@ -123,7 +125,7 @@ class Screening:
             text=text,
             account=self._known.account(request.account_id),
             opted_out=self._known.opted_out(request.account_id, shape.number, shape.sender),
-            unusual_volume=self._known.unusual_volume(request.account_id, now),
+            signals=self._known.signals(request.account_id, now),
             now=now,
         )
         return Screened(received, decide(case), case, number)

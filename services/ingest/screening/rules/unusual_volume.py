@@ -8,5 +8,7 @@ from shared.contracts.holds import HoldRule
 
 
 def unusual_volume(case: Case) -> Passed | Hold:
-    """All that the account sends while the signal `volume` is on."""
-    return Hold(HoldRule.UNUSUAL_VOLUME) if case.unusual_volume else PASSED
+    """All that the account sends while it sends very much, or while much of it is refused (somebody may be trying what
+    gets through: what does is for a person to see). The evidence names the signals that are on.
+    """
+    return Hold(HoldRule.UNUSUAL_VOLUME, case.signals) if case.signals else PASSED

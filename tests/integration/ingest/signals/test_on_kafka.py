@@ -52,11 +52,13 @@ class Rig:
         self.kafka = kafka
         self.sender = sender
 
-    async def count(self, passed: int, account_id: AccountId = ACME, *, age: float = 0.0, partition: int = 0) -> None:
+    async def count(
+        self, passed: int, account_id: AccountId = ACME, *, refused: int = 0, age: float = 0.0, partition: int = 0
+    ) -> None:
         """One count, of `age` seconds ago."""
         now = datetime.now(UTC) - timedelta(seconds=age)
         write = codec.Writer("/budstikke/ingest/screening").output
-        event = TrafficCounted(account_id=account_id, until=now, passed=passed)
+        event = TrafficCounted(account_id=account_id, until=now, passed=passed, refused=refused)
         await self.sender.send([write(topics.COUNTS, partition, event, event_id="1", time=now, subject=account_id)])
 
     async def records(self, partition: TopicPartition) -> Sequence[Record]:
@@ -125,6 +127,8 @@ async def rig(kafka: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Rig]
         "KAFKA": kafka,
         "SIGNALS_WINDOW": "3600",
         "SIGNALS_VOLUME": "100",
+        "SIGNALS_FAILURES": "50",
+        "SIGNALS_LEAST": "20",
     }.items():
         monkeypatch.setenv(f"BUDSTIKKE_{name}", value)
     await fresh(KafkaSettings(bootstrap=kafka), TOPICS)
@@ -179,6 +183,19 @@ async def test_an_account_above_the_threshold_is_told_and_others_are_not(rig: Ri
         await rig.counted(101)
         await rig.counted(60, FJORD)
     assert await rig.signals() == [(ACME, "volume", True, 101)]
+
+
+async def test_an_account_of_which_much_is_refused_is_told_until_it_is_no_more(rig: Rig) -> None:
+    async with running():
+        await rig.count(0, FJORD, refused=19)
+        await rig.count(30, refused=29)
+        await rig.count(0, refused=1)
+        await rig.counted(60)
+        await rig.counted(19, FJORD)
+        assert await rig.signals() == [(ACME, "failures", True, 50)]
+        await rig.count(5, age=-2 * 3600)  # two windows on
+        await rig.counted(5)
+    assert await rig.signals() == [(ACME, "failures", True, 50), (ACME, "failures", False, 0)]
 
 
 async def test_a_restart_goes_on_with_its_table_and_a_replay_counts_once(rig: Rig) -> None:

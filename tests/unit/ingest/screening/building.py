@@ -83,7 +83,7 @@ def facts(**changes: Any) -> AccountFacts:
 
 def case(letters: Letters, text: str = "hei", **changes: Any) -> Case:
     """A request before the rules. What is no field of a case is one of its request."""
-    own = {name: changes.pop(name) for name in ("account", "opted_out", "unusual_volume", "now") if name in changes}
+    own = {name: changes.pop(name) for name in ("account", "opted_out", "signals", "now") if name in changes}
     sender = changes.get("sender", "Budstikke")
     request = letters.requested(text, **{"valid_until": LATER, "requested_at": START, **changes})
     fields: dict[str, Any] = {
@@ -92,7 +92,7 @@ def case(letters: Letters, text: str = "hei", **changes: Any) -> Case:
         "text": text,
         "account": facts(),
         "opted_out": False,
-        "unusual_volume": False,
+        "signals": (),
         "now": START,
     }
     return Case(**(fields | own))

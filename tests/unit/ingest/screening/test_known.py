@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+import pytest
+
 from shared.contracts.abuse import Signal, SignalChanged
 from shared.contracts.inbound import EVERY_SENDER, OptOutRequested, OptOutSource, opt_out_key
 from shared.kafka.record import Record
@@ -64,13 +66,20 @@ def signal(signal: Signal, on: bool) -> SignalChanged:
     return SignalChanged(account_id=ACCOUNT, signal=signal, on=on, window_start=START, value=1, threshold=1, at=START)
 
 
-def test_the_volume_signal_holds_until_it_is_off_or_nobody_repeats_it(bench: Bench) -> None:
-    assert not bench.known.unusual_volume(ACCOUNT, START)
-    bench.told(signal(Signal.FAILURES, on=True))
-    assert not bench.known.unusual_volume(ACCOUNT, START)
+@pytest.mark.parametrize("which", Signal)
+def test_a_signal_is_on_until_it_is_off_or_nobody_repeats_it(bench: Bench, which: Signal) -> None:
+    assert bench.known.signals(ACCOUNT, START) == ()
+    bench.told(signal(which, on=True))
+    assert bench.known.signals(ACCOUNT, START + timedelta(minutes=4)) == (which,)
+    assert bench.known.signals(ACCOUNT, START + timedelta(minutes=6)) == ()
+    bench.told(signal(which, on=False))
+    bench.told(signal(which, on=False))
+    assert bench.known.signals(ACCOUNT, START) == ()
+
+
+def test_each_signal_goes_on_and_off_by_itself(bench: Bench) -> None:
     bench.told(signal(Signal.VOLUME, on=True))
-    assert bench.known.unusual_volume(ACCOUNT, START + timedelta(minutes=4))
-    assert not bench.known.unusual_volume(ACCOUNT, START + timedelta(minutes=6))
+    bench.told(signal(Signal.FAILURES, on=True))
+    assert bench.known.signals(ACCOUNT, START) == (Signal.FAILURES, Signal.VOLUME)
     bench.told(signal(Signal.VOLUME, on=False))
-    bench.told(signal(Signal.VOLUME, on=False))
-    assert not bench.known.unusual_volume(ACCOUNT, START)
+    assert bench.known.signals(ACCOUNT, START) == (Signal.FAILURES,)

@@ -16,6 +16,7 @@ from services.ingest.screening.rules.unapproved_link import unapproved_link
 from services.ingest.screening.rules.unregistered_sender import unregistered_sender
 from services.ingest.screening.rules.unusual_volume import unusual_volume
 from services.ingest.screening.verdict import PASSED, Delay, Held, Hold, Reject, Verdict
+from shared.contracts.abuse import Signal
 from shared.contracts.codes import Reason
 from shared.contracts.events import HoldRelease
 from shared.contracts.holds import DelayRule, HoldRule
@@ -102,9 +103,13 @@ def test_links_to_domains_that_nobody_approved_are_held(letters: Letters, text: 
     assert verdict == (Hold(HoldRule.UNAPPROVED_LINK, unknown) if unknown else PASSED)
 
 
-def test_unusual_volume_holds_everything(letters: Letters) -> None:
+@pytest.mark.parametrize("on", [("volume",), ("failures",), ("failures", "volume")])
+def test_unusual_traffic_holds_everything_and_the_evidence_says_what_is_unusual(
+    letters: Letters, on: tuple[str, ...]
+) -> None:
     assert unusual_volume(case(letters)) is PASSED
-    assert unusual_volume(case(letters, unusual_volume=True)) == Hold(HoldRule.UNUSUAL_VOLUME)
+    signals = tuple([Signal(name) for name in on])
+    assert unusual_volume(case(letters, signals=signals)) == Hold(HoldRule.UNUSUAL_VOLUME, on)
 
 
 @pytest.mark.parametrize(
@@ -163,6 +168,7 @@ def test_a_month_is_one_of_norway() -> None:
 
 
 LINK_HOLD = Hold(HoldRule.UNAPPROVED_LINK, ("lodd.example",))
+VOLUME_HOLD = Hold(HoldRule.UNUSUAL_VOLUME, ("volume",))
 NIGHT = {"now": datetime(2026, 11, 23, 23, tzinfo=UTC), "account": facts(**QUIET)}
 
 
@@ -170,15 +176,15 @@ NIGHT = {"now": datetime(2026, 11, 23, 23, tzinfo=UTC), "account": facts(**QUIET
     ("changes", "expected"),
     [
         ({}, Held((LINK_HOLD,))),
-        ({"unusual_volume": True}, Held((LINK_HOLD, Hold(HoldRule.UNUSUAL_VOLUME)))),
+        ({"signals": (Signal.VOLUME,)}, Held((LINK_HOLD, VOLUME_HOLD))),
         ({"sender": "DNB"}, Reject(Reason.SENDER_NOT_REGISTERED, "unregistered_sender")),
         ({"opted_out": True, "sender": "DNB"}, Reject(Reason.OPTED_OUT, "opted_out")),
         (released(HoldRule.UNAPPROVED_LINK), PASSED),
         (released(HoldRule.MONTHLY_CAP), Held((LINK_HOLD,))),
         ({"opted_out": True, **released(HoldRule.UNAPPROVED_LINK)}, Reject(Reason.OPTED_OUT, "opted_out")),
         (
-            {"unusual_volume": True, **released(HoldRule.UNAPPROVED_LINK)},
-            Held((Hold(HoldRule.UNUSUAL_VOLUME),)),
+            {"signals": (Signal.VOLUME,), **released(HoldRule.UNAPPROVED_LINK)},
+            Held((VOLUME_HOLD,)),
         ),
         ({**NIGHT, **MARKETING}, Held((LINK_HOLD,))),
         (

@@ -9,6 +9,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from services.ingest.accounts.account import Account, Sending
+from shared.contracts.abuse import Signal, SignalChanged
 from shared.contracts.events import HoldRelease, MessageAccepted, PartFact, SendRequested
 from shared.contracts.holds import DelayRule, Finding, HoldRule, MessageDelayed, MessageHeld
 from shared.contracts.inbound import EVERY_SENDER, OptOutRequested, OptOutSource, opt_out_key
@@ -129,6 +130,22 @@ async def test_a_batch_handled_twice_gives_the_same_octets_and_counts_once(bench
     assert await bench(*batch) == await bench(*batch)
     assert bench.counters.used == {("2026-03", ACCOUNT): 3}
     assert bench.tallies.take() == {ACCOUNT: [3, 1, 1, 0]}
+
+
+async def test_while_much_is_refused_the_rest_is_held_and_being_late_is_no_refusal(
+    bench: Bench, letters: Letters
+) -> None:
+    bench.told(
+        SignalChanged(
+            account_id=ACCOUNT, signal=Signal.FAILURES, on=True, window_start=START, value=60, threshold=50, at=START
+        )
+    )
+
+    outputs = await bench(asked(letters), asked(letters, sender="?"), asked(letters, valid_until=START))
+
+    held = [one for one in map(event, outputs) if isinstance(one, MessageHeld)]
+    assert [one.findings for one in held] == [(Finding(rule=HoldRule.UNUSUAL_VOLUME, evidence=("failures",)),)]
+    assert bench.tallies.take() == {ACCOUNT: [0, 1, 1, 0]}
 
 
 async def test_outputs_hold_no_number_and_no_text_in_the_clear(bench: Bench, letters: Letters) -> None:
