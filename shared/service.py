@@ -39,7 +39,10 @@ class Context(msgspec.Struct, frozen=True):
 
 Build = Callable[[Context], Sequence[Component]]
 
-_YOUNG: Final = 10_000
+_YOUNG: Final = 50_000
+"""More than a stage makes of one batch and lets go of again: with 10,000 the collector took 10 % of `dlr` under load,
+looking at what was about to go (3 % so).
+"""
 _COLLECTIONS: Final = 20
 
 

@@ -48,6 +48,24 @@ def test_the_makefile_finds_a_python_that_fits() -> None:
     assert subprocess.run([found.strip(), "-c", fits], check=False).returncode == 0
 
 
+def test_of_two_of_one_version_the_one_without_a_shared_library_is_taken(tmp_path: Path) -> None:
+    for folder, says in (("shared", "exit 1"), ("whole", "exit 0")):
+        (tmp_path / folder).mkdir()
+        stand_in = tmp_path / folder / "python3.12"
+        stand_in.write_text(f'#!/bin/sh\ncase "$2" in *libpython*) {says};; esac\n')
+        stand_in.chmod(0o755)
+    newer = tmp_path / "shared" / "python3.13"
+    find = [ROOT / "deploy/local/find-python"]
+
+    def found() -> str:
+        environment = {"PATH": f"{tmp_path}/shared:{tmp_path}/whole:/bin"}
+        return subprocess.run(find, env=environment, capture_output=True, text=True, check=True).stdout.strip()
+
+    assert found() == f"{tmp_path}/whole/python3.12"
+    newer.symlink_to(tmp_path / "shared" / "python3.12")
+    assert found() == f"{newer}"
+
+
 def test_an_environment_for_tests_is_not_cut_back_to_that_of_a_run() -> None:
     assert widest("local", "dev") == "dev"
     assert widest("dev", "local") == "dev"
