@@ -16,7 +16,7 @@ VENV := .venv/bin
 SETUP = $(PYTHON) -m deploy.local.bootstrap
 FOLDER = $(or $(VAR),$(patsubst var/20000,var,var/$(PORT_BASE)))
 SERVICES = ingest dispatch dlr billing retention
-STATE = data data-own log keys run operators.yaml local.env lock
+STATE = data data-own log keys run operators.yaml local.env kafka-*.env lock
 
 .DEFAULT_GOAL := help
 .PHONY: help run stop test test-unit test-interop fuzz check bench k8s-check k8s-check-deep format setup lock topics clean distclean
@@ -137,6 +137,7 @@ topics: ## create the topics that a running stack lacks, list all, say which dif
 
 clean: stop ## stop, and forget all local data, logs and keys
 	@rm -rf $(addprefix $(FOLDER)/,$(STATE))
+	@if [ -d $(FOLDER) ]; then rmdir --ignore-fail-on-non-empty $(FOLDER); fi
 
 distclean: clean ## also forget all other runs, and all that was installed or fetched
 	@for lock in $(wildcard var/*/lock); do $(MAKE) -s stop VAR=$${lock%/lock}; done

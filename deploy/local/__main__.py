@@ -19,6 +19,7 @@ from deploy.topics.catalogue import remedy
 from shared.errors import BudstikkeError
 
 _STOP = 120.0
+_DEMO = "demo-"
 
 
 def stop(settings: LocalSettings, terminal: Terminal) -> int:
@@ -58,18 +59,28 @@ _COMMANDS: dict[str, Callable[[LocalSettings, Terminal], int]] = {
     "stop": stop,
     "topics": make_topics,
     "jars": fetch_jars,
-    **{f"demo-{step}": partial(demo, step) for step in STEPS},
+    **{f"{_DEMO}{step}": partial(demo, step) for step in STEPS},
 }
 
 
 def main(arguments: list[str]) -> int:
-    """Run one command; the exit code."""
+    """Run one command; the exit code, 2 for one that is not there."""
     terminal = Terminal()
+    name = arguments[0] if arguments else ""
+    if name not in _COMMANDS:
+        terminal.failed(_not_there(name))
+        return 2
     try:
-        return _COMMANDS[arguments[0]](read(os.environ), terminal)
+        return _COMMANDS[name](read(os.environ), terminal)
     except BudstikkeError as error:
         terminal.failed(error.detail)
         return 1
+
+
+def _not_there(name: str) -> str:
+    """With what there is instead: the steps of the tour to whoever wants one of them."""
+    there = [one for one in _COMMANDS if one.startswith(_DEMO) or not name.startswith(_DEMO)]
+    return f"there is no `{name}`; there are {', '.join(there)}"
 
 
 if __name__ == "__main__":

@@ -155,17 +155,22 @@ def ports(settings: LocalSettings) -> dict[str, int]:
     return taken
 
 
-def write_operators(settings: LocalSettings) -> None:
-    """The operators file that the services read: the simulators at this run's ports, or a copy of the own file.
+def operators_file(settings: LocalSettings) -> str:
+    """The text of the operators file that the services read: the simulators at this run's ports, or the own file.
 
     Raises `BadSettings` for an own file that the services would refuse.
     """
     if settings.own_operators is not None:
-        text = operators.read(settings.own_operators, os.environ)
-    else:
-        text = _TEMPLATE.read_text()
-        for operator in OPERATORS:
-            text = text.replace(f"@{operator.smpp.name}@", str(settings.port(operator.smpp)))
+        return operators.read(settings.own_operators, os.environ)
+    text = _TEMPLATE.read_text()
+    for operator in OPERATORS:
+        text = text.replace(f"@{operator.smpp.name}@", str(settings.port(operator.smpp)))
+    return text
+
+
+def write_operators(settings: LocalSettings) -> None:
+    """Write `operators_file` to where the services read it. Raises `BadSettings` as that does."""
+    text = operators_file(settings)
     settings.operators.parent.mkdir(parents=True, exist_ok=True)
     settings.operators.write_text(text)
 

@@ -32,6 +32,7 @@ def run(settings: LocalSettings, terminal: Terminal) -> int:
     supervisor = Supervisor(terminal)
     with StopSignals() as signals:
         try:
+            plan.operators_file(settings)  # one that is refused leaves no folder behind
             with only_one(settings.var):
                 return _live(settings, terminal, supervisor, signals)
         except BudstikkeError as error:
