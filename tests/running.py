@@ -22,6 +22,9 @@ START = 150.0
 """Seconds until a run is ready; a quiet machine takes 10."""
 STOP = 90.0
 
+_BESIDE = range(93, 100)
+"""Distances from PORT_BASE that no process of a run has, whatever it is made of."""
+
 _HOLDER = """
 import sys, time
 from pathlib import Path
@@ -117,7 +120,7 @@ class Run:
 
     def ports_are_free(self) -> bool:
         """Whether nobody listens on any of its ports."""
-        return _all_free(self.settings)
+        return all(is_free(port) for port in plan.ports(self.settings).values())
 
 
 @contextmanager
@@ -134,12 +137,16 @@ def holding(var: Path) -> Iterator[subprocess.Popen[str]]:
             run.kill()
 
 
+def beside(base: int) -> range:
+    """The ports between those of a run, for what stands beside it: the two never meet, in whatever order they start."""
+    return range(base + _BESIDE.start, base + _BESIDE.stop)
+
+
 def free_base() -> int:
-    """A PORT_BASE of which every port is free."""
-    while not _all_free(LocalSettings(base := free_port(), ROOT, split=True)):
-        pass
-    return base
-
-
-def _all_free(settings: LocalSettings) -> bool:
-    return all(is_free(port) for port in plan.ports(settings).values())
+    """A PORT_BASE of which every port is free, of however many processes the run is, and every one beside."""
+    while True:
+        base = free_port()
+        runs = [LocalSettings(base, ROOT, split=split) for split in (False, True)]
+        ports = {*beside(base), *(port for run in runs for port in plan.ports(run).values())}
+        if all(map(is_free, ports)):
+            return base

@@ -8,10 +8,10 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from pathlib import Path
 
-from deploy.local.ports import free_port, is_free
+from deploy.local.ports import is_free
 from deploy.local.settings import ROOT
 
 _PATIENCE = 30.0
@@ -21,15 +21,22 @@ Log = Sequence[Mapping[str, int]]
 
 
 class FarEnds:
-    """An SMSC and a sink. `peers` is the folder of the binary `bench`, None for ours."""
+    """An SMSC and a sink, on the first four of some ports. `peers`: the folder of the binary `bench`, None for ours."""
 
-    def __init__(self, folder: Path, peers: Path | None, *, response_delay_ms: int = 0) -> None:
-        self.smsc_port, self.sink_port = free_port(), free_port()
+    def __init__(
+        self, folder: Path, ports: Sequence[int], peers: Path | None = None, *, response_delay_ms: int = 0
+    ) -> None:
+        self.smsc_port, self.sink_port, smsc_control, sink_control = ports[:4]
         self._folder = folder
         self._peers = peers
         self._response_delay_ms = response_delay_ms
-        self._controls = {"smsc": free_port(), "sink": free_port()}
+        self._controls = {"smsc": smsc_control, "sink": sink_control}
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
+
+    @property
+    def ports(self) -> Set[int]:
+        """All that they listen on."""
+        return {self.smsc_port, self.sink_port, *self._controls.values()}
 
     @property
     def pids(self) -> dict[str, int]:

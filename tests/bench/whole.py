@@ -17,7 +17,7 @@ from typing import Final, NamedTuple
 
 from tests.acceptance.system import read_env
 from tests.bench.far import FarEnds
-from tests.running import Run
+from tests.running import Run, beside
 
 FIRST: Final = 40_000_000
 """Number of the first message; the numbers are those of Norwegian mobiles, too."""
@@ -111,6 +111,16 @@ class Standing(NamedTuple):
     traffic: Traffic
 
 
+def placed(folder: Path, *, window: int, response_delay_ms: int) -> tuple[Run, FarEnds]:
+    """A run that will send to the ends beside it, and those. Nothing is started."""
+    peers = Path(os.environ["BENCH_PEERS"]) if os.environ.get("BENCH_PEERS") else None
+    file = folder / "operators.yaml"
+    run = Run(folder, file)
+    ends = FarEnds(folder, beside(run.base), peers, response_delay_ms=response_delay_ms)
+    file.write_text(operators(ends.smsc_port, window))
+    return run, ends
+
+
 @contextmanager
 def standing(
     folder: Path,
@@ -125,12 +135,8 @@ def standing(
     """Start it, without limits; `split` into a process for each role. The far ends are ours in Python, or with
     `BENCH_PEERS` the binary `bench` of that folder.
     """
-    peers = Path(os.environ["BENCH_PEERS"]) if os.environ.get("BENCH_PEERS") else None
-    ends = FarEnds(folder, peers, response_delay_ms=response_delay_ms)
-    file = folder / "operators.yaml"
-    file.write_text(operators(ends.smsc_port, window))
+    run, ends = placed(folder, window=window, response_delay_ms=response_delay_ms)
     os.environ.update(NO_LIMITS)
-    run = Run(folder, file)
     ends.start()
     try:
         run.start(split=split)

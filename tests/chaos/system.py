@@ -29,7 +29,7 @@ from deploy.local.valkey import Valkey
 from shared.errors import Fatal
 from shared.tasks import end
 from simulators.smsc.behaviour import Behaviour
-from tests.chaos.beside import customer
+from tests.chaos.beside import customer, customer_ports
 from tests.chaos.clocks import Clock, Clocks
 from tests.chaos.load import CALLERS
 from tests.chaos.rest import charged, unrest
@@ -80,7 +80,8 @@ class ChaosSystem:
         self.ended_alone: list[str] = []
         """Processes that ended without having been killed, with their exit codes."""
         self.operator = httpx.AsyncClient(base_url=self._url(Port.FJORD_CONTROL), trust_env=False, timeout=30.0)
-        self.customer = httpx.AsyncClient(base_url=f"http://127.0.0.1:{base + 98}", trust_env=False, timeout=30.0)
+        told, control = customer_ports(base)
+        self.customer = httpx.AsyncClient(base_url=f"http://127.0.0.1:{control}", trust_env=False, timeout=30.0)
         self.door = httpx.AsyncClient(
             base_url=self._url(Port.API),
             timeout=_ANSWER,
@@ -88,7 +89,7 @@ class ChaosSystem:
             limits=httpx.Limits(max_connections=CALLERS),
         )
         """The front door, once started as the demo customer."""
-        self.callback = f"http://127.0.0.1:{base + 97}/told"
+        self.callback = f"http://127.0.0.1:{told}/told"
         self.disk = SmallDisk(self.settings.data / "small", _DISK_MB)
         """Where the broker's log is."""
         self.clocks = Clocks()

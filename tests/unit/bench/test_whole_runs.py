@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from deploy.local import plan
+from deploy.local.settings import LocalSettings
 from docs.sections.figures import Figure
 from tests.bench import command
 from tests.bench.bench_backlog import Backlog, found, last_to_first
@@ -16,6 +18,8 @@ from tests.bench.far import FarEnds
 from tests.bench.memory import Memory
 from tests.bench.outcome import outcome
 from tests.bench.targets import Target
+from tests.bench.whole import placed
+from tests.running import beside, free_base
 from tests.unit.bench.test_system import called, sent, submitted
 
 GOOD = outcome([sent(1)], [submitted(1)], [called(1)])
@@ -64,8 +68,22 @@ def test_a_command_fails_on_a_loss_and_on_a_target_that_is_missed(
     assert command.run("it", options, lambda _: result) == code
 
 
+@pytest.mark.parametrize("own", [None, Path("my.yaml")])
+@pytest.mark.parametrize("split", [False, True])
+def test_what_stands_beside_a_run_has_ports_that_no_run_takes(own: Path | None, split: bool) -> None:
+    run = LocalSettings(port_base=25_000, var=Path("var"), own_operators=own, split=split)
+    assert not set(beside(25_000)) & set(plan.ports(run).values())
+
+
+def test_the_far_ends_of_a_bench_stand_beside_its_run(tmp_path: Path) -> None:
+    run, ends = placed(tmp_path, window=50, response_delay_ms=0)
+    assert len(ends.ports) == 4
+    assert ends.ports < set(beside(run.base))
+    assert f"port: {ends.smsc_port}\n" in (tmp_path / "operators.yaml").read_text()
+
+
 def test_what_an_smsc_that_was_closed_has_taken_stays_on_record(tmp_path: Path) -> None:
-    ends = FarEnds(tmp_path, None)
+    ends = FarEnds(tmp_path, beside(free_base()))
     ends.start()
     try:
         ends.close()
