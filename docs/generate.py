@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-from docs.sections import attacks, charges, codes, faults, figures, make, operators, people, settings, states
+from docs.sections import attacks, charges, codes, faults, figures, make, metrics, operators, people, settings, states
 from services.billing.api import document as billing
 from services.billing.api import staff_document as billing_staff
 from services.dlr.api import document as dlr
@@ -60,6 +60,7 @@ PAGES: Final[Mapping[str, Mapping[str, Callable[[], str]]]] = {
         "workers": figures.figures("workers"),
     },
     "reliability.md": {"attacks": attacks.attacks, "faults": faults.faults, "charges": charges.charges},
+    "operations/metrics.md": {"metrics": metrics.metrics},
     "privacy.md": {"stores": people.stores, "topics": people.topics},
 }
 """The sections of each page, by name."""

@@ -14,7 +14,7 @@ from typing import Final
 
 import msgspec
 import uvloop
-from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
+from prometheus_client import CollectorRegistry
 
 from shared.clock import Clock, SystemClock
 from shared.errors import BadSettings
@@ -23,6 +23,7 @@ from shared.kafka.metrics import KafkaMetrics
 from shared.lifecycle import Component, Process
 from shared.settings import RoleSettings, load
 from shared.telemetry.logs import configure_logs, get_log
+from shared.telemetry.process import ProcessMetrics
 
 
 class Context(msgspec.Struct, frozen=True):
@@ -64,12 +65,9 @@ def serve(service: str, roles: Mapping[str, Build], arguments: Sequence[str]) ->
 async def _serve(settings: RoleSettings, builds: Sequence[Build]) -> int:
     """Build inside the loop, answer the probes from the first moment to the last."""
     registry = CollectorRegistry()
-    ProcessCollector(registry=registry)
-    PlatformCollector(registry=registry)
-    GCCollector(registry=registry)
-    context = Context(
-        clock=SystemClock(), random=SystemRandom(), registry=registry, kafka_metrics=KafkaMetrics(registry)
-    )
+    clock = SystemClock()
+    ProcessMetrics(registry, clock)
+    context = Context(clock=clock, random=SystemRandom(), registry=registry, kafka_metrics=KafkaMetrics(registry))
     try:
         components = [component for build in builds for component in build(context)]
     except BadSettings as error:

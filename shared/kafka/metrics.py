@@ -29,15 +29,23 @@ class KafkaMetrics:
 
         self.records = counter("records", "Records finished, dead letters included", partition)
         self.dead_letters = counter("dead_letters", "Records moved to a dead-letter topic", partition)
-        self.postponed = counter("postponed_records", "Records moved to a retry topic", partition)
+        self.postponed = counter(
+            "postponed_records", "Records moved to a retry topic, to be tried again later", partition
+        )
         self.skipped = counter("skipped_records", "Unreadable records of topics read whole", ("group", "topic"))
         self.unreadable = counter(
             "unreadable_batches", "Batches of client systems that nobody can read, left out: look at them", partition
         )
-        self.quarantined = counter("quarantined", "Records that ended the process too often: page somebody", partition)
+        self.quarantined = counter(
+            "quarantined",
+            "Records moved to a dead-letter topic because they ended the process three times: page somebody",
+            partition,
+        )
         self.retries = counter("retries", "Batches begun again because a dependency asked for patience", partition)
         self.rebuilds = counter("producer_rebuilds", "Producers discarded and built anew", ("group", "reason"))
-        self.rebalances = counter("rebalances", "Assignments received", ("group",))
+        self.rebalances = counter(
+            "rebalances", "Assignments received: each stops the whole group for a moment", ("group",)
+        )
         self.commit_failures = counter(
             "commit_failures", "Offset commits that failed and were left to a later one", ("group",)
         )
@@ -50,7 +58,11 @@ class KafkaMetrics:
         )
         self.unfinished = gauge("unfinished_records", "Records taken from Kafka and not yet finished", ("group",))
         self.assigned = gauge("assigned_partitions", "Partitions this process owns", ("group",))
-        self.paused = gauge("paused_partitions", "Partitions not being read, by reason", ("group", "reason"))
+        self.paused = gauge(
+            "paused_partitions",
+            "Partitions of this process that are not being read, by reason; dead_letters: until somebody restarts it",
+            ("group", "reason"),
+        )
         self.lag = gauge(
             "lag_records", "Offsets between the commit and the last stable offset, markers included", partition
         )
@@ -62,7 +74,9 @@ class KafkaMetrics:
             _AGES,
         )
         self.oldest_age = gauge(
-            "oldest_record_age_seconds", "The same, of the last batch: what `lag_records` means in time", partition
+            "oldest_record_age_seconds",
+            "The age of the oldest record of the last batch: what `kafka_lag_records` means in time",
+            partition,
         )
         self.sent = counter("sent_records", "Records acknowledged by all replicas, outside transactions", ("client",))
         self.send_seconds = histogram(

@@ -33,7 +33,8 @@ from docs import generate
 from services.dispatch.operators.config import Route
 from services.dispatch.operators.links import Links
 from services.dispatch.operators.routes import RouteTable
-from services.dispatch.router.router import Router, RouterMetrics, read_accepted
+from services.dispatch.router.metrics import RouterMetrics
+from services.dispatch.router.router import Router, read_accepted
 from services.ingest.accounts.account import Account, Limits
 from services.ingest.api.accepting import SOURCE
 from services.ingest.screening.screening import read_request

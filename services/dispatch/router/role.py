@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from services.dispatch.operators import config
 from services.dispatch.operators.links import Links, read_link
 from services.dispatch.operators.routes import RouteTable
-from services.dispatch.router.router import ReturnRouter, Router, RouterMetrics, read_accepted, read_returned
+from services.dispatch.router.metrics import RouterMetrics
+from services.dispatch.router.router import ReturnRouter, Router, read_accepted, read_returned
 from services.dispatch.settings import RouterSettings
 from shared.contracts import topics
 from shared.contracts.words import Lane

@@ -9,11 +9,10 @@ from datetime import datetime
 from functools import partial
 from typing import Generic
 
-from prometheus_client import CollectorRegistry, Counter
-
 from services.dispatch.operators.config import Route
 from services.dispatch.operators.links import Links
 from services.dispatch.operators.routes import TEST, RouteTable
+from services.dispatch.router.metrics import RouterMetrics
 from services.dispatch.router.outputs import Outputs
 from shared.clock import Clock
 from shared.contracts.codec import only
@@ -25,20 +24,6 @@ from shared.privacy.sealing import Erased, Sealer
 
 read_accepted = partial(only, MessageAccepted)
 read_returned = partial(only, DispatchReturned)
-
-
-class RouterMetrics:
-    """What both handlers count; made once."""
-
-    def __init__(self, registry: CollectorRegistry) -> None:
-        self.routed = Counter("budstikke_router_routed", "Messages by route", ["route"], registry=registry)
-        self.rerouted = Counter(
-            "budstikke_router_rerouted",
-            "Returned messages by route and why they came back",
-            ["route", "why"],
-            registry=registry,
-        )
-        self.unrouted = Counter("budstikke_router_unrouted", "Messages that got no route", ["code"], registry=registry)
 
 
 class _Routing(ABC, Generic[E]):

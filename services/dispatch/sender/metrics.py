@@ -10,14 +10,25 @@ class SenderMetrics:
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self.outcomes = Counter(
-            "budstikke_sender_outcomes", "Attempts by outcome", ["operator", "kind"], registry=registry
+            "budstikke_sender_outcomes",
+            "Attempts by outcome; unknown: whether the operator took it will be found out, or be closed by the sweeper",
+            ["operator", "kind"],
+            registry=registry,
         )
         self.deliveries = Counter(
-            "budstikke_sender_deliveries", "deliver_sm by what they were", ["operator", "kind"], registry=registry
+            "budstikke_sender_deliveries",
+            "What operators sent us (deliver_sm): incoming messages, receipts, and receipts of messages not known here",
+            ["operator", "kind"],
+            registry=registry,
         )
-        self.binds_up = Gauge("budstikke_sender_binds_up", "Binds that stand", ["operator", "link"], registry=registry)
+        self.binds_up = Gauge(
+            "budstikke_sender_binds_up", "Binds of this process that stand", ["operator", "link"], registry=registry
+        )
         self.unresolved = Gauge(
-            "budstikke_sender_unresolved", "Attempts with an intent and no outcome yet", ["operator"], registry=registry
+            "budstikke_sender_unresolved",
+            "Attempts of this process with an intent and no outcome yet",
+            ["operator"],
+            registry=registry,
         )
         self.owed = Gauge(
             "budstikke_sender_owed",

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 from services.dispatch.sender.ledger import Ledger
 from services.dispatch.settings import SweeperSettings
+from services.dispatch.sweeper.metrics import SweeperMetrics
 from services.dispatch.sweeper.receipts import ReceiptReader
 from services.dispatch.sweeper.sweeper import Sweeper
 from services.dispatch.unknowns.store import UnknownStore
@@ -35,6 +36,6 @@ def build_sweeper(context: Context) -> Sequence[Component]:
         send=sender.send,
         partitions=settings.message_partitions,
         owner=f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}",
-        registry=context.registry,
+        metrics=SweeperMetrics(context.registry),
     )
     return [mongo, Prepare("indexes of unknown outcomes", unknowns.prepare), sender, sweeper]

@@ -6,10 +6,9 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Final, TypeAlias
 
-from prometheus_client import CollectorRegistry, Counter, Gauge
-
 from services.dispatch.sender.ledger import AttemptKey, Ledger, Outcome
 from services.dispatch.sweeper.deciding import Telling, closing
+from services.dispatch.sweeper.metrics import SweeperMetrics
 from services.dispatch.unknowns.store import Unknown, UnknownStore
 from shared.contracts.events import OperatorReceipt
 from shared.kafka.record import Output
@@ -47,7 +46,7 @@ class Sweeper(Looking):
         send: Send,
         partitions: int,
         owner: str,
-        registry: CollectorRegistry,
+        metrics: SweeperMetrics,
         every: float = 5.0,
     ) -> None:
         """`owner` is this process's alone; `every` is seconds."""
@@ -59,15 +58,7 @@ class Sweeper(Looking):
         self._telling = Telling(partitions)
         self._owner = owner
         self._claims = 0
-        self._closed = Counter(
-            "budstikke_sweeper_closed", "Unknown attempts by how they were closed", ["kind"], registry=registry
-        )
-        self._unreadable = Counter(
-            "budstikke_sweeper_rows_unreadable",
-            "Rows that could not be read and were set aside for an hour: each is for a person",
-            registry=registry,
-        )
-        self._waiting = Gauge("budstikke_sweeper_unknown", "Attempts whose outcome nobody knows", registry=registry)
+        self._metrics = metrics
 
     async def sweep(self) -> int:
         """Close what is due, at most `MOST` rows; how many there were. Raises `TryLater`."""
@@ -89,12 +80,12 @@ class Sweeper(Looking):
         await self._send(outputs)
         await self._unknowns.done([row.key for row in rows])
         for outcome in closed.values():
-            self._closed.labels(outcome.kind).inc()
+            self._metrics.closed.labels(outcome.kind).inc()
 
     async def _set_aside(self, unreadable: Sequence[AttemptKey], until: datetime) -> None:
         """What is wrong with them may quote the row, and is not told."""
         await self._unknowns.set_aside(unreadable, until)
-        self._unreadable.inc(len(unreadable))
+        self._metrics.unreadable.inc(len(unreadable))
         for key in unreadable:
             _log.error("unknown_set_aside", attempt=key, code="unreadable_row")
 
@@ -106,4 +97,4 @@ class Sweeper(Looking):
     async def _sweep_all(self) -> None:
         while await self.sweep() == MOST:
             pass
-        self._waiting.set(await self._unknowns.count())
+        self._metrics.waiting.set(await self._unknowns.count())

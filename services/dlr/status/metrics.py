@@ -21,11 +21,15 @@ class StatusMetrics:
             registry=registry,
         )
         self.moves = Counter(
-            "budstikke_status_moves", "What came of requests, facts and receipts", ["move"], registry=registry
+            "budstikke_status_moves",
+            "What came of requests, facts and receipts: applied, or why not (waiting, replayed, repeated, late, "
+            "backwards, corrected, unplaced)",
+            ["move"],
+            registry=registry,
         )
         self.backwards = Counter(
             "budstikke_status_backwards",
-            "Reports that were noted and not applied",
+            "Reports that contradict what is known of the message: noted, not applied",
             ["state", "claimed"],
             registry=registry,
         )

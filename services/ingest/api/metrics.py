@@ -34,7 +34,10 @@ class ApiMetrics:
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self._requests = Counter(
-            "ingest_http_requests", "Requests answered", ("method", "route", "status"), registry=registry
+            "ingest_http_requests",
+            "Requests answered, by the pattern of their path",
+            ("method", "route", "status"),
+            registry=registry,
         )
         accepted = Counter("ingest_accepted_messages", "Messages promised to callers", ("lane",), registry=registry)
         gathered = Histogram(

@@ -12,6 +12,7 @@ from services.ingest.screening.counters import SharedCounters
 from services.ingest.screening.counting import Tallies
 from services.ingest.screening.epochs import SnapshotEpochs
 from services.ingest.screening.known import TOPICS, Known, read_known
+from services.ingest.screening.metrics import ScreeningMetrics
 from services.ingest.screening.outputs import Outputs
 from services.ingest.screening.screening import Screening, read_request
 from services.ingest.screening.snapshots import SnapshotStore
@@ -59,7 +60,7 @@ def build_screening(context: Context) -> Sequence[Component]:
         sealer,
         clock,
         tallies,
-        context.registry,
+        ScreeningMetrics(context.registry),
         messages_per_month=settings.messages_per_month,
     )
     written = (topics.FACTS, topics.HOLDS, topics.SCHEDULED)

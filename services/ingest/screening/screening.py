@@ -9,13 +9,13 @@ from functools import partial
 from typing import Final, TypeAlias
 
 import msgspec
-from prometheus_client import CollectorRegistry, Counter
 
 from services.ingest.screening.counters import NO_CAP, NO_COUNT, Counters, Entry, Standing, digest_of
 from services.ingest.screening.counting import Kind, Tallies
 from services.ingest.screening.deciding import decide
 from services.ingest.screening.facts import Case, Form
 from services.ingest.screening.known import Known
+from services.ingest.screening.metrics import ScreeningMetrics
 from services.ingest.screening.outputs import Outputs
 from services.ingest.screening.rules.form import form
 from services.ingest.screening.rules.monthly_cap import cap_of, month_of, monthly_cap
@@ -69,7 +69,7 @@ class Screening:
         sealer: Sealer,
         clock: Clock,
         tallies: Tallies,
-        registry: CollectorRegistry,
+        metrics: ScreeningMetrics,
         *,
         messages_per_month: int,
     ) -> None:
@@ -81,9 +81,7 @@ class Screening:
         self._clock = clock
         self._tallies = tallies
         self._cap = messages_per_month
-        self._verdicts = Counter(
-            "budstikke_screening_verdicts", "Requests by verdict and rule", ["verdict", "rule"], registry=registry
-        )
+        self._metrics = metrics
 
     async def __call__(self, batch: Sequence[Received[SendRequested]]) -> Sequence[Output]:
         """Decide each request of the batch."""
@@ -107,7 +105,7 @@ class Screening:
             if kind is not None and standing in _FIRST and request.hold_release is None:
                 self._tallies.add(request.account_id, kind)
         for labels, number in sums.items():
-            self._verdicts.labels(*labels).inc(number)
+            self._metrics.verdicts.labels(*labels).inc(number)
         return outputs
 
     def _screen(self, received: Received[SendRequested], now: datetime) -> Screened:

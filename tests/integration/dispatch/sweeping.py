@@ -10,8 +10,10 @@ from prometheus_client import CollectorRegistry
 from services.dispatch.operators.config import Route
 from services.dispatch.operators.links import Links
 from services.dispatch.operators.routes import RouteTable
-from services.dispatch.router.router import ReturnRouter, RouterMetrics, read_returned
+from services.dispatch.router.metrics import RouterMetrics
+from services.dispatch.router.router import ReturnRouter, read_returned
 from services.dispatch.sender.ledger import AttemptKey
+from services.dispatch.sweeper.metrics import SweeperMetrics
 from services.dispatch.sweeper.sweeper import Sweeper
 from services.dispatch.unknowns.store import Unknown, UnknownStore
 from shared.contracts import codec
@@ -52,7 +54,7 @@ class Broom:
             send=self._send,
             partitions=PARTITIONS,
             owner=owner,
-            registry=self.registry,
+            metrics=SweeperMetrics(self.registry),
         )
 
     async def sweep(self, later: float = 0.0) -> int:

@@ -10,7 +10,8 @@ from prometheus_client import CollectorRegistry
 from services.dispatch.operators.config import Route
 from services.dispatch.operators.links import Links
 from services.dispatch.operators.routes import RouteTable
-from services.dispatch.router.router import ReturnRouter, Router, RouterMetrics, read_accepted
+from services.dispatch.router.metrics import RouterMetrics
+from services.dispatch.router.router import ReturnRouter, Router, read_accepted
 from shared.clock import ManualClock
 from shared.contracts import codec
 from shared.contracts.events import DispatchOrdered, DispatchReturned, MessageAccepted, PartFact

@@ -13,7 +13,9 @@ from docs.sections.tables import kind_of, table
 from services.dispatch.operators.config import Link, parse
 from shared.settings import PREFIX
 
-PROSE = sorted([*FOLDER.glob("*.md"), *FOLDER.glob("adr/*.md"), *FOLDER.glob("refusals/*.md")])
+PROSE = sorted(
+    [*FOLDER.glob("*.md"), *FOLDER.glob("adr/*.md"), *FOLDER.glob("refusals/*.md"), *FOLDER.glob("operations/*.md")]
+)
 
 
 def test_the_pages_say_what_the_code_says() -> None:
@@ -24,6 +26,7 @@ def test_a_check_names_the_page_and_the_remedy(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for name in PAGES:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text((FOLDER / name).read_text())
     page = tmp_path / "errors.md"
     whole = page.read_text()

@@ -18,7 +18,7 @@ class WebhookMetrics:
     def __init__(self, registry: CollectorRegistry) -> None:
         self._attempts = Counter(
             "budstikke_webhook_attempts",
-            "Attempts, by class of status or failure",
+            "Attempts, by class of the HTTP status (2xx, 5xx, …) or failure without one",
             ["outcome"],
             registry=registry,
         )
@@ -34,8 +34,12 @@ class WebhookMetrics:
             buckets=_AGES,
             registry=registry,
         )
-        self.parked = Counter("budstikke_webhook_parked", "Deliveries that were parked", registry=registry)
-        self.dead = Counter("budstikke_webhook_dead", "Deliveries that ended without success", registry=registry)
+        self.parked = Counter(
+            "budstikke_webhook_parked", "Deliveries put aside to be tried again later", registry=registry
+        )
+        self.dead = Counter(
+            "budstikke_webhook_dead", "Deliveries given up: the customer was never told", registry=registry
+        )
         self.switched_off = Counter(
             "budstikke_webhook_switched_off", "Endpoints that we switched off", ["reason"], registry=registry
         )

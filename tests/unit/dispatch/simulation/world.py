@@ -17,7 +17,8 @@ from prometheus_client import CollectorRegistry
 from services.dispatch.operators.config import Route
 from services.dispatch.operators.links import Links
 from services.dispatch.operators.routes import RouteTable
-from services.dispatch.router.router import ReturnRouter, RouterMetrics, read_returned
+from services.dispatch.router.metrics import RouterMetrics
+from services.dispatch.router.router import ReturnRouter, read_returned
 from services.dispatch.sender.held import HeldLeases
 from services.dispatch.sender.inherited import Inherited
 from services.dispatch.sender.lane import LaneSender
@@ -28,6 +29,7 @@ from services.dispatch.sender.receipts import SentMemory
 from services.dispatch.sender.settling import Settler
 from services.dispatch.sender.submitting import Submitter
 from services.dispatch.sender.work import Attempt
+from services.dispatch.sweeper.metrics import SweeperMetrics
 from services.dispatch.sweeper.sweeper import Sweeper
 from services.dispatch.unknowns.store import Unknown, UnknownStore
 from shared.contracts import codec
@@ -325,7 +327,7 @@ class World:
             send=self.send,
             partitions=PARTITIONS,
             owner=f"sweeper {self.count('sweepers')}",
-            registry=CollectorRegistry(),
+            metrics=SweeperMetrics(CollectorRegistry()),
         )
         task = asyncio.ensure_future(sweeper.sweep())
         await asyncio.wait({task}, timeout=seconds)

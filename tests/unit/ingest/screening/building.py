@@ -13,6 +13,7 @@ from services.ingest.screening.counters import Entry, Standing
 from services.ingest.screening.counting import Tallies
 from services.ingest.screening.facts import AccountFacts, Case, Form, facts_of
 from services.ingest.screening.known import Known
+from services.ingest.screening.metrics import ScreeningMetrics
 from services.ingest.screening.outputs import Outputs
 from services.ingest.screening.screening import Screening, read_request
 from shared.clock import ManualClock
@@ -117,7 +118,7 @@ class Bench:
             sealer,
             self.clock,
             self.tallies,
-            registry or CollectorRegistry(),
+            ScreeningMetrics(registry or CollectorRegistry()),
             messages_per_month=cap,
         )
 
