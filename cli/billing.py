@@ -17,7 +17,8 @@ from cli import invoices_output as output
 from cli.administering import KeyFile
 from cli.exits import HELP, Exit, Failure
 from cli.gateway import SECONDS, Gateway
-from cli.invoices import CLOSED, REFUSED, Billing, Period
+from cli.invoices import CLOSED, REFUSED, Billing, Period, Waits
+from cli.output import clean
 from cli.running import Api, Json, Timeout, failures, show, show_pages
 from cli.settings import STAFF, find_access
 from shared.clock import Clock, SystemClock
@@ -120,6 +121,7 @@ def write_off(
     account: Annotated[str, typer.Argument(metavar="ACCOUNT", help="Whose usage waits.")],
     month: Month,
     reason: Annotated[str, typer.Option("--reason", help="Why; it is kept on the audit record.")],
+    yes: Annotated[bool, typer.Option("--yes", help="Yes, though a customer would be charged for it.")] = False,
     json: Json = False,
     api: Api = None,
     key_file: KeyFile = None,
@@ -127,6 +129,8 @@ def write_off(
 ) -> None:
     """Never charge what waits of a closed month of an account. This cannot be taken back."""
     with _books(json, api, key_file, timeout) as books:
+        if not yes:
+            _require_nobodys(books.waits(account, month))
         found, octets = books.write_off(account, month, reason)
         show(json, octets, lambda: iter([f"{found.parts} parts of {found.messages} messages are written off"]))
 
@@ -159,6 +163,13 @@ def document(number: Number, api: Api = None, key_file: KeyFile = None, timeout:
     """Print the EHF document of an invoice, to the octet as it was issued."""
     with _books(False, api, key_file, timeout) as books:
         sys.stdout.buffer.write(books.document(number))
+
+
+def _require_nobodys(waits: Waits | None) -> None:
+    """Raise `BadParameter` for usage that the next close would charge to a customer."""
+    if waits is not None and waits.customer is not None:
+        unusual = f"{waits.account} is an account of {waits.customer}, whom the next close would charge for it"
+        raise typer.BadParameter(f"{clean(unusual)}; say that you mean it", param_hint="--yes")
 
 
 def followed(

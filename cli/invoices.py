@@ -155,6 +155,11 @@ class Billing:
         """What no close has taken, page by page."""
         return self._pages(_path("waiting"), Waiting)
 
+    def waits(self, account: str, month: str) -> Waits | None:
+        """What no close has taken of a month of an account; None: nothing."""
+        every = (one for page, _ in self.waiting() for one in page.waiting)
+        return next((one for one in every if (one.account, one.month) == (account, month)), None)
+
     def write_off(self, account: str, month: str, reason: str) -> tuple[WrittenOff, bytes]:
         """Have usage of a closed month never charged."""
         return self._ask("POST", _path("waiting", account, month, "write-off"), WrittenOff, {"reason": reason})

@@ -13,7 +13,7 @@ import typer
 
 from cli import books_output as output
 from cli.administering import KeyFile as StaffKeyFile
-from cli.books import PremiumBooks
+from cli.books import Month, PremiumBooks
 from cli.exits import HELP, Exit, Failure
 from cli.gateway import SECONDS, Gateway
 from cli.running import Api, Json, KeyFile, Timeout, failures, show, show_pages
@@ -38,7 +38,7 @@ premium = typer.Typer(
     rich_markup_mode=None,
 )
 
-Month = Annotated[str, typer.Argument(metavar="MONTH", help="As 2026-10.")]
+MonthName = Annotated[str, typer.Argument(metavar="MONTH", help="As 2026-10.")]
 
 
 @contextmanager
@@ -104,9 +104,10 @@ def refund(
 
 @premium.command("settle", epilog=HELP)
 def settle(
-    month: Month,
+    month: MonthName,
     received: Annotated[str | None, typer.Option("--received", metavar="DAY", help="When Strex paid for it.")] = None,
     amount: Annotated[str | None, typer.Option("--amount", metavar="CROWNS", help="How much, as 25200.00.")] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Yes, that much, though Strex owes another sum.")] = False,
     json: Json = False,
     api: Api = None,
     key_file: StaffKeyFile = None,
@@ -118,13 +119,16 @@ def settle(
     with _books(json, api, key_file, timeout, STAFF) as books:
         answer, octets = books.close(month)
         if received is not None and amount is not None:
-            answer, octets = books.receive(month, received, _ore(amount))
+            ore = _ore(amount)
+            if not yes:
+                _require_owed(answer, ore)
+            answer, octets = books.receive(month, received, ore)
         show(json, octets, lambda: output.month(answer))
 
 
 @premium.command("statement", epilog=HELP)
 def statement(
-    month: Month, json: Json = False, api: Api = None, key_file: StaffKeyFile = None, timeout: Timeout = SECONDS
+    month: MonthName, json: Json = False, api: Api = None, key_file: StaffKeyFile = None, timeout: Timeout = SECONDS
 ) -> None:
     """Show a closed month: statements, settlement, payouts."""
     with _books(json, api, key_file, timeout, STAFF) as books:
@@ -146,6 +150,14 @@ def reconcile(
         show(json, octets, lambda: output.report(answer))
         if answer.report.findings or answer.report.unreadable:
             raise Failure(Exit.DIFFERENCES)
+
+
+def _require_owed(month: Month, ore: int) -> None:
+    """Raise `BadParameter` for another sum than Strex owes. What is on record already changes by no sum."""
+    owed = month.settlement
+    if owed.received_on is None and ore != owed.expected_ore:
+        unusual = f"Strex owes {output.crowns(owed.expected_ore)} for {month.month}, not {output.crowns(ore)}"
+        raise typer.BadParameter(f"{unusual}; say that you mean it", param_hint="--yes")
 
 
 def _ore(text: str) -> int:

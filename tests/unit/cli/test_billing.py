@@ -161,13 +161,31 @@ def test_a_list_is_read_to_its_end(gateway: Start, budstikke: Run) -> None:
     assert all(str(number) in result.output for number in (100001, 100002, 100003))
 
 
-def test_usage_is_written_off_with_a_reason(gateway: Start, budstikke: Run) -> None:
-    fake = gateway(answer({"messages": 7, "parts": 14}))
+@pytest.mark.parametrize("waiting", [[], [WAITS]])
+def test_usage_of_no_customer_is_written_off_with_a_reason(
+    gateway: Start, budstikke: Run, waiting: list[dict[str, Any]]
+) -> None:
+    fake = gateway(answer({"waiting": waiting}), answer({"messages": 7, "parts": 14}))
     result = budstikke("billing", "write-off", "fyr", "2026-10", "--reason", "our own trials")
     assert (result.exit_code, result.output.strip()) == (0, "14 parts of 7 messages are written off")
-    assert (fake.asked[0].path, fake.asked[0].body) == (
+    assert (fake.asked[1].path, fake.asked[1].body) == (
         "/admin/books/waiting/fyr/2026-10/write-off",
         {"reason": "our own trials"},
     )
     assert budstikke("billing", "write-off", "fyr", "2026-10").exit_code == 2
-    assert len(fake.asked) == 1
+    assert len(fake.asked) == 2
+
+
+def test_usage_of_a_customer_is_written_off_only_by_who_means_it(gateway: Start, budstikke: Run) -> None:
+    others = [WAITS, WAITS | {"month": "2026-09", "customer": "nordvik"}]
+    fake = gateway(
+        answer({"waiting": others, "cursor": "c"}),
+        answer({"waiting": [WAITS | {"account": "skole", "customer": "nordvik"}]}),
+        answer({"messages": 7, "parts": 14}),
+    )
+    command = ("billing", "write-off", "skole", "2026-10", "--reason", "goodwill")
+    result = budstikke(*command)
+    assert (result.exit_code, len(fake.asked)) == (2, 2)
+    assert "skole is an account of nordvik, whom the next close would charge for it" in " ".join(result.output.split())
+    assert budstikke(*command, "--yes").exit_code == 0
+    assert fake.asked[2].path == "/admin/books/waiting/skole/2026-10/write-off"

@@ -151,7 +151,7 @@ def test_a_refund_that_is_refused_says_why(gateway: Start, budstikke: Run) -> No
 
 def test_a_settled_month_is_closed_first_and_shows_what_was_short(gateway: Start, budstikke: Run) -> None:
     fake = gateway(answer(MONTH), answer(PAID))
-    done = budstikke("premium", "settle", "2026-10", "--received", "2026-11-20", "--amount", "250.00")
+    done = budstikke("premium", "settle", "2026-10", "--received", "2026-11-20", "--amount", "250.00", "--yes")
     assert done.exit_code == 0, done.output
     assert [one.path for one in fake.asked] == [
         "/admin/books/premium/months/2026-10/close",
@@ -161,6 +161,22 @@ def test_a_settled_month_is_closed_first_and_shows_what_was_short(gateway: Start
     assert "Strex paid 250.00 on 2026-11-20, -2.00 beside what was expected" in done.output
     assert "225.75" in done.output
     assert "2026-12-15" in done.output
+
+
+def test_a_sum_that_nobody_owes_is_booked_only_by_who_means_it(gateway: Start, budstikke: Run) -> None:
+    fake = gateway(answer(MONTH))
+    done = budstikke("premium", "settle", "2026-10", "--received", "2026-11-20", "--amount", "250.00")
+    assert (done.exit_code, len(fake.asked)) == (2, 1)
+    assert "Invalid value for --yes: Strex owes 252.00 for 2026-10, not 250.00; say that you mean it" in done.output
+
+
+@pytest.mark.parametrize(("month", "amount"), [(MONTH, "252.00"), (PAID, "250.00"), (PAID, "251.00")])
+def test_what_is_owed_and_what_is_on_record_already_is_asked_of_the_gateway(
+    gateway: Start, budstikke: Run, month: dict[str, Any], amount: str
+) -> None:
+    fake = gateway(answer(month), answer(PAID))
+    assert budstikke("premium", "settle", "2026-10", "--received", "2026-11-20", "--amount", amount).exit_code == 0
+    assert fake.asked[1].path.endswith("/receive")
 
 
 @pytest.mark.parametrize(
