@@ -116,10 +116,10 @@ def list_accounts(json: Json = False, api: Api = None, key_file: KeyFile = None,
 def show_account(
     account: AccountId, json: Json = False, api: Api = None, key_file: KeyFile = None, timeout: Timeout = SECONDS
 ) -> None:
-    """Show one account."""
+    """Show one account: what it may send as and link to, and when its marketing waits."""
     with _administration(json, api, key_file, timeout) as administration:
         found, octets = administration.account(account)
-        show(json, octets, lambda: output.accounts([found]))
+        show(json, octets, lambda: output.account(found))
 
 
 @accounts.command("create", epilog=HELP)
@@ -174,7 +174,7 @@ def change_account(
         raise typer.BadParameter("give at least one of --from, --domain, --quiet")
     with _administration(json, api, key_file, timeout) as administration:
         changed, octets = administration.change_account(account, body)
-        show(json, octets, lambda: output.accounts([changed]))
+        show(json, octets, lambda: output.account(changed))
 
 
 @accounts.command("suspend", epilog=HELP)

@@ -23,6 +23,13 @@ class Suspended(msgspec.Struct, frozen=True):
     premium: bool = False
 
 
+class QuietHours(msgspec.Struct, frozen=True, rename={"first": "from", "last": "to"}):
+    """Hours in which marketing waits; the same hour twice is never."""
+
+    first: int
+    last: int
+
+
 class Account(msgspec.Struct, frozen=True):
     """An account."""
 
@@ -31,6 +38,9 @@ class Account(msgspec.Struct, frozen=True):
     name: str
     state: str
     default_sender: str | None = None
+    senders: tuple[str, ...] = ()
+    domains: tuple[str, ...] = ()
+    quiet_hours: QuietHours | None = None
     suspended: Suspended = Suspended()
 
 

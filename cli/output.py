@@ -77,6 +77,20 @@ def accounts(found: Sequence[Account]) -> Iterator[str]:
     yield from aligned(rows)
 
 
+def account(one: Account) -> Iterator[str]:
+    """The account, and below it what it may send as and link to, and when its marketing waits."""
+    yield from accounts([one])
+    quiet = one.quiet_hours
+    hours = None if quiet is None else f"from {quiet.first} to {quiet.last}" if quiet.first != quiet.last else "never"
+    yield from aligned(
+        [
+            ("  senders beside", clean(", ".join(one.senders) or None)),
+            ("  links to", clean(", ".join(one.domains) or None)),
+            ("  marketing waits", clean(hours)),
+        ]
+    )
+
+
 def _parts(suspended: Suspended) -> str | None:
     premium = ["premium"] if suspended.premium else []
     return ", ".join([*suspended.lanes, *suspended.senders, *premium]) or None

@@ -122,6 +122,24 @@ def test_a_command_is_one_call_with_the_staff_key(
     assert msgspec.json.decode(in_json.stdout) == given
 
 
+@pytest.mark.parametrize("command", ["show skole", "change skole --domain skole.example"])
+def test_what_a_change_sets_is_shown(gateway: Start, budstikke: Run, command: str) -> None:
+    set_to = {
+        "senders": ["Skolen", "SFO"],
+        "domains": ["skole.example"],
+        "quiet_hours": {"from": 20, "to": 8},
+    }
+    gateway(answer(ACCOUNT | set_to), answer(ACCOUNT | {"quiet_hours": {"from": 0, "to": 0}}))
+    lines = budstikke("accounts", *command.split()).output.splitlines()
+    assert lines[2:] == [
+        "  senders beside   Skolen, SFO",
+        "  links to         skole.example",
+        "  marketing waits  from 20 to 8",
+    ]
+    lines = budstikke("accounts", "show", "skole").output.splitlines()
+    assert lines[2:] == ["  senders beside   -", "  links to         -", "  marketing waits  never"]
+
+
 @pytest.mark.parametrize("arguments", ["keys revoke skole 0123456789abcdef", "staff revoke 0123456789abcdef"])
 def test_revoking_says_nothing_when_it_is_done(gateway: Start, budstikke: Run, arguments: str) -> None:
     fake = gateway(Answer(204))
