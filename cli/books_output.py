@@ -1,10 +1,11 @@
-"""What people see of the premium books: aligned columns, crowns with two decimals."""
+"""What people see of the premium books: aligned columns."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 from cli.books import Booked, Month, Reconciled, Refunds, Side, Transactions
+from cli.money import crowns
 from cli.output import aligned, clean
 
 _NONE = "-"
@@ -112,11 +113,6 @@ def report(answer: Reconciled) -> Iterator[str]:
         yield from aligned(rows)
     if one.not_listed:
         yield f"  and {one.not_listed} more"
-
-
-def crowns(ore: int) -> str:
-    """Øre as crowns with two decimals."""
-    return f"{'-' if ore < 0 else ''}{abs(ore) // 100}.{abs(ore) % 100:02d}"
 
 
 def _side(where: str, side: Side | None) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
+from cli.money import crowns
 from cli.output import aligned, clean
 
 
@@ -79,7 +80,7 @@ def keywords(found: Sequence[Keyword]) -> Iterator[str]:
             clean(each.number),
             clean(each.keyword),
             clean(each.state),
-            clean(each.premium.price if each.premium else None),
+            clean(crowns(each.premium.price) if each.premium else None),
             clean(each.reply),
         )
         for each in found

@@ -1,11 +1,11 @@
-"""What people see of customers, months and invoices: aligned columns, crowns with two decimals."""
+"""What people see of customers, months and invoices: aligned columns."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from cli.books_output import crowns
 from cli.invoices import Customer, Invoice, Period, Waits
+from cli.money import crowns, unit_price
 from cli.output import aligned, clean
 
 
@@ -74,7 +74,7 @@ def invoice(one: Invoice) -> Iterator[str]:
     yield from invoices([one])
     rows = [("  LINE", "TEXT", "QUANTITY", "PRICE", "NET")]
     rows += [
-        (f"  {line.line}", clean(line.text), str(line.quantity), clean(line.unit_price), crowns(line.net))
+        (f"  {line.line}", clean(line.text), str(line.quantity), clean(unit_price(line.unit_price)), crowns(line.net))
         for line in one.lines
     ]
     yield from aligned(rows)

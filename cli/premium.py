@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Any
 
 import typer
 
 from cli import books_output as output
+from cli import money
 from cli.administering import KeyFile as StaffKeyFile
 from cli.books import Month, PremiumBooks
 from cli.exits import HELP, Exit, Failure
 from cli.gateway import SECONDS, Gateway
 from cli.running import Api, Json, KeyFile, Timeout, failures, show, show_pages
 from cli.settings import ACCOUNT, STAFF, KeyNames, find_access
-
-_CROWNS: Final = re.compile(r"(-?)([0-9]{1,9})(?:\.([0-9]{2}))?")
 
 premium = typer.Typer(
     help="Charges on phone bills: transactions, refunds, months, and the daily file of Strex.\n\nWith a staff key of "
@@ -119,7 +117,8 @@ def settle(
     with _books(json, api, key_file, timeout, STAFF) as books:
         answer, octets = books.close(month)
         if received is not None and amount is not None:
-            ore = _ore(amount)
+            if (ore := money.ore(amount)) is None:
+                raise typer.BadParameter("must be crowns, as 25200.00", param_hint="--amount")
             if not yes:
                 _require_owed(answer, ore)
             answer, octets = books.receive(month, received, ore)
@@ -156,13 +155,5 @@ def _require_owed(month: Month, ore: int) -> None:
     """Raise `BadParameter` for another sum than Strex owes. What is on record already changes by no sum."""
     owed = month.settlement
     if owed.received_on is None and ore != owed.expected_ore:
-        unusual = f"Strex owes {output.crowns(owed.expected_ore)} for {month.month}, not {output.crowns(ore)}"
+        unusual = f"Strex owes {money.crowns(owed.expected_ore)} for {month.month}, not {money.crowns(ore)}"
         raise typer.BadParameter(f"{unusual}; say that you mean it", param_hint="--yes")
-
-
-def _ore(text: str) -> int:
-    match = _CROWNS.fullmatch(text)
-    if match is None:
-        raise typer.BadParameter("must be crowns, as 25200.00", param_hint="--amount")
-    sign, whole, part = match.groups()
-    return (int(whole) * 100 + int(part or 0)) * (-1 if sign else 1)

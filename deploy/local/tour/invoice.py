@@ -8,6 +8,7 @@ from typing import Any
 
 from deploy.local.terminal import Style, Terminal
 from deploy.local.tour.gateway import Gateway, until
+from shared.money.amounts import crowns
 from shared.money.periods import Month, first_day, month_of, moved
 
 _SECONDS = 60.0
@@ -25,10 +26,10 @@ def show(gateway: Gateway, terminal: Terminal) -> None:
     for invoice in gateway.staff("GET", f"{_BOOKS}/invoices?period={month}")["invoices"]:
         terminal.done(f"invoice {invoice['number']}", f"due {invoice['due_on']}, KID {invoice['kid']}")
         for line in invoice["lines"]:
-            amount = f"{line['quantity']:>6} × {line['unit_price']:>7} {_crowns(line['net'])}"
+            amount = f"{line['quantity']:>6} × {line['unit_price']:>7} {crowns(line['net']):>11}"
             terminal.line(f"      {line['text']:<52} {amount}")
-        terminal.line(f"      {'merverdiavgift':<69} {_crowns(invoice['vat'])}")
-        terminal.line(f"      {'to pay':<69} {_crowns(invoice['total'])}")
+        terminal.line(f"      {'merverdiavgift':<69} {crowns(invoice['vat']):>11}")
+        terminal.line(f"      {'to pay':<69} {crowns(invoice['total']):>11}")
         ehf = f"bin/budstikke billing document {invoice['number']}"
         terminal.line(f"      {terminal.paint(f'the EHF document: {ehf}', Style.DIM)}")
 
@@ -73,7 +74,3 @@ def _used(gateway: Gateway, month: Month) -> Any:
 def _closed(gateway: Gateway, month: Month) -> Any:
     period = gateway.staff("GET", f"{_BOOKS}/periods/{month}")
     return period["figures"] if period["state"] == "closed" else None
-
-
-def _crowns(ore: int) -> str:
-    return f"{ore // 100:>8},{ore % 100:02}"

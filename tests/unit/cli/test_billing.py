@@ -141,6 +141,12 @@ def test_what_is_on_record_is_shown(
     assert msgspec.json.decode(budstikke("billing", *command, "--json").output) == body
 
 
+def test_each_price_of_an_invoice_has_two_decimals(gateway: Start, budstikke: Run) -> None:
+    gateway(answer(INVOICE | {"lines": [LINE | {"unit_price": "0.4", "net": 480}]}))
+    *_, line = budstikke("billing", "invoice", "100001").output.splitlines()
+    assert line.split()[-2:] == ["0.40", "4.80"]
+
+
 def test_a_document_is_printed_to_the_octet(gateway: Start, budstikke: Run) -> None:
     document = '<?xml version="1.0"?>\n<Invoice>\n  æøå\n</Invoice>\n'.encode()
     fake = gateway(Answer(200, document))

@@ -89,6 +89,12 @@ def test_a_list_of_messages_is_a_table_without_control_characters(budstikke: Run
     assert "\x1b" not in shown
 
 
+def test_a_price_is_shown_in_crowns(budstikke: Run, gateway: Start) -> None:
+    gateway(answer({"keywords": [KEYWORD, CHARGED]}))
+    _, free, charged = budstikke("keywords", "list").stdout.splitlines()
+    assert (free.split()[4], charged.split()[4]) == ("-", "5.00")
+
+
 def test_a_price_without_the_rest_is_a_wrong_use(budstikke: Run, gateway: Start) -> None:
     fake = gateway(answer(KEYWORD))
     assert budstikke("keywords", "create", "--number", "2002", "--keyword", "a", "--price", "500").exit_code == 2
