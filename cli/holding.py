@@ -31,10 +31,12 @@ class Messages(msgspec.Struct, frozen=True):
 
 
 class Decided(msgspec.Struct, frozen=True):
-    """Who decided, when, and on which domains beside."""
+    """Who decided, when, why if that was said, and on which domains beside. `name` is null if the record has none."""
 
     by: str
     at: str
+    name: str | None = None
+    reason: str | None = None
     approved_domains: tuple[str, ...] = ()
 
 
@@ -123,5 +125,8 @@ def hold(found: Hold) -> Iterator[str]:
     if found.decided is not None:
         remembered = ", ".join(found.decided.approved_domains)
         beside = f", and approved {clean(remembered)}" if remembered else ""
-        yield f"  {clean(found.state)} by {clean(found.decided.by)} at {clean(found.decided.at)}{beside}"
+        who = clean(found.decided.name or found.decided.by)
+        yield f"  {clean(found.state)} by {who} at {clean(found.decided.at)}{beside}"
+        if found.decided.reason is not None:
+            yield f"  reason  {clean(found.decided.reason)}"
     yield from aligned([(f"  {clean(one.id)}", clean(one.sender), clean(one.text)) for one in found.samples])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, TypeVar
 
 import msgspec
@@ -74,7 +74,14 @@ class AccountListing:
             query["_id"] = {"$lt": before}
         with translated():
             rows = await self._store.database.audit.find(query).sort("_id", -1).limit(limit).to_list()
-        return [msgspec.convert({"entry_id": row["_id"], **row}, AuditEntry) for row in rows]
+        return [_entry(row) for row in rows]
+
+    async def done(self, actions: Collection[str], subjects: Collection[str]) -> Sequence[AuditEntry]:
+        """What is on the audit record of these actions on these things, in no order."""
+        query = {"subject": {"$in": list(subjects)}, "action": {"$in": list(actions)}}
+        with translated():
+            rows = await self._store.database.audit.find(query).to_list()
+        return [_entry(row) for row in rows]
 
     async def _one(self, collection: str, query: Mapping[str, Any], kind: type[S]) -> S | None:
         with translated():
@@ -88,6 +95,10 @@ class AccountListing:
         with translated():
             rows = await self._store.database[collection].find({"$and": bounds}).sort("_id", 1).limit(limit).to_list()
         return [from_row(row, kind) for row in rows]
+
+
+def _entry(row: Mapping[str, Any]) -> AuditEntry:
+    return msgspec.convert({"entry_id": row["_id"], **row}, AuditEntry)
 
 
 def _within(organisation_id: OrganisationId | None, member: str = "organisation_id") -> dict[str, str]:

@@ -37,6 +37,7 @@ _AUDIT_INDEXES: Final = (
     IndexModel([("account_id", ASCENDING), ("_id", DESCENDING)], name="by_account"),
     IndexModel([("organisation_id", ASCENDING), ("_id", DESCENDING)], name="by_organisation"),
     IndexModel([("actor.key_id", ASCENDING), ("_id", DESCENDING)], name="by_actor"),
+    IndexModel([("subject", ASCENDING), ("_id", DESCENDING)], name="by_subject"),
 )
 
 

@@ -1,18 +1,21 @@
 """`/admin/holds`: what waits for a person, and what the person says."""
 # Annotations of the routes name values of the enclosing function, so they are not postponed in this module.
 
+from collections.abc import Sequence
 from typing import Annotated, Final
 
 import msgspec
 from fastapi import APIRouter, Depends, Query
 
+from services.ingest.accounts.audit import AuditEntry
 from services.ingest.accounts.staff import Actor, Permission
 from services.ingest.admin.cursors import cut, decode, encode
 from services.ingest.admin.models import holds as models
 from services.ingest.admin.office import Office, not_found
 from services.ingest.admin.problems import AdminFieldCode, Invalid
+from services.ingest.desk.decisions import ACTIONS
 from services.ingest.desk.listing import After, Counts
-from services.ingest.desk.rows import Hold, HoldState, Waiting
+from services.ingest.desk.rows import Decided, Hold, HoldState, Waiting
 from shared.contracts.holds import HoldId
 from shared.errors import FieldError
 
@@ -25,9 +28,16 @@ def hold_routes(office: Office) -> APIRouter:
     Reader = Annotated[Actor, Depends(office.actors.needs(Permission.HOLDS_READ))]  # noqa: N806 - a type
     Decider = Annotated[Actor, Depends(office.actors.needs(Permission.HOLDS_DECIDE))]  # noqa: N806
 
+    async def views(holds: Sequence[Hold]) -> list[models.HoldView]:
+        counts = await office.holds.counts([hold.hold_id for hold in holds])
+        decided = [hold.hold_id for hold in holds if hold.decided is not None]
+        entries = await office.listing.done(ACTIONS.values(), decided) if decided else ()
+        said = {entry.subject: entry for entry in entries}
+        return [_view(hold, counts[hold.hold_id], said.get(hold.hold_id)) for hold in holds]
+
     async def shown(hold: Hold) -> models.HoldView:
-        counts = await office.holds.counts([hold.hold_id])
-        return _view(hold, counts[hold.hold_id])
+        (view,) = await views([hold])
+        return view
 
     async def decided(
         actor: Actor, hold: str, state: HoldState, reason: str | None, *, remember: bool = False
@@ -41,11 +51,7 @@ def hold_routes(office: Office) -> APIRouter:
     async def listed(_: Reader, page: Annotated[models.HoldPage, Query()]) -> models.Holds:
         found = await office.holds.holds(page.limit + 1, _after(page.cursor), state=page.state, account_id=page.account)
         shown, more = cut(found, page.limit)
-        counts = await office.holds.counts([hold.hold_id for hold in shown])
-        return models.Holds(
-            holds=[_view(hold, counts[hold.hold_id]) for hold in shown],
-            cursor=_cursor(shown[-1]) if more else None,
-        )
+        return models.Holds(holds=await views(shown), cursor=_cursor(shown[-1]) if more else None)
 
     @router.get("/{hold}", summary="Read a hold and some of its messages")
     async def read(_: Reader, hold: str) -> models.HoldWithSamples:
@@ -71,8 +77,7 @@ def hold_routes(office: Office) -> APIRouter:
     return router
 
 
-def _view(hold: Hold, counts: Counts) -> models.HoldView:
-    decided = hold.decided
+def _view(hold: Hold, counts: Counts, said: AuditEntry | None) -> models.HoldView:
     return models.HoldView(
         id=hold.hold_id,
         account=hold.account_id,
@@ -86,9 +91,17 @@ def _view(hold: Hold, counts: Counts) -> models.HoldView:
             expired=counts.get(Waiting.EXPIRED, 0),
             cancelled=counts.get(Waiting.CANCELLED, 0),
         ),
-        decided=None
-        if decided is None
-        else models.DecidedView(by=decided.by, at=decided.at, approved_domains=list(decided.domains)),
+        decided=None if hold.decided is None else _decided(hold.decided, said),
+    )
+
+
+def _decided(decided: Decided, said: AuditEntry | None) -> models.DecidedView:
+    return models.DecidedView(
+        by=decided.by,
+        name=None if said is None else said.actor.name,
+        reason=None if said is None else said.reason,
+        at=decided.at,
+        approved_domains=list(decided.domains),
     )
 
 

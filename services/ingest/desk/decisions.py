@@ -33,7 +33,8 @@ class HoldCode(StrEnum):
     DOMAINS_NOT_APPROVABLE = "domains_not_approvable"
 
 
-_ACTIONS: Final = {HoldState.APPROVED: "hold.approve", HoldState.REJECTED: "hold.reject"}
+ACTIONS: Final = {HoldState.APPROVED: "hold.approve", HoldState.REJECTED: "hold.reject"}
+"""What a decision is called on the audit record, whose subject is the hold."""
 
 
 class Decisions:
@@ -81,7 +82,7 @@ class Decisions:
             await self._book.enter(
                 session,
                 actor,
-                _ACTIONS[state],
+                ACTIONS[state],
                 hold_id,
                 {"state": before.state},
                 {"state": state, **({"domains": list(domains)} if domains else {})},

@@ -26,7 +26,13 @@ HOLD: dict[str, Any] = {
     "decided": None,
 }
 SAMPLES = [{"id": "m1", "from": "Skolen", "text": "Se\nlodd.example"}, {"id": "m2", "from": "Skolen", "text": None}]
-DECIDED = {"by": "0f1e2d3c", "at": "2026-11-23T10:20:00Z", "approved_domains": ["lodd.example"]}
+DECIDED = {
+    "by": "0f1e2d3c",
+    "name": "Kari Nordmann",
+    "reason": "kjent kunde",
+    "at": "2026-11-23T10:20:00Z",
+    "approved_domains": ["lodd.example"],
+}
 
 Start = Callable[..., FakeGateway]
 
@@ -98,9 +104,18 @@ def test_a_hold_is_shown_with_some_of_its_messages_on_one_line_each(budstikke: R
     lines = budstikke("holds", "show", ID).stdout.splitlines()
 
     assert lines[2:4] == ["  waiting  12", "  expired  1"]
-    assert lines[4] == "  approved by 0f1e2d3c at 2026-11-23T10:20:00Z, and approved lodd.example"
-    assert lines[5].split() == ["m1", "Skolen", "Se\N{REPLACEMENT CHARACTER}lodd.example"]
-    assert lines[6].split() == ["m2", "Skolen", "-"]
+    assert lines[4] == "  approved by Kari Nordmann at 2026-11-23T10:20:00Z, and approved lodd.example"
+    assert lines[5] == "  reason  kjent kunde"
+    assert lines[6].split() == ["m1", "Skolen", "Se\N{REPLACEMENT CHARACTER}lodd.example"]
+    assert lines[7].split() == ["m2", "Skolen", "-"]
+
+
+def test_a_decision_without_a_reason_or_a_name_shows_the_key(budstikke: Run, gateway: Start) -> None:
+    gateway(answer({**HOLD, "state": "rejected", "decided": DECIDED | {"name": None, "reason": None}}))
+
+    assert budstikke("holds", "show", ID).stdout.splitlines()[4:] == [
+        "  rejected by 0f1e2d3c at 2026-11-23T10:20:00Z, and approved lodd.example"
+    ]
 
 
 def test_json_is_the_gateways_own(budstikke: Run, gateway: Start) -> None:

@@ -41,9 +41,11 @@ class FindingView(View):
 
 
 class DecidedView(View):
-    """Who decided: the id of the staff key."""
+    """Who decided: the id of the staff key and the name; and why, if that was said."""
 
     by: str
+    name: str | None
+    reason: str | None
     at: datetime
     approved_domains: list[str]
 

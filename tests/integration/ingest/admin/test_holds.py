@@ -77,6 +77,7 @@ async def test_the_desk_lists_reads_and_approves_and_the_record_says_who_when_an
     (listed,) = (await desk.get("/admin/holds", params={"account": account})).json()["holds"]
     read = (await desk.get(f"/admin/holds/{hold}")).json()
     approved = await desk.post(f"/admin/holds/{hold}/approve", json={"reason": "kjent kunde"})
+    (decided,) = (await desk.get("/admin/holds", params={"account": account})).json()["holds"]
 
     assert (listed["id"], listed["account"], listed["state"]) == (hold, account, "open")
     assert listed["findings"] == [{"rule": "unapproved_link", "evidence": ["lodd.example"]}]
@@ -91,7 +92,10 @@ async def test_the_desk_lists_reads_and_approves_and_the_record_says_who_when_an
     assert (entry["action"], entry["subject"], entry["reason"]) == ("hold.approve", hold, "kjent kunde")
     assert (entry["before"], entry["after"]) == ({"state": "open"}, {"state": "approved"})
     assert (entry["actor"]["role"], entry["actor"]["ip"]) == ("desk", "127.0.0.1")
-    assert approved.json()["decided"]["by"] == entry["actor"]["key_id"]
+    shown = approved.json()["decided"]
+    assert (shown["by"], shown["name"]) == (entry["actor"]["key_id"], entry["actor"]["name"])
+    assert shown["reason"] == "kjent kunde"
+    assert decided["decided"] == (await desk.get(f"/admin/holds/{hold}")).json()["decided"] == shown
 
 
 async def test_approval_may_remember_the_domains(admin: Admin, waiting: Waiting) -> None:
