@@ -6,9 +6,11 @@ from collections.abc import Sequence
 from typing import Final
 
 from services.ingest.accounts.store import DATABASE
+from services.ingest.desk.metrics import DeskMetrics
 from services.ingest.desk.releasing import Releasing
 from services.ingest.desk.store import DeskStore
 from services.ingest.desk.taking import TakeOver, read_waiting
+from services.ingest.desk.watching import HoldWatch
 from services.ingest.desk.writing import DeskWriter
 from services.ingest.settings import DeskSettings
 from shared.contracts import topics
@@ -45,4 +47,5 @@ def build_desk(context: Context) -> Sequence[Component]:
         metrics=context.kafka_metrics,
         random=context.random,
     )
-    return [mongo, Prepare("desk indexes", store.prepare), sender, releasing, runner]
+    watch = HoldWatch(store, context.clock, DeskMetrics(context.registry))
+    return [mongo, Prepare("desk indexes", store.prepare), sender, releasing, watch, runner]

@@ -96,6 +96,27 @@ class DeskStore:
         with translated():
             return [read_hold(row) for row in await self._holds.find(query).limit(limit).to_list()]
 
+    async def oldest_open(self) -> datetime | None:
+        """When the oldest hold was opened that nobody has decided on and in which a message waits."""
+        waiting = {
+            "from": "held",
+            "localField": "_id",
+            "foreignField": "hold_id",
+            "pipeline": [{"$match": {"state": Waiting.WAITING, "cancelled_at": None}}, {"$limit": 1}],
+            "as": "waiting",
+        }
+        wanted: list[Document] = [
+            {"$match": {"state": HoldState.OPEN}},
+            {"$sort": {"opened_at": ASCENDING, "_id": ASCENDING}},
+            {"$lookup": waiting},
+            {"$match": {"waiting": {"$ne": []}}},
+            {"$limit": 1},
+            {"$project": {"opened_at": 1}},
+        ]
+        with translated():
+            rows = await (await self._holds.aggregate(wanted)).to_list(1)
+        return rows[0]["opened_at"] if rows else None
+
     async def settle(self, hold: Hold) -> bool:
         """Nothing waits any more; False when a message came since the hold was read."""
         with translated():
