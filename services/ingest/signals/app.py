@@ -15,6 +15,7 @@ import faust
 from faust.tables.manager import TableManager
 from faust.types import TP, EventT
 
+from services.ingest.signals.seeking import mend
 from services.ingest.signals.signals import Rows, Signals
 from shared.contracts import topics
 from shared.errors import BadSettings, Fatal, TryLater
@@ -58,6 +59,7 @@ class CountsApp:
         settle_every: float,
     ) -> None:
         """`group` is the consumer group and what the changelog's name begins with; `settle_every` is in seconds."""
+        mend()
         self.name = group
         self._connection = connection
         self._assigned = metrics.assigned.labels(group)
