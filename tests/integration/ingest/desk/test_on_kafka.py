@@ -31,10 +31,10 @@ from services.ingest.screening.role import build_screening
 from services.ingest.signals.role import build_signals
 from shared.clock import SystemClock
 from shared.contracts import codec, topics
-from shared.contracts.abuse import SignalChanged
+from shared.contracts.abuse import Signal, SignalChanged
 from shared.contracts.envelope import event_id
 from shared.contracts.events import Event, MessageAccepted, PartFact, SendRequested
-from shared.contracts.holds import HoldId
+from shared.contracts.holds import HoldId, HoldRule
 from shared.contracts.topics import LOCAL, specs
 from shared.contracts.words import FactKind, Lane
 from shared.ids import partition_of
@@ -92,6 +92,11 @@ class Rig:
 
     async def holds(self) -> list[HoldId]:
         return [row["_id"] async for row in self.mongo.database.holds.find()]
+
+    async def signals(self) -> list[tuple[Signal, bool]]:
+        """Each signal that was told, and whether it went on."""
+        told = [event for _, event in await self.written(topics.SIGNALS)]
+        return [(event.signal, event.on) for event in told if isinstance(event, SignalChanged)]
 
     async def written(self, *names: str) -> list[tuple[str, Event]]:
         """Everything on these topics, with its id."""
@@ -227,14 +232,11 @@ async def test_while_the_volume_is_unusual_messages_are_held_and_afterwards_they
 ) -> None:
     monkeypatch.setenv("BUDSTIKKE_SIGNALS_VOLUME", "50")
 
-    async def on() -> list[bool]:
-        return [event.on for _, event in await rig.written(topics.SIGNALS) if isinstance(event, SignalChanged)]
-
     async with running(build_screening, build_desk, build_signals):
         await rig.ask(120, "hei")  # wherever a window ends among them, one side has enough
 
         async def signalled() -> bool:
-            return True in await on()
+            return (Signal.VOLUME, True) in await rig.signals()
 
         await wait_until(signalled, 30)
 
@@ -246,7 +248,7 @@ async def test_while_the_volume_is_unusual_messages_are_held_and_afterwards_they
         (hold_id,) = await rig.holds()
 
         async def over() -> bool:
-            return (await on())[-1] is False
+            return (await rig.signals())[-1] == (Signal.VOLUME, False)
 
         await wait_until(over, 30)
         before = len(await rig.written(topics.accepted(Lane.EXPRESS)))
@@ -263,6 +265,29 @@ async def test_while_the_volume_is_unusual_messages_are_held_and_afterwards_they
             return "not_approved" in codes
 
         await wait_until(rejected, 30)
+
+
+async def test_while_much_is_refused_the_next_message_is_held_and_is_no_refusal_itself(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BUDSTIKKE_SIGNALS_LEAST", "50")
+    async with running(build_screening, build_desk, build_signals):
+
+        async def held() -> bool:
+            refused = [rig.letters.requested("hei", sender="DNB", partition=one % PARTITIONS) for one in range(60)]
+            await rig.request(*refused)
+            await rig.ask(1, "hei")
+            return bool(await rig.held(Waiting.WAITING))
+
+        await wait_until(held, 30)
+        (hold,) = await rig.mongo.database.holds.find().to_list()
+        assert hold["findings"] == [{"rule": HoldRule.UNUSUAL_VOLUME, "evidence": [Signal.FAILURES]}]
+
+        async def over() -> bool:
+            await rig.ask(1, "hei")
+            return (await rig.signals())[-1] == (Signal.FAILURES, False)
+
+        await wait_until(over, 30)
 
 
 async def test_a_hold_expires_with_the_validity_of_its_message(rig: Rig) -> None:
