@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import secrets
 from collections.abc import AsyncIterator
 
 import httpx
@@ -15,22 +14,23 @@ from pymongo import AsyncMongoClient
 
 from cli.exits import Exit
 from deploy.local.plan import OPERATORS
-from deploy.local.ports import free_port
 from deploy.local.settings import ROOT
-from shared.contracts.topics import catalogue
+from shared.contracts.topics import EVENTS, SCHEDULED, accepted, catalogue, dead_letters
+from shared.contracts.words import Lane
 from shared.ids import GATEWAY, AccountId
 from shared.privacy.catalogue import keeps_pseudonyms, unlisted_collections, unlisted_keys
 from shared.privacy.keys import FileKeyStore
 from shared.privacy.pseudonyms import Pseudonyms
+from simulators.customer.receiver import Receiver
 from tests.acceptance.customer import Customer
 from tests.acceptance.numbers import Numbers
 from tests.acceptance.partitions import every_partition
-from tests.acceptance.smsc import Smsc
+from tests.acceptance.person import CANARY, REQUESTS, TEXTS, Known, be_everywhere, heard, parked
+from tests.acceptance.smsc import Smsc, text_of
 from tests.acceptance.system import System, read_env
-from tests.acceptance.test_privacy import THEIR_OWN, contents, metrics, valkey
+from tests.acceptance.test_privacy import THEIR_OWN, betrayed, contents, forms, metrics, topics, valkey
 from tests.support import wait_until
 
-CANARY = "+4793748263"
 SERVERS_OWN = frozenset({"admin", "config", "local"})
 DEMO = AccountId("demo")
 
@@ -61,42 +61,19 @@ async def staff(system: System) -> AsyncIterator[httpx.AsyncClient]:
         yield http
 
 
-async def parked(api: Customer, endpoint: str) -> set[str]:
-    """The messages of which an endpoint is still to be told."""
-    answer = await api.http.get(f"/v1/webhooks/{endpoint}/deliveries", params={"limit": 100})
-    return {one["message_id"] for one in answer.json()["deliveries"]}
-
-
-async def be_everywhere(system: System, api: Customer, numbers: Numbers) -> tuple[str, str]:
-    """Let the person be in every store that there is: sent to, held, charged, heard, told of at an endpoint that does
-    not answer. The id of the message that arrived, and of the endpoint.
-    """
-    url = f"http://127.0.0.1:{free_port()}/away"
-    states = {"states": ["delivered", "received", "held"]}
-    endpoint = (await api.http.post("/v1/webhooks", json={"url": url} | states)).json()["id"]
-    while not await parked(api, endpoint):  # what happens within a second of its making may not be told to an endpoint
-        await api.delivered(await api.send_one(numbers.norwegian(), "Hei"))
-    keys = [{"idempotency-key": secrets.token_hex(8)} for _ in range(2)]
-    body = {"to": CANARY, "text": "Glem meg", "reference": "kanari 62951"}
-    sent = await api.http.post("/v1/messages", json=body, headers=keys[0])
-    message_id = str(sent.json()["messages"][0]["id"])
-    held = await api.send_one(CANARY, f"Se https://d{secrets.token_hex(6)}.no")
-    sold = {"price": 1000, "service_code": "06002", "invoice_text": "Buss", "consent_ref": "avtale"}
-    charge = await api.http.post("/v1/premium/charges", json=sold | {"to": CANARY}, headers=keys[1])
-    assert charge.status_code == 202, charge.text
-    async with httpx.AsyncClient(base_url=system.fjord, trust_env=False) as fjord:
-        for number in ("2002", "2999"):
-            said = {"source": CANARY, "destination": number, "text": "Husker dere meg"}
-            assert (await fjord.post("/incoming", json=said)).status_code == 202
-    await api.until(held, "held")
-    await api.delivered(message_id)
-    return message_id, endpoint
+@pytest.fixture
+async def receiver() -> AsyncIterator[Receiver]:
+    """The customer's own endpoint, which answers."""
+    one = Receiver()
+    await one.start()
+    yield one
+    await one.stop(5.0)
 
 
 async def test_a_person_who_was_erased_is_found_nowhere(
-    system: System, api: Customer, fjord: Smsc, staff: httpx.AsyncClient, numbers: Numbers
+    system: System, api: Customer, fjord: Smsc, staff: httpx.AsyncClient, numbers: Numbers, receiver: Receiver
 ) -> None:
-    message_id, endpoint = await be_everywhere(system, api, numbers)
+    person = await be_everywhere(system, api, staff, numbers, receiver)
     keys = FileKeyStore(system.var / "keys")
     pseudonyms = [
         Pseudonyms(keys).in_year(account, CANARY, year).encode()
@@ -106,12 +83,13 @@ async def test_a_person_who_was_erased_is_found_nowhere(
 
     async def everywhere() -> bool:
         found = {name for name, _ in await naming(system, pseudonyms, everywhere=True)}
-        heard = [rows async for _, name, rows in collections(system) if name == "inbound_messages"]
+        inbound = [rows async for _, name, rows in collections(system) if name == "inbound_messages"]
         known = {"messages", "usage", "held", "inbound_messages", "premium", "premium_transactions"} <= found
-        told = message_id in await parked(api, endpoint)
-        return known and told and sum(names(row, pseudonyms) for row in heard[0]) == 2
+        told = person.message in await heard(api, person.told) and person.message in await parked(api, person.away)
+        return known and told and sum(names(row, pseudonyms) for row in inbound[0]) == 2
 
     await wait_until(everywhere, 45.0)
+    assert any(CANARY.encode() in delivery.body for delivery in receiver.deliveries)
     asked = await api.http.post("/v1/privacy/requests", json={"number": CANARY})
     assert asked.status_code == 202, asked.text
     again = await api.http.post("/v1/privacy/requests", json={"number": CANARY})
@@ -131,19 +109,43 @@ async def test_a_person_who_was_erased_is_found_nowhere(
         assert not [octets async for octets in read(system) if names(octets, pseudonyms)]
     logs = [file for file in system.logs.rglob("*") if file.is_file()]
     assert [file.name for file in logs if names(contents(file), pseudonyms)] == []
-    shown = await api.get(message_id)
-    assert (shown["state"], shown["to"], shown["text"], shown["reference"]) == ("delivered", None, None, None)
+    for message_id, state in ((person.message, "delivered"), (person.scheduled, "expired")):
+        shown = await api.get(message_id)
+        assert (shown["state"], shown["to"], shown["text"], shown["reference"]) == (state, None, None, None)
+    assert TEXTS[0] in (sent := [text_of([part]) for part in await fjord.taken_for(CANARY)])
+    assert TEXTS[1] not in sent
     listed = (await api.http.get("/v1/inbound?limit=50")).json()["messages"]
     assert CANARY not in [one["from"] for one in listed]
-    assert message_id not in await parked(api, endpoint)
+    assert person.message not in await parked(api, person.away)
+    assert person.message in await heard(api, person.told)  # that there was one stays, and whom it was about is gone
+    await sealed_in_the_topics(system, person)
     request = (await api.http.get(f"/v1/privacy/requests/{asked.json()['id']}")).json()
     counts = request["counts"]
-    assert (counts["dlr"]["messages"], counts["dlr"]["inbound_messages"]) == ([2, 0], [1, 0])
-    assert (counts["ingest"]["held.waiting"], counts["ingest"]["held"]) == ([1, 0], [1, 0])
+    assert (counts["dlr"]["messages"], counts["dlr"]["inbound_messages"]) == ([3, 0], [1, 0])
+    assert (counts["ingest"]["held.waiting"], counts["ingest"]["held"]) == ([2, 0], [2, 0])
     assert (counts["billing"]["usage"], counts["billing"]["premium_transactions"]) == ([1, 0], [0, 1])
     records = (await staff.get("/admin/privacy/proof")).json()["records"]
     assert request["proof"] in [record["hash"] for record in records]
-    await api.http.delete(f"/v1/webhooks/{endpoint}")
+    for endpoint in (person.told, person.away):
+        await api.http.delete(f"/v1/webhooks/{endpoint}")
+
+
+async def sealed_in_the_topics(system: System, person: Known) -> None:
+    """What an erasure leaves where it cannot reach is there, and says nothing of the person to whoever has no key."""
+    clear = frozenset(form for secret in (CANARY[3:], *TEXTS) for form in forms(secret))
+    assert betrayed(f"{CANARY} {TEXTS[0]}".encode(), clear)
+    dead = f"{dead_letters(REQUESTS)}\n{person.message}".encode()
+    found: list[bytes] = []
+
+    async def set_aside() -> bool:
+        found[:] = [octets async for octets in topics(system)]
+        return sum(octets.startswith(dead) for octets in found) == 2  # of screening, and of dlr
+
+    await wait_until(set_aside, 45.0)
+    lies = {octets.split(b"\n")[0].decode() for octets in found if octets.split(b"\n")[1] == person.message.encode()}
+    assert {REQUESTS, accepted(Lane.STANDARD), EVENTS} <= lies
+    assert any(octets.startswith(f"{SCHEDULED}\n{person.scheduled}".encode()) for octets in found)
+    assert [betrayed(octets, clear) for octets in found if betrayed(octets, clear)] == []
 
 
 async def test_an_erasure_that_a_legal_hold_withholds_is_carried_out_when_that_is_closed(
