@@ -15,16 +15,21 @@ member() {
 
 # In JSON a quotation mark and a backslash are written with a backslash before them.
 escaped=$(printf '%s' "$text" | sed 's/[\\"]/\\&/g')
-answer=$(curl --silent --show-error --fail-with-body --retry 5 --retry-connrefused --max-time 20 \
+answer=$(mktemp)
+trap 'rm -f "$answer"' EXIT
+# Not --fail-with-body: before 7.84 curl tries nothing again with it.
+status=$(curl --silent --show-error --output "$answer" --write-out '%{http_code}' \
+    --retry 5 --retry-connrefused --max-time 20 \
     "$BUDSTIKKE_API/v1/messages" \
     -H "Authorization: Bearer $BUDSTIKKE_KEY" \
     -H "Content-Type: application/json" \
     -H "Idempotency-Key: $key" \
-    -d "{\"to\": \"$number\", \"text\": \"$escaped\", \"category\": \"otp\"}") || {
-    printf '%s\n' "$answer" >&2 # a problem document says what is wrong
+    -d "{\"to\": \"$number\", \"text\": \"$escaped\", \"category\": \"otp\"}")
+if [ "$status" != 202 ]; then
+    cat "$answer" >&2 # a problem document says what is wrong
     exit 1
-}
-id=$(printf '%s' "$answer" | member id)
+fi
+id=$(member id <"$answer")
 echo "accepted $id"
 
 tries=0

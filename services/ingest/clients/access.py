@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import secrets
+import time
 import warnings
 from types import TracebackType
 from typing import Final
@@ -27,7 +29,12 @@ with warnings.catch_warnings():
 
 _TIMEOUT_MS: Final = 15_000
 _ITERATIONS: Final = 8192
-"""Rounds of the password's hash: the password is 256 random bits, so more would slow down log-ins and nobody else."""
+_MORE_ITERATIONS: Final = 1024
+"""Rounds of the password's hash, and as many more as chance will have it, to tell one password from the last. The
+password is 256 random bits, so more would slow down log-ins and nobody else.
+"""
+_HEARD_SECONDS: Final = 10.0
+_LOOK_SECONDS: Final = 0.02
 
 
 def user_of(account_id: AccountId) -> str:
@@ -70,21 +77,32 @@ class BrokerAccess:
 
     def has_password(self, user: str) -> bool:
         """Whether the user can log in."""
+        return bool(self._iterations(user))
+
+    def _iterations(self, user: str) -> list[int]:
         try:
-            found = self._admin.describe_user_scram_credentials()
+            found = self._admin.describe_user_scram_credentials([user])
         except KafkaError as error:
             raise _translated(error) from None
-        return bool(found.get(user, {}).get("credential_infos"))
+        return [one["iterations"] for one in found.get(user, {}).get("credential_infos") or ()]
 
     def set_password(self, user: str, password: str) -> None:
-        """Make the user, or replace the password; open connections stay until the broker next asks them."""
-        change = UserScramCredentialUpsertion(user, ScramMechanism.SCRAM_SHA_512, password, iterations=_ITERATIONS)
+        """Make the user, or replace the password; open connections stay until the broker next asks them.
+
+        Returns when a broker knows it, which is a moment after the controller took it: whoever is told a password
+        logs in at once, and takes a refusal for the last word.
+        """
+        iterations = _ITERATIONS + secrets.randbelow(_MORE_ITERATIONS)
+        change = UserScramCredentialUpsertion(user, ScramMechanism.SCRAM_SHA_512, password, iterations=iterations)
         try:
             refusals = self._admin.alter_user_scram_credentials([change])
         except KafkaError as error:
             raise _translated(error) from None
         if refusals.get(user) is not None:
             raise Fatal("kafka_access_refused", f"the broker refused the password of {user}: {refusals[user]}")
+        until = time.monotonic() + _HEARD_SECONDS  # set it is all the same, and told only once
+        while iterations not in self._iterations(user) and time.monotonic() < until:
+            time.sleep(_LOOK_SECONDS)
 
     def allow(self, account_id: AccountId) -> None:
         """Let the account's user write its requests, read its events, and use groups of its own; repeatable."""
