@@ -1,7 +1,7 @@
 """`python -m deploy.k8s.checks`: are the manifests and the Dockerfile good, and would the check notice if not?
 
 Renders every kustomization, holds the overlays against the schemas and the rules, lints the Dockerfile, compares
-Strimzi's resources with the catalogue, and plants faults of which each must be found.
+Strimzi's resources and the alarms with their catalogues, and plants faults of which each must be found.
 
 Exit codes: 0 all is good; 1 something is not; 2 the tools cannot be had.
 """
@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
+from deploy.k8s.alarms.__main__ import main as alarms
 from deploy.k8s.checks.dockerfile import DOCKERFILE, lint, missed
 from deploy.k8s.checks.faults import FAULTS, Fault, Good
 from deploy.k8s.checks.findings import Finding
@@ -57,6 +58,8 @@ def check(tools: Tools) -> Iterator[str]:
         yield from (f"{overlay.name}: a planted fault was not found: {what}" for what in unseen)
     yield from map(str, lint(tools, DOCKERFILE.read_text(encoding="utf-8")))
     yield from (f"Dockerfile: a planted fault was not found: {what}" for what in missed(tools))
+    if alarms(["--check"]):
+        yield "the manifest of the alarms is not what their catalogue gives"
     if strimzi(["--check"]):
         yield "Strimzi's resources are not what the catalogue gives"
 

@@ -63,7 +63,7 @@ def main() -> int:
     """Check; the exit code."""
     try:
         tools, servers = ensure(say), programs.ensure(say)
-        with tempfile.TemporaryDirectory() as folder, running(servers, tools.kubectl, Path(folder)) as server:
+        with tempfile.TemporaryDirectory() as folder, running(servers, tools, Path(folder)) as server:
             overlays = sorted(path for path in (FOLDER / "overlays").iterdir() if path.is_dir())
             faults = [line for one in overlays for line in check(server, one, render(tools, one))]
     except Fatal as error:

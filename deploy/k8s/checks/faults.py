@@ -71,6 +71,9 @@ FAULTS = (
         SCHEMA,
         lambda good: good.of("KafkaUser")["spec"]["authentication"].update(type="plain"),
     ),
+    Fault("an alarm without a question", SCHEMA, lambda good: _alarms(good)[0].pop("expr")),
+    Fault("an alarm that rings after a word", SCHEMA, lambda good: _alarms(good)[0].update({"for": "a while"})),
+    Fault("metrics fetched by a field nobody knows", SCHEMA, lambda good: _fetched(good).update(pathe="/metrics")),
     # rights
     Fault(
         "a pod as root", "without_rights", lambda good: good.pod("dlr-webhooks")["securityContext"].update(runAsUser=0)
@@ -187,6 +190,12 @@ FAULTS = (
             BUDSTIKKE_VALKEY="redis://default:secret@valkey"
         ),
     ),
+    Fault(
+        "a service whose metrics nobody fetches",
+        "watched",
+        lambda good: good.of("PodMonitor")["spec"]["selector"]["matchExpressions"][0]["values"].remove("dlr"),
+    ),
+    Fault("metrics on a port that is not there", "watched", lambda good: _fetched(good).update(port="metrics")),
     # flows
     Fault("nothing denied by default", "denied_by_default", lambda good: good.without("NetworkPolicy", "default-deny")),
     Fault(
@@ -225,6 +234,14 @@ FAULTS = (
 
 def _acls(good: Good) -> Any:
     return good.of("KafkaUser")["spec"]["authorization"]["acls"]
+
+
+def _alarms(good: Good) -> Any:
+    return good.of("PrometheusRule")["spec"]["groups"][0]["rules"]
+
+
+def _fetched(good: Good) -> Any:
+    return good.of("PodMonitor")["spec"]["podMetricsEndpoints"][0]
 
 
 def _rights(good: Good) -> Any:

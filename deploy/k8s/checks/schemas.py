@@ -1,11 +1,11 @@
-"""JSON schemas of what the manifests hold: Kubernetes' own from a wheel, Strimzi's from its definitions."""
+"""JSON schemas of what the manifests hold: Kubernetes' own from a wheel, custom ones from their definitions."""
 
 from __future__ import annotations
 
 import json
 import subprocess
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -52,16 +52,12 @@ def unpack_core(wheel: zipfile.ZipFile, folder: Path) -> None:
                 (folder / version / name.removeprefix(start)).write_text(json.dumps(schema))
 
 
-def make_custom(jars: Sequence[Path], folder: Path) -> None:
-    """`<group>/<kind>_<version>.json` for Strimzi's resources, out of the definitions that its generator writes.
-
-    Raises Fatal `k8s_tools` when the generator fails.
-    """
-    for path in make_definitions(jars, folder):
+def make_custom(definitions: Iterable[Path], folder: Path) -> None:
+    """`<group>/<kind>_<version>.json` out of files of CustomResourceDefinitions."""
+    for path in definitions:
         for name, schema in schemas_of(yaml.safe_load(path.read_text())).items():
-            (folder / name).parent.mkdir(exist_ok=True)
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
             (folder / name).write_text(json.dumps(schema))
-        path.unlink()
 
 
 def make_definitions(jars: Sequence[Path], folder: Path) -> list[Path]:

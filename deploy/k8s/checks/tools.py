@@ -18,7 +18,7 @@ from typing import Final
 
 import msgspec
 
-from deploy.k8s.checks import schemas
+from deploy.k8s.checks import modules, schemas
 from deploy.k8s.checks.caching import digest_of, once
 from deploy.local.jars import JarCache, read_list
 from deploy.local.settings import ROOT
@@ -26,10 +26,10 @@ from shared.errors import Fatal
 
 CACHE: Final = ROOT / "var/cache/k8s"
 GIVEN_SCHEMAS: Final = "BUDSTIKKE_K8S_SCHEMAS"
-"""Variable that names a folder of schemas of Strimzi's resources; without it they are made from its jars."""
+"""Variable that names a folder of schemas of custom resources; without it they are made from their definitions."""
 
 LISTS: Final = Path(__file__).with_name("fetched")
-_SOURCES: Final = (Path(__file__), Path(schemas.__file__), *sorted(LISTS.iterdir()))
+_SOURCES: Final = (Path(__file__), Path(schemas.__file__), Path(modules.__file__), *sorted(LISTS.iterdir()))
 _SECONDS: Final = 600.0
 
 
@@ -60,8 +60,13 @@ class Tools(msgspec.Struct, frozen=True):
 
     @property
     def custom(self) -> Path:
-        """Schemas of Strimzi's resources."""
+        """Schemas of custom resources: Strimzi's and the Prometheus operator's."""
         return self.folder / "custom"
+
+    @property
+    def definitions(self) -> Path:
+        """CustomResourceDefinitions of the Prometheus operator's."""
+        return self.folder / "definitions"
 
 
 def lacking() -> str | None:
@@ -102,10 +107,13 @@ def _make(tools: Tools, scratch: Path, given: Path | None) -> None:
                 schemas.unpack_core(archive, tools.core)
     build = ["go", "build", "-C", str(LISTS), "-mod=readonly", "-trimpath", "-o", str(tools.kubeconform)]
     _run("build kubeconform", [*build, "github.com/yannh/kubeconform/cmd/kubeconform"])
+    definitions = modules.fetch_definitions(LISTS / "modules.txt", tools.definitions)
     if given is not None:
         shutil.copytree(given, tools.custom)
     else:
-        schemas.make_custom(JarCache(scratch / "jars").ensure(read_list(LISTS / "jars.txt")), tools.custom)
+        jars = JarCache(scratch / "jars").ensure(read_list(LISTS / "jars.txt"))
+        definitions += schemas.make_definitions(jars, scratch / "definitions")
+        schemas.make_custom(definitions, tools.custom)
 
 
 def _pip() -> list[str]:

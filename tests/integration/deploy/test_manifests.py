@@ -12,12 +12,13 @@ from deploy.k8s.checks import dockerfile
 from deploy.k8s.checks.__main__ import FOLDER, by_rules, overlooked
 from deploy.k8s.checks.faults import FAULTS, Fault
 from deploy.k8s.checks.manifests import Manifest, manifests
+from deploy.k8s.checks.modules import fetch_definitions
 from deploy.k8s.checks.rendering import against_schemas, render
 from deploy.k8s.checks.rules.links import references, secrets_used
 from deploy.k8s.checks.schemas import VERSIONS
-from deploy.k8s.checks.tools import Tools, ensure, lacking
+from deploy.k8s.checks.tools import LISTS, Tools, ensure, lacking
 from deploy.k8s.roles import folders
-from shared.errors import Refused
+from shared.errors import Fatal, Refused
 
 README = (FOLDER / "README.md").read_text(encoding="utf-8")
 OVERLAY = FOLDER / "overlays/production-example"
@@ -96,3 +97,10 @@ def test_every_role_on_kafka_logs_in_as_a_user_that_there_is(documents: list[Man
     logins = {one.where: one.environment().get("BUDSTIKKE_KAFKA_USER") for one in world.deployed}
     assert {where: user for where, user in logins.items() if user and where != f"Deployment {user}"} == {}
     assert set(filter(None, logins.values())) <= world.names("KafkaUser")
+
+
+def test_definitions_that_are_others_than_those_named_are_refused(tools: Tools, tmp_path: Path) -> None:
+    line = next(line for line in (LISTS / "modules.txt").read_text().splitlines() if not line.startswith("#"))
+    (tmp_path / "modules.txt").write_text(line.replace("h1:", "h1:x"))
+    with pytest.raises(Fatal, match=r"is not what modules\.txt names"):
+        fetch_definitions(tmp_path / "modules.txt", tmp_path / "definitions")

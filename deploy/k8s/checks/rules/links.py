@@ -125,6 +125,16 @@ def secrets_used(world: Manifests) -> set[tuple[str, str]]:
     return found
 
 
+def watched(world: Manifests) -> Iterator[Finding]:
+    """Where metrics are fetched, they are fetched of every role, on a port that its pods name."""
+    monitors = world.of("PodMonitor")
+    for one in world.deployed if monitors else ():
+        mine = [monitor["spec"] for monitor in monitors if matches(monitor["spec"].get("selector") or {}, one.labels)]
+        ports = {end.get("port") for monitor in mine for end in monitor.get("podMetricsEndpoints") or ()}
+        if not ports & one.ports:
+            yield Finding("watched", one.where, "nobody fetches its metrics")
+
+
 def no_secrets(world: Manifests) -> Iterator[Finding]:
     """Secrets are made by whoever installs: none lies in the tree, whole or as a password in an address."""
     for manifest in world.all:

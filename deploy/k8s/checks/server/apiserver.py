@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from deploy.k8s.checks.manifests import Manifest
 from deploy.k8s.checks.server.programs import Programs
+from deploy.k8s.checks.tools import Tools
 from deploy.local.ports import HOST, free_port
 from deploy.local.process import Process
 from shared.errors import Fatal
@@ -119,12 +120,12 @@ class ApiServer:
 
 
 @contextmanager
-def running(programs: Programs, kubectl: Path, folder: Path) -> Iterator[ApiServer]:
+def running(programs: Programs, tools: Tools, folder: Path) -> Iterator[ApiServer]:
     """A server that knows the custom resources, ended at the end."""
-    server = ApiServer(programs, kubectl, folder)
+    server = ApiServer(programs, tools.kubectl, folder)
     try:
         server.start()
-        server.define(sorted(programs.definitions.iterdir()))
+        server.define(sorted([*programs.definitions.iterdir(), *tools.definitions.iterdir()]))
         yield server
     finally:
         server.stop()
