@@ -54,8 +54,15 @@ ALARMS: Final = (
     ),
     Alarm(
         "BudstikkeDeadLetters",
-        "Records that no process can handle were put on a dead-letter topic.",
-        _rose("kafka_dead_letters_total", "1h", ("group", "topic")),
+        "Records that no process can handle were put on a dead-letter topic, or left out where they lie.",
+        " or ".join(
+            (
+                _rose("kafka_dead_letters_total", "1h", ("group", "topic")),
+                _rose("kafka_skipped_records_total", "1h", ("group", "topic")),
+                _rose("kafka_unreadable_batches_total", "1h", ("group", "topic")),
+                _rose("budstikke_status_orphans_total", "1h", where='found="never"'),
+            )
+        ),
         "0m",
         Severity.WORKDAY,
     ),

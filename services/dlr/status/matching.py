@@ -64,7 +64,6 @@ class Matching:
             await self._parked.park([one.event for one in missed], self._clock.now())
             missed = await self._look(missed, outputs)
         self._metrics.orphans.labels("no").inc(len(missed))
-        self._metrics.orphans.labels("yes").inc(len(orphans) - len(missed))
         return outputs
 
     async def of_messages(self, messages: Iterable[Message]) -> Matched:
@@ -78,6 +77,7 @@ class Matching:
                 adopted = self._adopter.adopted(receipt, _candidates(receipt, by_key))
             except BadRecord as error:
                 _log.error("parked_receipt_dropped", code=error.code, receipt_id=receipt.receipt_id)
+                self._metrics.orphans.labels("never").inc()
                 done.append(receipt.receipt_id)
                 continue
             if adopted:
@@ -96,18 +96,22 @@ class Matching:
         keys = {key for one in orphans for key in keys_of(one.event)}
         since = min((one.event.received_at for one in orphans), default=self._clock.now()) - KEPT
         by_key = _by_key(await self._store.named(keys, since)) if keys else {}
-        missed = []
+        missed, matched = [], 0
         for one in orphans:
             try:
                 if not keys_of(one.event):
                     raise BadRecord("unknown_message", "the receipt names no message")
                 found = self._adopter.adopted(one.event, _candidates(one.event, by_key))
             except BadRecord as error:
-                found = [self._dead(one, error)]
+                outputs.append(self._dead(one, error))
+                self._metrics.orphans.labels("never").inc()
+                continue
             if found:
                 outputs.extend(found)
+                matched += 1
             else:
                 missed.append(one)
+        self._metrics.orphans.labels("yes").inc(matched)
         return missed
 
     def _dead(self, received: Received[OperatorReceipt], error: BadRecord) -> Output:

@@ -40,7 +40,8 @@ class StatusMetrics:
         )
         self.orphans = Counter(
             "budstikke_status_orphans",
-            "Receipts without message id, by whether the message was found: yes, no (they wait), late (they waited)",
+            "Receipts without message id, by whether the message was found: yes, no (they wait), late (they waited), "
+            "never (a dead letter)",
             ["found"],
             registry=registry,
         )

@@ -247,6 +247,8 @@ async def test_a_receipt_that_names_no_message_is_a_dead_letter(role: Role, door
     dead = [output for output in outbox.sent if output.topic == topics.dead_letters(topics.RECEIPTS)]
     assert [header(landed(output), "dlq-error-type") for output in dead] == [b"unknown_message"]
     assert dead[0].value == orphan.value
+    counted = {found: role.metric("budstikke_status_orphans_total", found=found) for found in ("yes", "no", "never")}
+    assert counted == {"yes": 0, "no": 0, "never": 1}
 
 
 async def test_a_request_that_does_not_open_is_a_bad_record(role: Role, door: Door) -> None:
