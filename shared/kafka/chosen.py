@@ -155,6 +155,7 @@ class ChosenRunner(Reader):
         self.consumer.assign(sorted(chosen))
         for partition in new:
             self._feeds.add(Feed(partition, chosen[partition], self.consumer, self._arrived))
+            self._metrics.records.labels(self._name, *partition)  # 0, so that one that stands still is seen to
         self._metrics.assigned.labels(self._name).set(len(self._feeds))
 
     async def _let_go(self, gone: Sequence[Feed]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Collection, Mapping
+from contextlib import suppress
 from typing import Protocol
 
 from shared.clock import Clock
@@ -42,7 +43,7 @@ class Position(Protocol):
 
 
 class Watchdog:
-    """Compares positions with the ends of the partitions, and keeps the lag metric.
+    """Compares positions with the ends of the partitions, and keeps the lag metric: of these positions and no others.
 
     A client may lose its fetches or its group after a broker restart without any sign (aio-libs/aiokafka#1154, #712,
     #703). A position counts as stuck when it has not moved for `stall_after` seconds with records behind it since
@@ -69,6 +70,7 @@ class Watchdog:
         self._clock = clock
         self._metrics = metrics
         self._behind: dict[TopicPartition, tuple[int, float]] = {}
+        self._measured: set[TopicPartition] = set()
         self._apart_since: float | None = None
         self._looked_at = clock.monotonic()
 
@@ -90,12 +92,23 @@ class Watchdog:
         except TryLater:
             self._forget()
             return
+        self._measure(known, ends)
         self._judge_membership(positions is not None, now)
         self._judge_positions(known, ends, now)
 
     def _forget(self) -> None:
         self._behind.clear()
         self._apart_since = None
+
+    def _measure(self, known: Collection[Position], ends: Mapping[TopicPartition, int]) -> None:
+        """Lag of what is read here; of what went to others nothing is said any more, or it would be said for ever."""
+        gone, self._measured = self._measured, {each.partition for each in known}
+        for partition in gone - self._measured:
+            with suppress(KeyError):  # whoever let it go may have been quicker
+                self._metrics.lag.remove(self._group, *partition)
+        for each in known:
+            lag = max(ends[each.partition] - each.committed, 0)
+            self._metrics.lag.labels(self._group, *each.partition).set(lag)
 
     def _judge_membership(self, member: bool, now: float) -> None:
         if member:
@@ -108,9 +121,7 @@ class Watchdog:
     def _judge_positions(self, known: Collection[Position], ends: Mapping[TopicPartition, int], now: float) -> None:
         behind = {}
         for each in known:
-            end = ends[each.partition]
-            self._metrics.lag.labels(self._group, *each.partition).set(max(end - each.committed, 0))
-            if each.reading and not len(each) and end > each.position:
+            if each.reading and not len(each) and ends[each.partition] > each.position:
                 position, since = self._behind.get(each.partition, (-1, now))
                 behind[each.partition] = (each.position, since if position == each.position else now)
         self._behind = behind

@@ -111,6 +111,14 @@ class ChosenBehaviour:
         await kit.write(first, "c")
         await wait_until(lambda: shop.values(first) == ["a", "b", "c"], 20.0)
 
+    async def test_what_it_has_finished_is_told_from_the_start_though_it_is_nothing(self, kit: Kit, shop: Shop) -> None:
+        topic, group = await kit.topic(), kit.group()
+        shop.topics = {topic: 1}
+        await runner(kit, shop, group)
+        (told,) = kit.metrics.records.collect()
+        finished = {sample.labels["topic"]: sample.value for sample in told.samples if sample.name.endswith("_total")}
+        assert finished[topic] == 0
+
     async def test_a_topic_that_leaves_is_left_alone_and_read_on_from_its_offset_when_it_is_back(
         self, kit: Kit, shop: Shop
     ) -> None:

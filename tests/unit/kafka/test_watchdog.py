@@ -40,6 +40,7 @@ class Scene:
 
     def __init__(self) -> None:
         self.ends = Ends()
+        self.registry = CollectorRegistry()
         self.clock = ManualClock(datetime(2026, 1, 1, tzinfo=UTC))
         consumer = cast("Consumer", self.ends)
         self.share = Share(PLACE, consumer, asyncio.Event(), Bounds())
@@ -51,8 +52,11 @@ class Scene:
             stall_after=60.0,
             join_within=90.0,
             clock=self.clock,
-            metrics=KafkaMetrics(CollectorRegistry()),
+            metrics=KafkaMetrics(self.registry),
         )
+
+    def lag(self) -> float | None:
+        return self.registry.get_sample_value("kafka_lag_records", {"group": "g", "topic": "t", "partition": "0"})
 
     async def watch(self, seconds: int, *, member: bool = True) -> None:
         for _ in range(seconds // 10):
@@ -142,3 +146,16 @@ async def test_the_lag_counts_from_the_commit() -> None:
     await scene.watch(10)
     labels = {"group": "g", "topic": "t", "partition": "0"}
     assert registry.get_sample_value("kafka_lag_records", labels) == 8
+
+
+async def test_the_lag_is_told_of_what_is_read_here_and_of_nothing_that_went_to_others() -> None:
+    scene = Scene()
+    scene.ends.at = 5
+    await scene.watch(10)
+    assert scene.lag() == 5
+    await scene.watchdog.look([])
+    assert scene.lag() is None
+    await scene.watch(10)
+    assert scene.lag() == 5
+    await scene.watch(10, member=False)
+    assert scene.lag() is None
