@@ -33,8 +33,8 @@ class Placed(msgspec.Struct, frozen=True):
     ports: dict[str, int]
 
 
-# Readers before writers: stopping goes the other way, from the door on. The log is two thirds of what dlr takes: alone, it
-# keeps a core busy while another one calls the customers (ADR 25).
+# Readers before writers: stopping goes the other way, from the door on. The log is two thirds of what dlr takes: alone
+# it keeps a core busy while another one calls the customers (ADR 25).
 GROUPS = (
     Group(
         "retention",
