@@ -13,7 +13,7 @@ export PYTHONPYCACHEPREFIX := $(CURDIR)/var/cache/bytecode
 
 PYTHON = $(eval PYTHON := $(shell deploy/local/find-python))$(PYTHON)
 VENV := .venv/bin
-SETUP = $(PYTHON) -m deploy.local.bootstrap
+SETUP = '$(PYTHON)' -m deploy.local.bootstrap
 FOLDER = $(or $(VAR),$(patsubst var/20000,var,var/$(PORT_BASE)))
 SERVICES = ingest dispatch dlr billing retention
 STATE = data data-own log keys run operators.yaml local.env kafka-*.env lock

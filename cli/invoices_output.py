@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from cli.invoices import Customer, Invoice, Period, Waits
-from cli.money import crowns, unit_price
+from cli.money import crowns
 from cli.output import aligned, clean
+from shared.money.amounts import two_decimals
 
 
 def periods(found: Sequence[Period]) -> Iterator[str]:
@@ -74,7 +75,7 @@ def invoice(one: Invoice) -> Iterator[str]:
     yield from invoices([one])
     rows = [("  LINE", "TEXT", "QUANTITY", "PRICE", "NET")]
     rows += [
-        (f"  {line.line}", clean(line.text), str(line.quantity), clean(unit_price(line.unit_price)), crowns(line.net))
+        (f"  {line.line}", clean(line.text), str(line.quantity), clean(two_decimals(line.unit_price)), crowns(line.net))
         for line in one.lines
     ]
     yield from aligned(rows)

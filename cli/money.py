@@ -7,18 +7,15 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from shared.money import amounts
+from shared.money.amounts import Ore
+
 _CROWNS: Final = re.compile(r"(-?)([0-9]{1,9})(?:\.([0-9]{2}))?")
 
 
 def crowns(ore: int) -> str:
     """`4200` as `42.00`."""
-    return f"{'-' if ore < 0 else ''}{abs(ore) // 100}.{abs(ore) % 100:02d}"
-
-
-def unit_price(text: str) -> str:
-    """A price for one, which the gateway gives in crowns: `0.4` as `0.40`, and `0.4125` as it is."""
-    whole, _, part = text.partition(".")
-    return f"{whole}.{part:0<2}"
+    return amounts.crowns(Ore(ore))
 
 
 def ore(text: str) -> int | None:

@@ -114,11 +114,12 @@ def settle(
     """Close a month and state it; once Strex has paid, book that and decide the payouts. A repeat changes nothing."""
     if (received is None) != (amount is None):
         raise typer.BadParameter("give both, or neither", param_hint="--received and --amount")
+    ore = None if amount is None else money.ore(amount)
+    if amount is not None and ore is None:
+        raise typer.BadParameter("must be crowns, as 25200.00", param_hint="--amount")
     with _books(json, api, key_file, timeout, STAFF) as books:
         answer, octets = books.close(month)
-        if received is not None and amount is not None:
-            if (ore := money.ore(amount)) is None:
-                raise typer.BadParameter("must be crowns, as 25200.00", param_hint="--amount")
+        if received is not None and ore is not None:
             if not yes:
                 _require_owed(answer, ore)
             answer, octets = books.receive(month, received, ore)

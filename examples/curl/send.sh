@@ -17,6 +17,7 @@ member() {
 escaped=$(printf '%s' "$text" | sed 's/[\\"]/\\&/g')
 answer=$(mktemp)
 trap 'rm -f "$answer"' EXIT
+trap 'exit 130' HUP INT TERM
 # Not --fail-with-body: before 7.84 curl tries nothing again with it.
 status=$(curl --silent --show-error --output "$answer" --write-out '%{http_code}' \
     --retry 5 --retry-connrefused --max-time 20 \

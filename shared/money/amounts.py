@@ -34,5 +34,11 @@ def crowns(amount: Ore) -> str:
     return f"{sign}{whole // 100}.{whole % 100:02d}"
 
 
+def two_decimals(price: str) -> str:
+    """A unit price in crowns with two decimals at least: `0.4` as `0.40`, and `0.4125` as it is."""
+    whole, _, part = price.partition(".")
+    return f"{whole}.{part:0<2}"
+
+
 def _rounded(ore: Decimal) -> Ore:
     return Ore(int(ore.quantize(_WHOLE, ROUND_HALF_UP)))

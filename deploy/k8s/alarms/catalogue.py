@@ -76,8 +76,8 @@ ALARMS: Final = (
     Alarm(
         "BudstikkeStandsStill",
         "Records wait on a partition, and for ten minutes its process has finished none.",
-        f"sum by (group, topic, partition) (kafka_lag_records{{{OURS}}}) > 10 and "
-        f"sum by (group, topic, partition) (increase(kafka_records_total{{{OURS}}}[10m])) == 0",
+        f"sum by (group, topic, partition) (kafka_lag_records{{{OURS}}}) > 10 unless "
+        f"sum by (group, topic, partition) (increase(kafka_records_total{{{OURS}}}[10m])) > 0",
         "5m",
         Severity.PAGE,
     ),
@@ -168,6 +168,7 @@ ALARMS: Final = (
         "BudstikkeRoleAway",
         "A role has no process that answers, or one that has started three times in half an hour.",
         f"max by (service, role) (up{{{OURS}}}) == 0 or "
+        f"max by (service, role) (up{{{OURS}}} offset 1h) unless max by (service, role) (up{{{OURS}}}) or "
         f"max by (service, role) (changes(process_start_time_seconds{{{OURS}}}[30m])) > 2 or "
         f"absent(up{{{OURS}}})",
         "5m",

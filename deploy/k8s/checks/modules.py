@@ -26,17 +26,20 @@ def fetch_definitions(listed: Path, folder: Path) -> list[Path]:
     (line,) = (line for line in listed.read_text().splitlines() if line and not line.startswith("#"))
     module, checksum = line.split()
     command = ["go", "mod", "download", "-json", module]
-    run = subprocess.run(  # noqa: S603 - our own list
-        command,
-        cwd=listed.parent,
-        env={**os.environ, "GOTOOLCHAIN": "local"},
-        capture_output=True,
-        text=True,
-        timeout=_SECONDS,
-        check=False,
-    )
+    try:
+        run = subprocess.run(  # noqa: S603 - our own list
+            command,
+            cwd=listed.parent,
+            env={**os.environ, "GOTOOLCHAIN": "local"},
+            capture_output=True,
+            text=True,
+            timeout=_SECONDS,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        raise Fatal("k8s_tools", f"could not fetch {module} within {_SECONDS:g} s") from None
     if run.returncode:
-        raise Fatal("k8s_tools", f"could not fetch {module}: {run.stderr.strip()[-1000:]}")
+        raise Fatal("k8s_tools", f"could not fetch {module}: {(run.stderr.strip() or run.stdout.strip())[-1000:]}")
     told = json.loads(run.stdout)
     if told["Sum"] != checksum:
         raise Fatal("k8s_tools", f"{module} is not what {listed.name} names")

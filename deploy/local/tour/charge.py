@@ -9,9 +9,10 @@ from typing import Any
 from deploy.local.terminal import Terminal
 from deploy.local.tour.gateway import Gateway, until
 from shared.errors import Fatal
+from shared.money.amounts import Ore, crowns
 
 _SECONDS = 60.0
-_PRICE = 1000  # øre
+_PRICE = Ore(1000)
 
 
 def show(gateway: Gateway, terminal: Terminal) -> None:
@@ -26,7 +27,7 @@ def show(gateway: Gateway, terminal: Terminal) -> None:
         "POST", "/v1/premium/charges", purchase | {"id": password["id"], "one_time_password": code}
     )
     until(lambda: _standing(gateway, charge["id"], "billed"), _SECONDS, "the charge")
-    terminal.done("charged", f"kr {_PRICE // 100},00 on the phone bill, transaction {charge['id']}")
+    terminal.done("charged", f"kr {crowns(_PRICE)} on the phone bill, transaction {charge['id']}")
 
     gateway.customer("POST", "/v1/premium/refunds", {"transaction_id": charge["id"], "reason": "upheld_complaint"})
     found = until(lambda: _standing(gateway, charge["id"], "reversed"), _SECONDS, "the reversal")
@@ -37,7 +38,7 @@ def show(gateway: Gateway, terminal: Terminal) -> None:
             balances[line["account"]] = balances.get(line["account"], 0) + line["ore"]
     if sum(balances.values()):
         raise Fatal("demo_failed", f"the entries of transaction {charge['id']} do not sum to zero")
-    terminal.done("books", ", ".join(f"{account} {ore / 100:+.2f}" for account, ore in balances.items()))
+    terminal.done("books", ", ".join(f"{account} {crowns(Ore(ore))}" for account, ore in balances.items()))
 
 
 def _code(gateway: Gateway, number: str) -> str | None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from deploy.local.terminal import Style, Terminal
 from deploy.local.tour.gateway import Gateway, until
-from shared.money.amounts import crowns
+from shared.money.amounts import crowns, two_decimals
 from shared.money.periods import Month, first_day, month_of, moved
 
 _SECONDS = 60.0
@@ -26,7 +26,7 @@ def show(gateway: Gateway, terminal: Terminal) -> None:
     for invoice in gateway.staff("GET", f"{_BOOKS}/invoices?period={month}")["invoices"]:
         terminal.done(f"invoice {invoice['number']}", f"due {invoice['due_on']}, KID {invoice['kid']}")
         for line in invoice["lines"]:
-            amount = f"{line['quantity']:>6} × {line['unit_price']:>7} {crowns(line['net']):>11}"
+            amount = f"{line['quantity']:>6} × {two_decimals(line['unit_price']):>7} {crowns(line['net']):>11}"
             terminal.line(f"      {line['text']:<52} {amount}")
         terminal.line(f"      {'merverdiavgift':<69} {crowns(invoice['vat']):>11}")
         terminal.line(f"      {'to pay':<69} {crowns(invoice['total']):>11}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 import time
 import warnings
+from contextlib import suppress
 from types import TracebackType
 from typing import Final
 
@@ -79,6 +80,12 @@ class BrokerAccess:
         """Whether the user can log in."""
         return bool(self._iterations(user))
 
+    def _has_heard(self, user: str, iterations: int) -> bool:
+        """Whether a broker knows this password; one that does not say has not."""
+        with suppress(BudstikkeError):
+            return iterations in self._iterations(user)
+        return False
+
     def _iterations(self, user: str) -> list[int]:
         try:
             found = self._admin.describe_user_scram_credentials([user])
@@ -90,9 +97,13 @@ class BrokerAccess:
         """Make the user, or replace the password; open connections stay until the broker next asks them.
 
         Returns when a broker knows it, which is a moment after the controller took it: whoever is told a password
-        logs in at once, and takes a refusal for the last word.
+        logs in at once, and takes a refusal for the last word. After ten seconds it returns all the same: the password
+        is set, and told only once.
         """
+        before = self._iterations(user)
         iterations = _ITERATIONS + secrets.randbelow(_MORE_ITERATIONS)
+        while iterations in before:
+            iterations += 1
         change = UserScramCredentialUpsertion(user, ScramMechanism.SCRAM_SHA_512, password, iterations=iterations)
         try:
             refusals = self._admin.alter_user_scram_credentials([change])
@@ -100,8 +111,8 @@ class BrokerAccess:
             raise _translated(error) from None
         if refusals.get(user) is not None:
             raise Fatal("kafka_access_refused", f"the broker refused the password of {user}: {refusals[user]}")
-        until = time.monotonic() + _HEARD_SECONDS  # set it is all the same, and told only once
-        while iterations not in self._iterations(user) and time.monotonic() < until:
+        until = time.monotonic() + _HEARD_SECONDS
+        while not self._has_heard(user, iterations) and time.monotonic() < until:
             time.sleep(_LOOK_SECONDS)
 
     def allow(self, account_id: AccountId) -> None:

@@ -19,10 +19,3 @@ def test_what_is_written_is_understood(ore: int) -> None:
 @pytest.mark.parametrize(("text", "ore"), [("42", 4200), ("-2.00", -200), ("42.5", None), ("42,00", None), ("", None)])
 def test_crowns_have_two_decimals_or_none(text: str, ore: int | None) -> None:
     assert money.ore(text) == ore
-
-
-@pytest.mark.parametrize(
-    ("given", "written"), [("0.4", "0.40"), ("49", "49.00"), ("0.51", "0.51"), ("0.4125", "0.4125"), ("-0.4", "-0.40")]
-)
-def test_a_price_for_one_has_two_decimals_at_least(given: str, written: str) -> None:
-    assert money.unit_price(given) == written

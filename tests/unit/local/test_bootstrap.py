@@ -58,7 +58,7 @@ def test_of_two_of_one_version_the_one_without_a_shared_library_is_taken(tmp_pat
     find = [ROOT / "deploy/local/find-python"]
 
     def found() -> str:
-        environment = {"PATH": f"{tmp_path}/shared:{tmp_path}/whole:/bin"}
+        environment = {"PATH": f"{tmp_path}/shared:{tmp_path}/whole"}
         return subprocess.run(find, env=environment, capture_output=True, text=True, check=True).stdout.strip()
 
     assert found() == f"{tmp_path}/whole/python3.12"

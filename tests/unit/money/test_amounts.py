@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.money.amounts import Ore, crowns, line_total, vat_of
+from shared.money.amounts import Ore, crowns, line_total, two_decimals, vat_of
 from shared.money.sharing import shares_of
 
 AMOUNTS = st.integers(-(10**12), 10**12).map(Ore)
@@ -62,3 +62,10 @@ def test_shares_are_the_whole_and_fair_to_the_ore(amount: Ore, weights: list[int
 def test_nothing_is_shared_among_nobody(weights: list[int]) -> None:
     with pytest.raises(ValueError, match="weights"):
         shares_of(Ore(1), weights)
+
+
+@pytest.mark.parametrize(
+    ("given", "written"), [("0.4", "0.40"), ("49", "49.00"), ("0.51", "0.51"), ("0.4125", "0.4125"), ("-0.4", "-0.40")]
+)
+def test_a_unit_price_has_two_decimals_at_least(given: str, written: str) -> None:
+    assert two_decimals(given) == written

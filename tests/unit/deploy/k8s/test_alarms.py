@@ -78,7 +78,14 @@ def test_an_expression_of_an_alarm_selects_every_metric_by_the_job(alarm: Alarm)
 
 
 @pytest.mark.parametrize(
-    "expression", ["sum(kafka_lag_records{job='budstikke'}", "rate(x[5])", "sum by group (x)", "a => 1", "€"]
+    "expression",
+    [
+        'sum(kafka_lag_records{job="budstikke"}',
+        'rate(kafka_records_total{job="budstikke"}[5])',
+        'sum by group (kafka_lag_records{job="budstikke"})',
+        'kafka_lag_records{job="budstikke"} => 1',
+        "€",
+    ],
 )
 def test_what_is_no_expression_is_not_taken_for_one(expression: str) -> None:
     with pytest.raises(AssertionError):
