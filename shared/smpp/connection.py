@@ -153,7 +153,8 @@ class Connection(asyncio.Protocol, ABC):
         self._ending = ending
         self._ended_at = self._clock.monotonic()
         self._frames.clear()
-        if self._transport is not None:
+        # A TLS transport of asyncio that was closed twice, by its own reading of the end too, can be aborted no more.
+        if self._transport is not None and not self._transport.is_closing():
             self._transport.close()
         self._on_end(ending)
         return ending

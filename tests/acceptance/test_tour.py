@@ -16,7 +16,7 @@ from tests.running import Run
 ENDS = {
     "message": r"✓ accepted +\d+ ms\n.*✓ queued +\d+ ms\n.*✓ submitted +\d+ ms\n.*✓ delivered +\d+ ms",
     "hold": r"✓ approved .*\n.*✓ submitted .*\n.*✓ delivered ",
-    "charge": r"✓ refunded .*\n.*✓ books .* \+0\.00$",
+    "charge": r"✓ refunded .*\n.*✓ books .* 0\.00$",
     "erase": r"✓ erased +rows: .*\bdlr [1-9].*\n.*✓ proof ",
     "invoice": r"✓ invoice 1\d{5} .*(?:\n.*)+ SMS, Norge, .*(?:\n.*)+ to pay ",
 }
