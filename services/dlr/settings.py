@@ -15,7 +15,7 @@ class StatusSettings(StoreRoleSettings):
 
     status_batch: int = Field(2500, ge=1, le=5000, description="most records that are folded and written at once")
     status_remembers: int = Field(
-        7_000, ge=0, le=1_000_000, description="messages kept in memory beside the database, about 4 kB each"
+        5_000, ge=0, le=1_000_000, description="messages kept in memory beside the database, about 4 kB each"
     )
 
 
